@@ -1,0 +1,99 @@
+use std::collections::BTreeSet;
+
+use url::Url;
+
+use super::Check;
+use crate::app::{AppKind, is_identifier};
+use crate::config::file::AppFile;
+use crate::config::key::key_text;
+use crate::config::near::did_you_mean;
+use crate::config::{AppSettings, Key};
+use crate::scope::{Scope, Wanted};
+
+impl Check<'_> {
+    /// One app. `known` are the scopes the catalogue defines.
+    pub(super) fn app(
+        &mut self,
+        platform: &Key,
+        name: &str,
+        file: &AppFile,
+        known: &BTreeSet<&str>,
+    ) -> Option<AppSettings> {
+        let key = platform.child("apps").child(name);
+        if !is_identifier(name) {
+            let name = name.escape_debug();
+            self.problem(
+                &key,
+                format!(
+                    "`{name}` is not the name of an app: lower-case letters, digits and underscores, a letter first"
+                ),
+            );
+        }
+        if file.kind.is_none() {
+            self.problem(
+                &key.child("kind"),
+                r#"missing: write kind = "desktop" or kind = "web", as the app is registered"#,
+            );
+        }
+        self.redirect_uri(&key.child("redirect_uri"), file);
+        let wanted = self.wanted(&key, file);
+        self.known(&key.child("scopes"), platform, &wanted, known);
+        Some(AppSettings {
+            kind: file.kind?,
+            client_id: file.client_id.clone().map(|source| source.0),
+            client_secret: file.client_secret.clone().map(|source| source.0),
+            redirect_uri: file.redirect_uri.clone(),
+            pkce: file.pkce,
+            wanted,
+        })
+    }
+
+    /// What holds for every platform. What one platform allows beyond that is its own to say.
+    fn redirect_uri(&mut self, key: &Key, file: &AppFile) {
+        let Some(uri) = &file.redirect_uri else { return };
+        if !matches!(uri.scheme(), "http" | "https") {
+            self.problem(key, format!("a redirect URI begins with https:// or http://, not {}:", uri.scheme()));
+        } else if file.kind == Some(AppKind::Web) && uri.scheme() == "http" {
+            self.problem(key, "the redirect URI of a web app begins with https://");
+        }
+        if uri.fragment().is_some() {
+            self.problem(key, "a redirect URI has no fragment: leave out the `#` and what follows");
+        }
+        if has_credentials(uri) {
+            self.problem(key, "a redirect URI carries no user name or password");
+        }
+    }
+
+    fn wanted(&mut self, key: &Key, file: &AppFile) -> Wanted {
+        let texts = file.scopes.as_deref().unwrap_or_default();
+        if texts.is_empty() {
+            self.problem(&key.child("scopes"), "an app asks for one scope at least: scopes = [\"…\"]");
+        }
+        let scopes = self.scopes(&key.child("scopes"), texts);
+        let key = key.child("pending");
+        let pending = self.scopes(&key, file.pending.as_deref().unwrap_or_default());
+        for scope in pending.iter().filter(|scope| !scopes.contains(scope)) {
+            let near = did_you_mean(scope.as_str(), scopes.iter().map(Scope::as_str));
+            self.problem(&key, format!("`{scope}` is not in `scopes`, of which `pending` names a part{near}"));
+        }
+        if !scopes.is_empty() && scopes.iter().all(|scope| pending.contains(scope)) {
+            self.problem(
+                &key,
+                "every scope of the app is pending, so there is nothing to ask for: leave one out of `pending`",
+            );
+        }
+        Wanted { scopes, pending: pending.into_iter().collect() }
+    }
+
+    fn known(&mut self, key: &Key, platform: &Key, wanted: &Wanted, known: &BTreeSet<&str>) {
+        for scope in wanted.scopes.iter().filter(|scope| !known.contains(scope.as_str())) {
+            let near = did_you_mean(scope.as_str(), known.iter().copied());
+            let table = format!("[{platform}.scopes.{}]", key_text(scope.as_str()));
+            self.problem(key, format!("`{scope}` is not in the catalogue: define it in {table}{near}"));
+        }
+    }
+}
+
+fn has_credentials(uri: &Url) -> bool {
+    !uri.username().is_empty() || uri.password().is_some()
+}

@@ -1,0 +1,72 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Catalogue;
+use super::source::ValueSource;
+use crate::app::{AppKind, Pkce, PlatformId};
+use crate::scope::Wanted;
+use crate::{Error, Result};
+
+/// The platforms, apps and scopes of all layers together, checked.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What is known of each platform.
+    pub platforms: BTreeMap<PlatformId, PlatformSettings>,
+}
+
+/// One platform's apps and scopes.
+#[derive(Clone, Debug, Default)]
+pub struct PlatformSettings {
+    /// The scope catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// The apps, by name.
+    pub apps: BTreeMap<String, AppSettings>,
+}
+
+/// One app. Its credentials are read when they are needed, never through the configuration library.
+#[derive(Clone, Debug)]
+pub struct AppSettings {
+    /// What it is registered as.
+    pub kind: AppKind,
+    /// Where its id is.
+    pub client_id: Option<ValueSource>,
+    /// Where its secret is.
+    pub client_secret: Option<ValueSource>,
+    /// A redirect URI the operator fixed.
+    pub redirect_uri: Option<Url>,
+    /// How PKCE is done, where it differs from the platform file.
+    pub pkce: Option<Pkce>,
+    /// What it asks for.
+    pub wanted: Wanted,
+}
+
+impl Settings {
+    /// What is known of a platform.
+    ///
+    /// # Errors
+    /// A platform no layer mentions, with those that are.
+    pub fn platform(&self, id: &PlatformId) -> Result<&PlatformSettings> {
+        self.platforms.get(id).ok_or_else(|| {
+            let ids = self.platforms.keys().map(PlatformId::as_str).collect::<Vec<_>>().join(", ");
+            Error::config(format!("the configuration has no [platforms.{id}]; it has: {ids}"))
+        })
+    }
+}
+
+impl PlatformSettings {
+    /// One app.
+    ///
+    /// # Errors
+    /// A name no layer mentions, with those that are.
+    pub fn app(&self, name: &str) -> Result<&AppSettings> {
+        self.apps.get(name).ok_or_else(|| {
+            let names = self.apps.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Error::config(format!(
+                "the configuration has no app `{}` for this platform; it has: {names}",
+                name.escape_debug()
+            ))
+        })
+    }
+}

@@ -1,0 +1,100 @@
+use std::fmt;
+
+use ::http::HeaderMap;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// An answer as it came, unread. `Debug` shows neither body nor headers.
+#[derive(Clone)]
+pub struct RawAnswer {
+    /// The HTTP status. On some platforms it says nothing: the body decides.
+    pub status: u16,
+    /// The headers as received.
+    pub headers: HeaderMap,
+    /// The decompressed body, within the request's cap.
+    pub body: Vec<u8>,
+    /// The time just before the request left. Lifetimes count from here, so that they are never too long.
+    pub sent_at: Timestamp,
+}
+
+impl RawAnswer {
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON, if it is JSON. A byte-order mark is passed over.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_slice(self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body)).ok()
+    }
+
+    /// When `Retry-After` allows the next request: seconds, or an HTTP date. At most a day ahead; nonsense counts as absent.
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        let text = self.headers.get("retry-after")?.to_str().ok()?.trim();
+        let wait = match text.parse::<i64>() {
+            Ok(seconds) => SignedDuration::from_secs(seconds),
+            Err(_) => http_date(text)?.duration_since(self.sent_at),
+        };
+        let bounded = wait.clamp(SignedDuration::ZERO, SignedDuration::from_hours(24));
+        (wait >= SignedDuration::ZERO).then(|| self.sent_at.saturating_add(bounded).ok()).flatten()
+    }
+
+    /// What the body is, for an error message: never its text.
+    pub(crate) fn describe(&self) -> String {
+        let kind = self
+            .headers
+            .get("content-type")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .map(str::trim);
+        match kind {
+            Some(kind) if !kind.is_empty() => format!("HTTP {} with {} bytes of {kind}", self.status, self.body.len()),
+            _ => format!("HTTP {} with {} bytes", self.status, self.body.len()),
+        }
+    }
+}
+
+/// The one date form of RFC 9110 section 5.6.7 that may be generated today.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let datetime = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
+    datetime.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+impl fmt::Debug for RawAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawAnswer")
+            .field("status", &self.status)
+            .field("bytes", &self.body.len())
+            .field("sent_at", &self.sent_at)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(retry_after: &str) -> RawAnswer {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", retry_after.parse().unwrap());
+        RawAnswer { status: 429, headers, body: Vec::new(), sent_at: "2026-11-22T12:00:00Z".parse().unwrap() }
+    }
+
+    #[test]
+    fn retry_after_reads_seconds_and_dates_and_nothing_else() {
+        let at = |text: &str| answer(text).retry_at().map(|at| at.to_string());
+        assert_eq!(at("7").as_deref(), Some("2026-11-22T12:00:07Z"));
+        assert_eq!(at("0").as_deref(), Some("2026-11-22T12:00:00Z"));
+        assert_eq!(at("Sun, 22 Nov 2026 12:01:00 GMT").as_deref(), Some("2026-11-22T12:01:00Z"));
+        assert_eq!(at("1000000000").as_deref(), Some("2026-11-23T12:00:00Z"));
+        assert_eq!(at("-5"), None);
+        assert_eq!(at("soon"), None);
+    }
+
+    #[test]
+    fn json_passes_over_a_byte_order_mark() {
+        let mut answer = answer("0");
+        answer.body = b"\xEF\xBB\xBF{\"a\":1}".to_vec();
+        assert_eq!(answer.json(), Some(serde_json::json!({"a": 1})));
+    }
+}

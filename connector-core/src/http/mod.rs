@@ -1,0 +1,50 @@
+//! How bytes leave: one trait, its safe implementation, and what wraps it.
+
+mod answer;
+mod request;
+mod reqwest;
+mod retry;
+
+use async_trait::async_trait;
+
+pub use self::answer::RawAnswer;
+pub use self::request::{Policy, Request, Retries};
+pub use self::reqwest::ReqwestTransport;
+pub(crate) use self::reqwest::is_loopback;
+pub use self::retry::Retry;
+
+/// Sends requests. Deadlines, retries and caps live in implementations and decorators of this trait, never around a connector.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait HttpTransport: Send + Sync {
+    /// Sends one request as its [`Policy`] says and reads the whole answer, whatever its status.
+    async fn send(&self, request: Request) -> Result<::http::Response<Vec<u8>>, TransportError>;
+}
+
+/// Why no answer came. It names no URL: a query may hold secrets.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct TransportError {
+    /// Whether the request may have reached the platform.
+    pub reach: Reach,
+    /// Whether the machine's own set-up is at fault, so that waiting will not help.
+    pub local: bool,
+    /// What happened, in words, with the host's name at most.
+    pub message: String,
+}
+
+/// Whether a failed request may have been processed. A token request that may have been sent must not be repeated lightly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// No byte left this machine.
+    NotSent,
+    /// Bytes may have left.
+    MaybeSent,
+}
+
+impl From<TransportError> for crate::Error {
+    fn from(error: TransportError) -> Self {
+        let kind = if error.local { crate::ErrorKind::Config } else { crate::ErrorKind::Unavailable };
+        Self::new(kind, error.message.clone()).with_source(error)
+    }
+}

@@ -1,0 +1,152 @@
+//! Fakes for the tests of a connector or a host. Mocks of the traits are generated beside them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::http::Response;
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+pub use crate::account::MockAccounts;
+pub use crate::context::{MockClock, MockRandom};
+pub use crate::http::MockHttpTransport;
+pub use crate::metrics::MockAccountMetrics;
+pub use crate::oauth::MockOAuthProvider;
+
+use crate::account::Accounts;
+use crate::connector::Connector;
+use crate::context::{Clock, Context, Random};
+use crate::http::{HttpTransport, Reach, Request, TransportError};
+use crate::metrics::AccountMetrics;
+use crate::oauth::OAuthProvider;
+
+type Answer = Result<Response<Vec<u8>>, TransportError>;
+
+/// A transport that answers from a queue and remembers what it was sent.
+#[derive(Clone, Debug, Default)]
+pub struct FakeTransport {
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    sent: Arc<Mutex<Vec<Request>>>,
+}
+
+impl FakeTransport {
+    /// Answers the next request with this status and body.
+    pub fn answer(&self, status: u16, body: impl Into<Vec<u8>>) -> &Self {
+        let mut answer = Response::new(body.into());
+        *answer.status_mut() = ::http::StatusCode::from_u16(status).unwrap_or_default();
+        lock(&self.answers).push_back(Ok(answer));
+        self
+    }
+
+    /// Fails the next request.
+    pub fn fail(&self, reach: Reach, message: &str) -> &Self {
+        lock(&self.answers).push_back(Err(TransportError { reach, local: false, message: message.to_owned() }));
+        self
+    }
+
+    /// The requests so far, oldest first.
+    pub fn sent(&self) -> Vec<Request> {
+        lock(&self.sent).clone()
+    }
+
+    /// A context with this transport, a clock that stands at `2026-11-22T12:00:00Z`, and counting randomness.
+    pub fn context(&self) -> Context {
+        Context::new(Arc::new(self.clone()), Arc::new(FakeClock::default()), Arc::new(CountingRandom::default()))
+    }
+}
+
+#[async_trait]
+impl HttpTransport for FakeTransport {
+    async fn send(&self, request: Request) -> Result<Response<Vec<u8>>, TransportError> {
+        lock(&self.sent).push(request);
+        let none = || {
+            Err(TransportError {
+                reach: Reach::NotSent,
+                local: false,
+                message: "the fake transport has no answer left".to_owned(),
+            })
+        };
+        lock(&self.answers).pop_front().unwrap_or_else(none)
+    }
+}
+
+/// A clock that moves when it is told to.
+#[derive(Clone, Debug)]
+pub struct FakeClock(Arc<Mutex<Timestamp>>);
+
+impl FakeClock {
+    /// A clock that stands at this time.
+    pub fn at(now: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(now)))
+    }
+
+    /// Moves it.
+    pub fn advance(&self, by: SignedDuration) {
+        let mut now = lock(&self.0);
+        *now = now.saturating_add(by).unwrap_or(*now);
+    }
+}
+
+impl Default for FakeClock {
+    fn default() -> Self {
+        Self::at(Timestamp::constant(1_795_348_800, 0))
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        *lock(&self.0)
+    }
+}
+
+/// Randomness that counts, so that a test can say what it gives and still no value repeats.
+#[derive(Debug, Default)]
+pub struct CountingRandom(Mutex<u64>);
+
+impl Random for CountingRandom {
+    fn fill(&self, buffer: &mut [u8]) -> crate::Result<()> {
+        let mut count = lock(&self.0);
+        *count += 1;
+        buffer.fill(0);
+        for (byte, digit) in buffer.iter_mut().zip(count.to_be_bytes().iter().rev()) {
+            *byte = *digit;
+        }
+        Ok(())
+    }
+}
+
+/// A connector of mocks. An accessor trait cannot be mocked itself.
+#[derive(Default)]
+pub struct FakeConnector {
+    /// Its provider.
+    pub oauth: MockOAuthProvider,
+    /// Its accounts.
+    pub accounts: MockAccounts,
+    /// Its metrics, if it has any.
+    pub account_metrics: Option<MockAccountMetrics>,
+}
+
+impl std::fmt::Debug for FakeConnector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FakeConnector").finish_non_exhaustive()
+    }
+}
+
+impl Connector for FakeConnector {
+    fn oauth(&self) -> &dyn OAuthProvider {
+        &self.oauth
+    }
+
+    fn accounts(&self) -> &dyn Accounts {
+        &self.accounts
+    }
+
+    fn account_metrics(&self) -> Option<&dyn AccountMetrics> {
+        self.account_metrics.as_ref().map(|metrics| metrics as &dyn AccountMetrics)
+    }
+}
+
+/// A poisoned lock means that a test has failed already; its data is still good enough to say why.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

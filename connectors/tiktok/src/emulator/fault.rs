@@ -1,0 +1,147 @@
+//! Faults that an admin orders: the next calls of an endpoint go wrong.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use connector_core::Result;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio_util::io::ReaderStream;
+
+use super::answers::{self, Answer, Refusal, Rejection};
+use super::call::Call;
+use super::world::Scene;
+
+const MOST: u32 = 1000;
+
+/// Faults that wait for their calls, by endpoint.
+pub(super) type Faults = HashMap<Endpoint, VecDeque<Fault>>;
+
+/// An endpoint that can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Endpoint {
+    Authorize,
+    Token,
+    Revoke,
+    UserInfo,
+}
+
+/// How one call goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    status: StatusCode,
+    body: FaultBody,
+    /// Whether the call has its effect all the same, so that only its answer is lost.
+    pub(super) after: bool,
+    /// How long a slow answer takes.
+    pub(super) delay: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FaultBody {
+    /// The endpoint's own error shape.
+    #[default]
+    Json,
+    /// A page of some machine in between.
+    Html,
+    /// JSON that ends in the middle.
+    Truncated,
+    /// The connection breaks.
+    Reset,
+    /// The endpoint's own error shape, late.
+    Slow,
+}
+
+/// The body of `POST /admin/fail`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    endpoint: Endpoint,
+    #[serde(default = "once")]
+    times: u32,
+    #[serde(default = "internal_error")]
+    status: u16,
+    #[serde(default)]
+    body: FaultBody,
+    #[serde(default)]
+    after: bool,
+    #[serde(default = "some_seconds")]
+    seconds: u64,
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn internal_error() -> u16 {
+    500
+}
+
+fn some_seconds() -> u64 {
+    5
+}
+
+/// Takes an order. `times: 0` takes back what was ordered before.
+pub(super) fn order(scene: &mut Scene<'_>, call: &Call) -> Answer {
+    let order = match call.json::<Order>() {
+        Ok(order) => order,
+        Err(wrong) => return answers::sentence(StatusCode::BAD_REQUEST, &wrong),
+    };
+    let Some(status) = StatusCode::from_u16(order.status).ok().filter(|status| status.as_u16() >= 200) else {
+        return answers::sentence(StatusCode::BAD_REQUEST, "`status` is an HTTP status from 200 to 999");
+    };
+    let delay = if order.body == FaultBody::Slow { Duration::from_secs(order.seconds) } else { Duration::ZERO };
+    let fault = Fault { status, body: order.body, after: order.after, delay };
+    let waiting = scene.run().faults.entry(order.endpoint).or_default();
+    if order.times == 0 {
+        waiting.clear();
+    }
+    waiting.extend((0..order.times.min(MOST)).map(|_| fault));
+    answers::plain(StatusCode::OK, &json!({"waiting": waiting.len()}))
+}
+
+impl Fault {
+    /// The wrong answer.
+    pub(super) fn answer(self, scene: &Scene<'_>, endpoint: Endpoint) -> Result<Answer> {
+        let mut answer = match endpoint {
+            Endpoint::UserInfo => answers::reject_with(scene, Rejection::INTERNAL, self.status)?,
+            _ => answers::refuse_with(scene, Refusal::SERVER, self.status)?,
+        };
+        "fault".clone_into(&mut answer.note.outcome);
+        match self.body {
+            FaultBody::Json | FaultBody::Slow => {}
+            FaultBody::Html => answer.response = self.html(),
+            FaultBody::Truncated => answer.response = self.truncated(),
+            FaultBody::Reset => *answer.response.body_mut() = Body::from_stream(ReaderStream::new(Broken)),
+        }
+        Ok(answer)
+    }
+
+    fn html(self) -> Response {
+        let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n";
+        (self.status, [(CONTENT_TYPE, "text/html")], page).into_response()
+    }
+
+    fn truncated(self) -> Response {
+        (self.status, [(CONTENT_TYPE, "application/json; charset=utf-8")], r#"{"data":{"us"#).into_response()
+    }
+}
+
+/// A body that breaks off before its first byte.
+struct Broken;
+
+impl AsyncRead for Broken {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Poller<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+}

@@ -1,0 +1,35 @@
+use serde_json::json;
+
+use super::args::Disconnect;
+use super::exit::Exit;
+use super::output::Output;
+use super::running::Running;
+use super::setup::Setup;
+use super::{ask, format};
+use crate::error::Result;
+use crate::flow::Revocation;
+
+pub(super) async fn run(setup: &Setup, running: &Running, args: &Disconnect, output: &Output) -> Result<Exit> {
+    let host = setup.host(running, output).await?;
+    let tenant = &setup.global.tenant;
+    let connection = ask::one(&host, tenant, &args.connection).await?.connection;
+    let done = host.disconnect(tenant, &connection.id).await?;
+    let name = format::text(connection.profile.label().unwrap_or(&connection.account_id));
+    let (word, text) = match &done.revocation {
+        Revocation::Done => ("revoked", "its access is revoked at the platform.".to_owned()),
+        Revocation::GrantInUse => {
+            ("grant_in_use", "other connections still use the same access, so it stays.".to_owned())
+        }
+        Revocation::NotOffered => {
+            ("not_offered", "the platform takes no revocation; the person can remove the app there.".to_owned())
+        }
+        Revocation::Pending(error) => {
+            ("pending", format!("the platform could not be told yet ({error}); the next command tries again."))
+        }
+    };
+    output.either(&json!({ "connection": connection.id.as_str(), "revocation": word }), || {
+        format!("Disconnected {name}: {text}")
+    });
+    host.revoke_due().await?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,57 @@
+use std::process::ExitCode;
+
+use connector_core::ErrorKind;
+
+use crate::error::Error;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Done.
+    Done,
+    /// Something failed.
+    Failed,
+    /// Wrong usage or configuration.
+    Usage,
+    /// A person has to act.
+    Person,
+    /// The platform is out of reach.
+    Later,
+    /// Stopped by ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    /// How a command that failed with this error ends.
+    pub(super) fn of(error: &Error) -> Self {
+        match (error.kind(), error) {
+            (Some(ErrorKind::Config | ErrorKind::Unsupported), _) | (None, Error::Request(_)) => Self::Usage,
+            (
+                Some(
+                    ErrorKind::Declined
+                    | ErrorKind::ReauthRequired { .. }
+                    | ErrorKind::MissingScopes { .. }
+                    | ErrorKind::AccountRestricted,
+                ),
+                _,
+            ) => Self::Person,
+            (Some(ErrorKind::Unavailable | ErrorKind::RateLimited { .. } | ErrorKind::QuotaExhausted), _) => {
+                Self::Later
+            }
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Person => 3,
+            Exit::Later => 4,
+            Exit::Interrupted => 130,
+        })
+    }
+}

@@ -1,0 +1,79 @@
+use std::error::Error as _;
+use std::fmt::Display;
+
+use anstream::{eprintln, println};
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use super::args::Global;
+use crate::error::Error;
+
+/// Where results, notes and errors go: results to standard output, the rest to standard error. Colour only where it shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Output {
+    pub(super) fn new(global: &Global) -> Self {
+        Self { json: global.json, quiet: global.quiet, verbose: global.verbose > 0 }
+    }
+
+    /// Whether data is printed as JSON.
+    pub(super) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// One line or block of the result, for people.
+    pub(super) fn say(self, text: impl Display) {
+        println!("{text}");
+    }
+
+    /// The result as JSON.
+    pub(super) fn data(self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => println!("{text}"),
+            Err(error) => eprintln!("{} {error}", "error:".red().bold()),
+        }
+    }
+
+    /// The result: as JSON if that was asked for, else for people.
+    pub(super) fn either(self, value: &impl Serialize, text: impl FnOnce() -> String) {
+        if self.json {
+            self.data(value);
+        } else {
+            self.say(text().trim_end());
+        }
+    }
+
+    /// What happens meanwhile.
+    pub(super) fn note(self, text: impl Display) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// What only `-v` shows.
+    pub(super) fn detail(self, text: impl Display) {
+        if self.verbose {
+            eprintln!("{}", text.dimmed());
+        }
+    }
+
+    /// What a person should know although it went well.
+    pub(super) fn warn(self, text: impl Display) {
+        eprintln!("{} {text}", "warning:".yellow().bold());
+    }
+
+    /// What went wrong, and with `-v` why.
+    pub(super) fn error(self, error: &Error) {
+        eprintln!("{} {error}", "error:".red().bold());
+        let mut cause = error.source().filter(|_| self.verbose);
+        while let Some(inner) = cause {
+            eprintln!("  {} {inner}", "because:".dimmed());
+            cause = inner.source();
+        }
+    }
+}

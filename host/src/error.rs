@@ -1,0 +1,51 @@
+//! What can go wrong in the host, each with a sentence for a person.
+
+use std::sync::Arc;
+
+use connector_core::ErrorKind;
+
+use crate::store::StoreError;
+use crate::vault::VaultError;
+
+/// What every fallible call of the host returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A connector, its platform or the configuration says so.
+    #[error(transparent)]
+    Connector(#[from] connector_core::Error),
+    /// The store says so.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The vault says so.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// What was asked for does not exist or is not clear.
+    #[error("{0}")]
+    Request(String),
+    /// This machine does not play along: a file, a port, a terminal.
+    #[error("{0}")]
+    Machine(String),
+    /// A refresh that several callers waited for failed once, for all of them.
+    #[error(transparent)]
+    Shared(#[from] Arc<Error>),
+}
+
+impl Error {
+    /// What the caller should do, where a connector said so.
+    pub fn kind(&self) -> Option<&ErrorKind> {
+        self.connector().map(connector_core::Error::kind)
+    }
+
+    /// The connector's error behind this one.
+    pub fn connector(&self) -> Option<&connector_core::Error> {
+        match self {
+            Self::Connector(error) => Some(error),
+            Self::Shared(error) => error.connector(),
+            _ => None,
+        }
+    }
+}

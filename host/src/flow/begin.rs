@@ -1,0 +1,113 @@
+use connector_core::app::{App, PlatformId};
+use connector_core::oauth::{BeginRequest, Begun, NextStep, Purpose};
+use connector_core::{Scope, Secret};
+use jiff::Timestamp;
+use url::Url;
+
+use super::{FLOW_LIFE, pending};
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::store::{ConnectionId, FlowId, FlowRecord};
+
+/// Who is to be connected, where, and under which app.
+#[derive(Clone, Debug)]
+pub struct ConnectRequest {
+    /// Whose connection it will be.
+    pub tenant: String,
+    /// The product's own id for it.
+    pub reference: Option<String>,
+    /// The platform.
+    pub platform: PlatformId,
+    /// The app's name.
+    pub app: String,
+    /// Where the platform sends the browser back to.
+    pub redirect_uri: Url,
+    /// The connection that is to be renewed, if it is one.
+    pub reconnects: Option<ConnectionId>,
+    /// Proves at the callback that whoever finishes the flow is whoever began it.
+    pub initiator: Secret,
+}
+
+/// A flow that waits for its callback.
+pub struct Started {
+    /// Where the person goes. It holds the flow's state: show it to that person alone.
+    pub authorize_url: Url,
+    /// What it asks for, in order.
+    pub requested: Vec<Scope>,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// The digest of its state.
+    pub(crate) state_digest: String,
+}
+
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Started")
+            .field("requested", &self.requested)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Starts a flow: the pending part is stored, sealed, for one use within [`FLOW_LIFE`].
+    ///
+    /// # Errors
+    /// When the app cannot be used, the platform would refuse the redirect URI, or the store cannot be written.
+    pub async fn connect(&self, request: ConnectRequest) -> Result<Started> {
+        let app = self.app(request.platform.as_str(), &request.app)?;
+        let purpose = if request.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
+        let (authorize_url, begun) = self.begin(&app, &request.platform, request.redirect_uri, purpose).await?;
+        let now = self.context().now();
+        let expires_at = now.saturating_add(FLOW_LIFE).unwrap_or(now);
+        let state_digest = begun.pending.state.digest();
+        let text = pending::write(&begun.pending, &app.base_urls)?;
+        let id = FlowId::new(self.context())?;
+        let record = FlowRecord {
+            sealed: self.vault().seal(self.context(), &pending::binding(&request.tenant, &id), &text)?,
+            id,
+            state_digest: state_digest.clone(),
+            tenant: request.tenant,
+            platform: request.platform,
+            app: request.app,
+            reference: request.reference,
+            reconnects: request.reconnects,
+            initiator_digest: request.initiator.digest(),
+            created_at: now,
+            expires_at,
+        };
+        self.store().prune_flows(now).await?;
+        self.store().put_flow(&record).await?;
+        Ok(Started { authorize_url, requested: begun.pending.requested, expires_at, state_digest })
+    }
+
+    /// The authorize URL of such a flow, which is not started: nothing is stored.
+    ///
+    /// # Errors
+    /// As [`Host::connect`].
+    pub async fn authorize_url(
+        &self,
+        platform: &PlatformId,
+        app: &str,
+        redirect_uri: Url,
+        purpose: Purpose,
+    ) -> Result<Url> {
+        let app = self.app(platform.as_str(), app)?;
+        Ok(self.begin(&app, platform, redirect_uri, purpose).await?.0)
+    }
+
+    async fn begin(
+        &self,
+        app: &App,
+        platform: &PlatformId,
+        redirect_uri: Url,
+        purpose: Purpose,
+    ) -> Result<(Url, Begun)> {
+        let request = BeginRequest { redirect_uri, scopes: app.wanted.requested(), purpose };
+        let begun = self.platform(platform.as_str())?.connector.oauth().begin(self.context(), app, &request).await?;
+        match &begun.next {
+            NextStep::Redirect(url) => Ok((url.clone(), begun)),
+            other => Err(Error::Request(format!("{platform} wants a step this host does not know: {other:?}"))),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+use connector_core::app::{App, PlatformId};
+use connector_core::grant::Grant;
+use connector_core::oauth::{CallbackParams, PendingFlow};
+use connector_core::{Error as CoreError, ScopeSet, Secret};
+
+use super::accounts::Finished;
+use super::{Started, pending};
+use crate::error::Result;
+use crate::host::Host;
+use crate::store::{FlowRecord, GrantId, GrantRecord, GrantState, LinkIntent};
+use crate::tokens::Place;
+
+/// What came back from the browser.
+#[derive(Debug)]
+pub struct Callback {
+    /// The platform of the path it came to.
+    pub platform: PlatformId,
+    /// The app of the path it came to.
+    pub app: String,
+    /// Everything the browser brought.
+    pub params: CallbackParams,
+    /// Proves that whoever finishes the flow is whoever began it.
+    pub initiator: Secret,
+    /// Whether another account than the one to be renewed may be connected instead.
+    pub other_account_allowed: bool,
+}
+
+/// What became of a flow that the person allowed.
+#[derive(Debug)]
+pub struct Completed {
+    /// The connections, or why the accounts could not be read yet. The grant is stored either way.
+    pub finished: Result<Finished>,
+    /// What was asked for.
+    pub requested: ScopeSet,
+    /// What was granted, if the platform said.
+    pub granted: Option<ScopeSet>,
+}
+
+impl Host {
+    /// Ends a flow with its callback. The pending flow is used up before anything is sent; the exchange and the storing of its answer
+    /// go on even if the caller goes away.
+    ///
+    /// # Errors
+    /// When the callback belongs to no flow in progress or to another person's, when the person declined, when the platform refused.
+    pub async fn complete(&self, callback: Callback) -> Result<Completed> {
+        let host = self.clone();
+        self.detached(async move { host.complete_attached(callback).await }).await
+    }
+
+    /// Ends a flow whose callback reports an error without saying which flow it belongs to, as some platforms do.
+    ///
+    /// # Errors
+    /// Always: what the callback reports.
+    pub async fn complete_stateless(&self, started: &Started, callback: Callback) -> Result<Completed> {
+        let app = self.app(callback.platform.as_str(), &callback.app)?;
+        self.store().take_flow(&started.state_digest).await?;
+        let pending = PendingFlow {
+            state: Secret::from(""),
+            verifier: None,
+            redirect_uri: started.authorize_url.clone(),
+            requested: Vec::new(),
+        };
+        let oauth = self.platform(callback.platform.as_str())?.connector.oauth();
+        match oauth.complete(self.context(), &app, &pending, &callback.params).await {
+            Err(error) => Err(error.into()),
+            Ok(_) => Err(not_in_progress().into()),
+        }
+    }
+
+    async fn complete_attached(&self, callback: Callback) -> Result<Completed> {
+        let state = callback.params.one("state")?.map(Secret::from).ok_or_else(|| {
+            CoreError::invalid_callback("the callback has no `state`, so it belongs to no flow; start connecting again")
+        })?;
+        let flow = self.store().take_flow(&state.digest()).await?.ok_or_else(not_in_progress)?;
+        self.check(&flow, &callback)?;
+        let sealed = self.vault().open(&pending::binding(&flow.tenant, &flow.id), &flow.sealed)?;
+        let (pending, base_urls) = pending::read(&sealed, state)?;
+        let app = self.app(flow.platform.as_str(), &flow.app)?;
+        if app.base_urls != base_urls {
+            return Err(CoreError::invalid_callback(
+                "the app talks to another address than when this flow began; start connecting again",
+            )
+            .into());
+        }
+        let oauth = self.platform(flow.platform.as_str())?.connector.oauth();
+        let grant = oauth.complete(self.context(), &app, &pending, &callback.params).await?;
+        let record = self.store_grant(&flow, &app, &grant, callback.other_account_allowed).await?;
+        let (requested, granted) = (grant.scopes.requested.clone(), grant.scopes.granted.scopes().cloned());
+        let finished = self.finish(&record).await;
+        Ok(Completed { finished, requested, granted })
+    }
+
+    /// A flow is for one platform and app, ten minutes, and whoever began it.
+    fn check(&self, flow: &FlowRecord, callback: &Callback) -> Result<()> {
+        let same_place = flow.platform == callback.platform && flow.app == callback.app;
+        let in_time = self.context().now() < flow.expires_at;
+        let same_person = callback.initiator.digest() == flow.initiator_digest;
+        match (same_place, in_time, same_person) {
+            (true, true, true) => Ok(()),
+            (true, false, _) => {
+                Err(CoreError::invalid_callback("this flow began more than ten minutes ago; start connecting again")
+                    .into())
+            }
+            (true, true, false) => {
+                Err(CoreError::invalid_callback("this flow was begun by somebody else, so nothing was connected")
+                    .into())
+            }
+            (false, ..) => Err(CoreError::invalid_callback(
+                "this callback came to another platform or app than its flow began at; start connecting again",
+            )
+            .into()),
+        }
+    }
+
+    async fn store_grant(
+        &self,
+        flow: &FlowRecord,
+        app: &App,
+        grant: &Grant,
+        other_account_allowed: bool,
+    ) -> Result<GrantRecord> {
+        let id = GrantId::new(self.context())?;
+        let now = self.context().now();
+        let sealed = self.seal_tokens(Place::of_grant(&flow.tenant, &id, 1), &grant.tokens)?;
+        let intent = LinkIntent {
+            reference: flow.reference.clone(),
+            reconnects: flow.reconnects.clone(),
+            other_account_allowed,
+        };
+        let record = GrantRecord {
+            id,
+            tenant: flow.tenant.clone(),
+            platform: flow.platform.clone(),
+            app: flow.app.clone(),
+            client_id: app.client_id.clone(),
+            base_urls: grant.base_urls.clone(),
+            subject: grant.subject.clone(),
+            scopes: grant.scopes.clone(),
+            access: Some(sealed.access),
+            access_expires_at: grant.tokens.access_expires_at,
+            refresh: sealed.refresh,
+            refresh_expires_at: grant.tokens.refresh_expires_at,
+            generation: 1,
+            refresh_mark: None,
+            state: GrantState::Active,
+            state_since: now,
+            unlinked: Some(intent),
+            last_error: None,
+            created_at: now,
+            updated_at: now,
+        };
+        self.store().put_grant(&record).await?;
+        Ok(record)
+    }
+}
+
+fn not_in_progress() -> CoreError {
+    CoreError::invalid_callback(
+        "this callback belongs to no flow in progress: it was used already, is older than ten minutes, or was not begun here; start connecting again",
+    )
+}

@@ -1,0 +1,15 @@
+//! Connecting, reconnecting and disconnecting accounts, for any platform.
+
+mod accounts;
+mod begin;
+mod complete;
+mod disconnect;
+mod pending;
+
+pub use self::accounts::Finished;
+pub use self::begin::{ConnectRequest, Started};
+pub use self::complete::{Callback, Completed};
+pub use self::disconnect::{Disconnected, Revocation};
+
+/// How long a person has between the start of a flow and its callback.
+pub const FLOW_LIFE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);

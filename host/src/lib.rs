@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+
+mod abilities;
+mod apps;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod emulate;
+mod error;
+mod flow;
+mod host;
+mod layers;
+#[cfg(feature = "platforms")]
+mod linked;
+mod metrics;
+mod refresh;
+mod revoke;
+pub mod store;
+mod tokens;
+pub mod vault;
+
+pub use self::abilities::{AbilityStatus, abilities};
+pub use self::apps::Realm;
+pub use self::emulate::Emulated;
+pub use self::error::{Error, Result};
+pub use self::flow::{Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, Started};
+pub use self::host::{ConfiguredPlatform, Host, Parts};
+pub use self::layers::{ConfigFiles, default_file, embedded};
+pub use self::metrics::{Metrics, Shown};

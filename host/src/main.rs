@@ -1,0 +1,5 @@
+//! `connector-host`: see the crate's README.
+
+fn main() -> std::process::ExitCode {
+    connector_host::cli::main()
+}

@@ -1,0 +1,193 @@
+//! Counts of a connection: stored ones as long as they are fresh enough, else fetched; each with its age, or why there is none.
+
+use std::collections::BTreeMap;
+
+use connector_core::account::Session;
+use connector_core::metrics::{Cell, MetricName, Missing, Report};
+use connector_core::scope::ScopeStatus;
+use connector_core::{Error as CoreError, ErrorKind, Scope};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::{Error, Result};
+use crate::host::{ConfiguredPlatform, Host};
+use crate::store::{Connected, ConnectionState, LastError, Reading, Sample};
+
+/// The counts of one connection as they are shown.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Each metric the platform offers, by name.
+    pub cells: BTreeMap<MetricName, Shown>,
+    /// Why nothing could be fetched, when something should have been.
+    pub error: Option<Error>,
+}
+
+/// One count as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The platform's number.
+    Value(Sample),
+    /// The last number there was, and why there is no newer one.
+    Stale(Sample, Missing),
+    /// No number, and why.
+    Missing(Missing),
+}
+
+impl Host {
+    /// The counts of a connection, no older than `max_age` where the platform can be asked.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written. What the platform says is in the result.
+    pub async fn metrics(&self, connected: &Connected, max_age: SignedDuration) -> Result<Metrics> {
+        let Connected { connection, grant } = connected;
+        let platform = self.platform(connection.platform.as_str())?;
+        let expected = expected(platform, connected);
+        let latest = self.store().latest_reading(&connection.id).await?;
+        let error = match latest {
+            Some(reading) if is_recent(&reading, self.context().now(), max_age) && covers(&reading, &expected) => None,
+            _ if connected.state() == ConnectionState::Active => self.fetch(platform, connected).await.err(),
+            _ => Some(not_active(connected).into()),
+        };
+        if let Some(error) = error.as_ref().and_then(Error::connector) {
+            let last_error = LastError::new(error, self.context().now());
+            self.store().note_grant_error(&grant.id, Some(last_error)).await?;
+        }
+        let values = self.store().last_values(&connection.id).await?;
+        let reading = self.store().latest_reading(&connection.id).await?;
+        let cells = expected.into_iter().map(|(name, withheld)| {
+            let value = values.get(&name).copied();
+            let shown = shown(value, withheld, missing_of(reading.as_ref(), &name), error.as_ref());
+            (name, shown)
+        });
+        Ok(Metrics { cells: cells.collect(), error })
+    }
+
+    /// Fetches and stores one reading.
+    async fn fetch(&self, platform: &ConfiguredPlatform, connected: &Connected) -> Result<()> {
+        let Connected { connection, grant } = connected;
+        let report = self.report(platform, connected).await?;
+        let reading = reading_of(&report);
+        self.store().append_samples(&connection.id, &reading).await?;
+        self.store().note_grant_error(&grant.id, None).await?;
+        if !report.profile.is_empty() {
+            let mut profile = connection.profile.clone();
+            profile.update(report.profile);
+            self.store().update_profile(&connection.id, &profile, self.context().now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the platform. A token that it refuses is refreshed once, and the call repeated once.
+    async fn report(&self, platform: &ConfiguredPlatform, connected: &Connected) -> Result<Report> {
+        let Connected { connection, grant } = connected;
+        let session = self.session(&grant.tenant, &grant.id).await?;
+        let refused = match self.ask(platform, &session, &connection.account_id).await {
+            Err(error) if matches!(error.kind(), ErrorKind::ReauthRequired { .. }) => error,
+            answered => return Ok(answered?),
+        };
+        tracing::debug!(connection = %connection.id, error = %refused, "the platform refused the token");
+        let session = self.session_after(&grant.tenant, &grant.id, &session).await?;
+        Ok(self.ask(platform, &session, &connection.account_id).await?)
+    }
+
+    async fn ask(
+        &self,
+        platform: &ConfiguredPlatform,
+        session: &Session,
+        account_id: &str,
+    ) -> Result<Report, CoreError> {
+        let metrics = platform.connector.account_metrics();
+        let metrics = metrics.ok_or_else(|| CoreError::new(ErrorKind::Unsupported, "the platform offers no counts"))?;
+        metrics.account_metrics(self.context(), session, account_id).await
+    }
+}
+
+/// Each metric the platform offers, with the scope that is in the way, if one is.
+fn expected(platform: &ConfiguredPlatform, connected: &Connected) -> BTreeMap<MetricName, Option<Missing>> {
+    let Some(metrics) = platform.connector.account_metrics() else { return BTreeMap::new() };
+    let wanted = platform.settings.app(&connected.connection.app).map(|app| app.wanted.clone()).unwrap_or_default();
+    let withheld = |name: &MetricName| {
+        let scope = platform.settings.catalogue.scope_of(name)?;
+        let status = wanted.status(scope, &connected.grant.scopes);
+        (!status.is_usable()).then(|| Missing::Scope { scope: scope.clone(), status })
+    };
+    metrics
+        .offered()
+        .into_iter()
+        .map(|name| {
+            let missing = withheld(&name);
+            (name, missing)
+        })
+        .collect()
+}
+
+fn is_recent(reading: &Reading, now: Timestamp, max_age: SignedDuration) -> bool {
+    now.duration_since(reading.observed_at) <= max_age
+}
+
+/// Whether a reading has something to say about every metric that may be asked for now. After a scope was gained it has not.
+fn covers(reading: &Reading, expected: &BTreeMap<MetricName, Option<Missing>>) -> bool {
+    let asked = |name: &MetricName| {
+        reading.values.contains_key(name)
+            || missing_of(Some(reading), name).is_some_and(|missing| !matches!(missing, Missing::Scope { .. }))
+    };
+    expected.iter().all(|(name, withheld)| withheld.is_some() || asked(name))
+}
+
+/// What is shown for one metric: a scope in the way comes first, then what the latest reading said, then why there was none.
+fn shown(value: Option<Sample>, withheld: Option<Missing>, missing: Option<Missing>, error: Option<&Error>) -> Shown {
+    let failed = error.map(|error| Missing::Failed(error.kind().cloned().unwrap_or(ErrorKind::Unavailable)));
+    match (value, withheld.or(failed).or(missing)) {
+        (Some(value), None) => Shown::Value(value),
+        (Some(value), Some(why)) => Shown::Stale(value, why),
+        (None, why) => Shown::Missing(why.unwrap_or(Missing::NotOffered)),
+    }
+}
+
+fn not_active(connected: &Connected) -> CoreError {
+    match &connected.grant.state {
+        crate::store::GrantState::ReauthRequired { reason } => {
+            CoreError::reauth_required(reason.clone(), "the person has to connect this account again")
+        }
+        _ => CoreError::new(ErrorKind::Unsupported, "the connection is disconnected"),
+    }
+}
+
+/// A report as it is stored: what is missing in words of its own.
+fn reading_of(report: &Report) -> Reading {
+    let mut reading = Reading {
+        observed_at: report.observed_at,
+        values: BTreeMap::new(),
+        missing: BTreeMap::new(),
+        log_id: report.log_id.clone(),
+    };
+    for (name, cell) in &report.cells {
+        match cell {
+            Cell::Value(value) => drop(reading.values.insert(name.clone(), *value)),
+            Cell::Missing(missing) => drop(reading.missing.insert(name.clone(), word(missing))),
+        }
+    }
+    reading
+}
+
+fn word(missing: &Missing) -> String {
+    match missing {
+        Missing::Scope { scope, status } => format!("{}:{scope}", status.as_str()),
+        Missing::Failed(kind) => format!("failed:{}", kind.as_str()),
+        other => other.as_str().to_owned(),
+    }
+}
+
+/// Why a reading has no value for a metric.
+fn missing_of(reading: Option<&Reading>, name: &MetricName) -> Option<Missing> {
+    let text = reading?.missing.get(name)?;
+    let (word, detail) = text.split_once(':').unwrap_or((text, ""));
+    Some(match word {
+        "hidden" => Missing::Hidden,
+        "not_offered" => Missing::NotOffered,
+        "failed" => Missing::Failed(ErrorKind::Protocol),
+        word => {
+            let status = ScopeStatus::ALL.into_iter().find(|status| status.as_str() == word)?;
+            Missing::Scope { scope: detail.parse::<Scope>().ok()?, status }
+        }
+    })
+}

@@ -1,0 +1,205 @@
+//! Keeping access: one refresh for any number of callers and processes, that nobody can cancel, stored before anything else happens.
+//!
+//! A caller that finds an expired token joins the refresh of its grant in this process, or starts it. The refresh runs in a task of its
+//! own. It takes the store's lock on the grant, which excludes other processes, reads the row again, and goes on only if nobody else has
+//! refreshed it meanwhile. The answer is sealed and committed, by comparing the generation, before the lock is given back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use connector_core::account::Session;
+use connector_core::grant::TokenAnswer;
+use connector_core::http::Reach;
+use connector_core::oauth::RefreshOutcome;
+use connector_core::{Error as CoreError, ErrorKind};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::store::{GrantId, GrantRecord, GrantState, LastError, RefreshMark, Refreshed, new_id};
+use crate::tokens::Place;
+
+/// A token that expires within this time is not handed out: the call it is for takes time as well.
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// The refreshes under way in this process, by grant.
+pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
+
+type Outcome = Result<(), Arc<Error>>;
+
+impl Host {
+    /// A grant with a token that is good now, under its app.
+    ///
+    /// A fresh token is opened and returned: no lock, no write. An expired one waits for the one refresh of its grant.
+    ///
+    /// # Errors
+    /// When the grant needs its person, or the platform cannot be asked.
+    pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
+        let record = self.live_grant(tenant, grant).await?;
+        if is_fresh(record.access_expires_at, self.context().now()) {
+            return self.open_session(&record);
+        }
+        self.renewed(&record).await
+    }
+
+    /// The same after the platform refused a token, whatever its lifetime says.
+    pub(crate) async fn session_after(&self, tenant: &str, grant: &GrantId, refused: &Session) -> Result<Session> {
+        let record = self.live_grant(tenant, grant).await?;
+        let session = self.open_session(&record)?;
+        if session.grant.tokens.access.matches(refused.grant.tokens.access.expose()) {
+            return self.renewed(&record).await;
+        }
+        Ok(session)
+    }
+
+    async fn renewed(&self, record: &GrantRecord) -> Result<Session> {
+        self.refresh(record).await?;
+        let record = self.live_grant(&record.tenant, &record.id).await?;
+        self.open_session(&record)
+    }
+
+    async fn live_grant(&self, tenant: &str, grant: &GrantId) -> Result<GrantRecord> {
+        let record = self.store().grant(tenant, grant).await?;
+        let record = record.ok_or_else(|| Error::Request("this connection has no grant any more".to_owned()))?;
+        match &record.state {
+            GrantState::Active => Ok(record),
+            GrantState::ReauthRequired { reason } => {
+                Err(CoreError::reauth_required(reason.clone(), "the person has to connect this account again").into())
+            }
+            GrantState::Disconnecting | GrantState::Disconnected => {
+                Err(Error::Request("the connection is disconnected".to_owned()))
+            }
+        }
+    }
+
+    /// Joins the refresh of this grant, or starts it.
+    async fn refresh(&self, record: &GrantRecord) -> Result<()> {
+        let mut done = self.join_refresh(record);
+        let outcome = done.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
+        match outcome {
+            Ok(Some(Ok(()))) => Ok(()),
+            Ok(Some(Err(error))) => Err(error.into()),
+            Ok(None) | Err(_) => Err(Error::Machine("the refresh ended without a result".to_owned())),
+        }
+    }
+
+    fn join_refresh(&self, record: &GrantRecord) -> watch::Receiver<Option<Outcome>> {
+        let mut all = self.refreshes().lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = all.get(&record.id) {
+            return running.clone();
+        }
+        let (tell, done) = watch::channel(None);
+        all.insert(record.id.clone(), done.clone());
+        let (host, record) = (self.clone(), record.clone());
+        self.spawn(async move {
+            let outcome = host.refresh_alone(&record).await.map_err(Arc::new);
+            host.refreshes().lock().unwrap_or_else(PoisonError::into_inner).remove(&record.id);
+            tell.send_replace(Some(outcome));
+        });
+        done
+    }
+
+    /// Refreshes while nobody else does, unless somebody else already has.
+    async fn refresh_alone(&self, seen: &GrantRecord) -> Result<()> {
+        let _guard = self.store().lock_refresh(&seen.id).await?;
+        let record = self.live_grant(&seen.tenant, &seen.id).await?;
+        if record.generation != seen.generation {
+            return Ok(());
+        }
+        let session = self.open_session(&record)?;
+        let connector = &self.platform(record.platform.as_str())?.connector;
+        let request = match connector.oauth().refresh_request(&session.app, &session.grant) {
+            Ok(request) => request,
+            Err(error) => return self.refresh_failed(&record, error).await,
+        };
+        let Some(record) = self.mark(record).await? else { return Ok(()) };
+        tracing::debug!(grant = %record.id, generation = record.generation, "refreshing");
+        let answer = match self.context().send(request).await {
+            Ok(answer) => answer,
+            Err(error) if error.reach == Reach::NotSent => return self.refresh_failed(&record, error.into()).await,
+            Err(error) => return self.refresh_in_doubt(&record, error.into()).await,
+        };
+        match connector.oauth().read_refresh(&answer) {
+            RefreshOutcome::Refreshed(answer) => self.commit_refresh(&record, session, answer).await,
+            RefreshOutcome::Rejected(error) => self.refresh_failed(&record, rejected(&record, error)).await,
+            RefreshOutcome::AppFault(error) | RefreshOutcome::Refused(error) | RefreshOutcome::NotProcessed(error) => {
+                self.refresh_failed(&record, error).await
+            }
+            RefreshOutcome::InDoubt(error) | RefreshOutcome::Unreadable(error) => {
+                self.refresh_in_doubt(&record, error).await
+            }
+        }
+    }
+
+    /// Notes that the refresh token may be spent, before any byte leaves. `None` means that somebody else moved the grant.
+    async fn mark(&self, mut record: GrantRecord) -> Result<Option<GrantRecord>> {
+        let earlier = record.refresh_mark.take();
+        let probes = earlier.as_ref().map_or(0, |mark| mark.probes + 1);
+        let attempt = new_id(self.context())?.to_string();
+        let mark = RefreshMark { attempt, sent_at: self.context().now(), probes };
+        let swapped =
+            self.store().swap_refresh_mark(&record.id, record.generation, earlier, Some(mark.clone())).await?;
+        record.refresh_mark = Some(mark);
+        Ok(swapped.then_some(record))
+    }
+
+    /// Stores the new tokens. Nothing runs between the answer and this commit.
+    async fn commit_refresh(&self, record: &GrantRecord, mut session: Session, answer: TokenAnswer) -> Result<()> {
+        if let Err(error) = session.grant.take_refreshed(answer) {
+            return self.refresh_failed(record, error).await;
+        }
+        let tokens = session.grant.tokens;
+        let sealed = self.seal_tokens(Place::of_grant(&record.tenant, &record.id, record.generation + 1), &tokens)?;
+        let refreshed = Refreshed {
+            access: sealed.access,
+            access_expires_at: tokens.access_expires_at,
+            refresh: sealed.refresh,
+            refresh_expires_at: tokens.refresh_expires_at,
+            scopes: session.grant.scopes,
+            at: self.context().now(),
+        };
+        if self.store().commit_refresh(&record.id, record.generation, &refreshed).await? {
+            return Ok(());
+        }
+        Err(Error::Request("the connection changed while its token was refreshed; try again".to_owned()))
+    }
+
+    /// The refresh was not processed, or the answer says what is wrong: the token is as good as it was.
+    ///
+    /// A failure never changes a row whose generation moved. Only an answer about the grant itself changes its state.
+    async fn refresh_failed(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
+        let now = self.context().now();
+        self.store().swap_refresh_mark(&record.id, record.generation, record.refresh_mark.clone(), None).await?;
+        if let ErrorKind::ReauthRequired { reason } = error.kind() {
+            let state = GrantState::ReauthRequired { reason: reason.clone() };
+            self.store().set_grant_state(&record.id, record.generation, &state, now).await?;
+        }
+        self.note_refresh_error(record, error).await
+    }
+
+    /// The token may be spent: the mark stays, so that the next refresh knows what a rejection means.
+    async fn refresh_in_doubt(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
+        self.note_refresh_error(record, error).await
+    }
+
+    async fn note_refresh_error(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
+        let last_error = LastError::new(&error, self.context().now());
+        self.store().note_grant_error(&record.id, Some(last_error)).await?;
+        Err(error.context("the access token could not be refreshed").into())
+    }
+}
+
+/// A token that the platform rejects after an earlier refresh with it went unanswered was spent by that one: its answer is lost.
+fn rejected(record: &GrantRecord, error: CoreError) -> CoreError {
+    match record.refresh_mark.as_ref().filter(|mark| mark.probes > 0) {
+        None => error,
+        Some(_) => CoreError::reauth_required("refresh_result_lost", error.message().to_owned())
+            .with_log_id(error.log_id().map(str::to_owned)),
+    }
+}
+
+/// Whether a token is good for a call that starts now. One that never said when it ends is tried.
+pub(crate) fn is_fresh(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    expires_at.is_none_or(|at| now.saturating_add(MARGIN).is_ok_and(|soon| soon < at))
+}

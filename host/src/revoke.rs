@@ -1,0 +1,169 @@
+//! Telling the platform that a grant has ended. The grant is over here already; what is left to tell is a record of its own, tried again
+//! until it is done or its tokens have died.
+
+use connector_core::account::Session;
+use connector_core::grant::{Grant, TokenSet};
+use connector_core::oauth::{OAuthProvider, RefreshOutcome, RevokeOutcome};
+use connector_core::scope::GrantScopes;
+use connector_core::{Error as CoreError, ErrorKind};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::refresh::is_fresh;
+use crate::store::{GrantRecord, LastError, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens};
+use crate::tokens::{Place, SealedTokens};
+
+/// How long a revocation is tried where the platform did not say when the tokens die.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// The wait after the first attempt in vain; it doubles with each.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
+
+impl Host {
+    /// What would be left to tell the platform if this grant ended now; nothing where the platform takes no revocation.
+    pub(crate) fn revocation_of(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
+        if grant.access.is_none() {
+            return Ok(None);
+        }
+        let session = self.open_session(grant)?;
+        let oauth = self.platform(grant.platform.as_str())?.connector.oauth();
+        if oauth.revoke_request(&session.app, &session.grant)?.is_none() {
+            return Ok(None);
+        }
+        let id = RevocationId::new(self.context())?;
+        let now = self.context().now();
+        let dies_at = grant.refresh_expires_at.or(grant.access_expires_at);
+        Ok(Some(RevocationRecord {
+            tokens: self.sealed_for(&grant.tenant, &id, &session.grant.tokens)?,
+            id,
+            grant_id: grant.id.clone(),
+            grant_generation: grant.generation,
+            tenant: grant.tenant.clone(),
+            platform: grant.platform.clone(),
+            app: grant.app.clone(),
+            client_id: grant.client_id.clone(),
+            base_urls: grant.base_urls.clone(),
+            subject: grant.subject.clone(),
+            attempts: 0,
+            next_try_at: now,
+            expires_at: dies_at.unwrap_or_else(|| now.saturating_add(GIVE_UP_AFTER).unwrap_or(now)),
+            last_error: None,
+            created_at: now,
+        }))
+    }
+
+    /// Tries every revocation that is due. What fails again stays for the next time.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn revoke_due(&self) -> Result<()> {
+        let now = self.context().now();
+        for job in self.store().revocations_due(now).await? {
+            if job.expires_at <= now {
+                self.store().finish_revocation(&job.id, RevocationOutcome::GivenUp, now).await?;
+            } else if let Err(error) = self.revoke(&job).await {
+                tracing::warn!(platform = %job.platform, grant = %job.grant_id, %error, "a revocation is still pending");
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries one revocation, and stores what came of it.
+    pub(crate) async fn revoke(&self, job: &RevocationRecord) -> Result<()> {
+        let now = self.context().now();
+        match self.try_revoke(job).await {
+            Ok(outcome) => {
+                self.store().finish_revocation(&job.id, outcome, now).await?;
+                Ok(())
+            }
+            Err(error) => {
+                let shown = error.connector().map_or_else(
+                    || LastError::new(&CoreError::config(error.to_string()), now),
+                    |error| LastError::new(error, now),
+                );
+                self.store().postpone_revocation(&job.id, next_try(job.attempts, now), &shown).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn try_revoke(&self, job: &RevocationRecord) -> Result<RevocationOutcome> {
+        let oauth = self.platform(job.platform.as_str())?.connector.oauth();
+        let mut session = self.session_of(job)?;
+        if oauth.revoke_needs_live_token() && !is_fresh(job.tokens.access_expires_at, self.context().now()) {
+            match self.freshen(job, oauth, &mut session).await {
+                Ok(()) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::ReauthRequired { .. }) => {
+                    return Ok(RevocationOutcome::Revoked);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let Some(request) = oauth.revoke_request(&session.app, &session.grant)? else {
+            return Ok(RevocationOutcome::GivenUp);
+        };
+        let answer = self.context().send(request).await.map_err(CoreError::from)?;
+        match oauth.read_revoke(&answer) {
+            RevokeOutcome::Gone => Ok(RevocationOutcome::Revoked),
+            RevokeOutcome::Retry(error) | RevokeOutcome::Refused(error) => Err(error.into()),
+        }
+    }
+
+    /// Gets a live token for a platform that revokes by nothing else. A refresh token that is dead means that the grant is gone.
+    async fn freshen(
+        &self,
+        job: &RevocationRecord,
+        oauth: &dyn OAuthProvider,
+        session: &mut Session,
+    ) -> Result<(), CoreError> {
+        let answer = self.context().send(oauth.refresh_request(&session.app, &session.grant)?).await?;
+        match oauth.read_refresh(&answer) {
+            RefreshOutcome::Refreshed(answer) => session.grant.take_refreshed(answer)?,
+            RefreshOutcome::Unreadable(error)
+            | RefreshOutcome::Rejected(error)
+            | RefreshOutcome::AppFault(error)
+            | RefreshOutcome::Refused(error)
+            | RefreshOutcome::NotProcessed(error)
+            | RefreshOutcome::InDoubt(error) => return Err(error),
+        }
+        let tokens = self
+            .sealed_for(&job.tenant, &job.id, &session.grant.tokens)
+            .map_err(|error| CoreError::config(error.to_string()))?;
+        self.store().update_revocation_tokens(&job.id, &tokens).await?;
+        Ok(())
+    }
+
+    fn session_of(&self, job: &RevocationRecord) -> Result<Session> {
+        let app = self.app_at(&job.platform, &job.app, &job.client_id, &job.base_urls)?;
+        let access =
+            job.tokens.access.clone().ok_or_else(|| Error::Request("the revocation holds no token".to_owned()))?;
+        let sealed = SealedTokens { access, refresh: job.tokens.refresh.clone() };
+        let tokens = self.open_tokens(place(&job.tenant, &job.id), &sealed)?;
+        let grant = Grant {
+            tokens,
+            scopes: GrantScopes::default(),
+            subject: job.subject.clone(),
+            base_urls: job.base_urls.clone(),
+        };
+        Ok(Session { app, grant })
+    }
+
+    fn sealed_for(&self, tenant: &str, id: &RevocationId, tokens: &TokenSet) -> Result<RevocationTokens> {
+        let sealed = self.seal_tokens(place(tenant, id), tokens)?;
+        Ok(RevocationTokens {
+            access: Some(sealed.access),
+            access_expires_at: tokens.access_expires_at,
+            refresh: sealed.refresh,
+            refresh_expires_at: tokens.refresh_expires_at,
+        })
+    }
+}
+
+fn place<'a>(tenant: &'a str, id: &'a RevocationId) -> Place<'a> {
+    Place { tenant, owner: id.as_str(), generation: 0 }
+}
+
+fn next_try(attempts: u32, now: Timestamp) -> Timestamp {
+    let wait = FIRST_WAIT.saturating_mul(1 << attempts.min(10));
+    now.saturating_add(wait).unwrap_or(now)
+}

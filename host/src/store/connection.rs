@@ -1,0 +1,194 @@
+//! Connections: accounts linked for a tenant.
+
+use async_trait::async_trait;
+use connector_core::PlatformId;
+use connector_core::account::{Account, Profile};
+use connector_core::scope::GrantScopes;
+use jiff::Timestamp;
+
+use super::{ConnectionId, GrantId, GrantRecord, GrantState, Result, RevocationRecord};
+
+/// One account linked for a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionRecord {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Whose it is.
+    pub tenant: String,
+    /// The product's own id for it.
+    pub reference: Option<String>,
+    /// The platform.
+    pub platform: PlatformId,
+    /// The app, by the operator's name.
+    pub app: String,
+    /// The grant it works by.
+    pub grant_id: GrantId,
+    /// The platform's raw, stable id of the account.
+    pub account_id: String,
+    /// What the platform said about the account.
+    pub profile: Profile,
+    /// When it was linked first.
+    pub created_at: Timestamp,
+    /// When it changed last.
+    pub updated_at: Timestamp,
+    /// When it was disconnected, if it is.
+    pub disconnected_at: Option<Timestamp>,
+}
+
+/// A connection and the grant it works by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// The connection.
+    pub connection: ConnectionRecord,
+    /// Its grant.
+    pub grant: GrantRecord,
+}
+
+/// How a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConnectionState {
+    /// It works, as far as is known.
+    Active,
+    /// The person has to connect again.
+    ReauthRequired,
+    /// It has been disconnected, and the platform is still to be told.
+    Disconnecting,
+    /// It has been disconnected.
+    Disconnected,
+}
+
+impl ConnectionState {
+    /// The state as one stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::ReauthRequired => "reauth_required",
+            Self::Disconnecting => "disconnecting",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+impl Connected {
+    /// How the connection stands. It can be disconnected while its grant goes on for another account.
+    pub fn state(&self) -> ConnectionState {
+        match (self.connection.disconnected_at, &self.grant.state) {
+            (_, GrantState::Disconnecting) => ConnectionState::Disconnecting,
+            (Some(_), _) | (None, GrantState::Disconnected) => ConnectionState::Disconnected,
+            (None, GrantState::ReauthRequired { .. }) => ConnectionState::ReauthRequired,
+            (None, GrantState::Active) => ConnectionState::Active,
+        }
+    }
+}
+
+/// Which connections are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionFilter {
+    /// Whose.
+    pub tenant: String,
+    /// Of this platform only.
+    pub platform: Option<PlatformId>,
+    /// In this state only.
+    pub state: Option<ConnectionState>,
+}
+
+/// An account that a grant reaches, to be linked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewConnection {
+    /// The id the connection gets if the account was never linked before.
+    pub id_if_new: ConnectionId,
+    /// The account.
+    pub account: Account,
+    /// The product's own id for it. `None` leaves what is there.
+    pub reference: Option<String>,
+}
+
+/// What linking did to one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// The connection as it is now.
+    pub connection: ConnectionRecord,
+    /// What it was before.
+    pub link: Link,
+    /// The grant it worked by before, if that was another one.
+    pub previous_grant: Option<GrantId>,
+}
+
+/// What an account was to its tenant before it was linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Never linked before.
+    New,
+    /// Linked once, by another grant or disconnected since: the same connection goes on, with its history.
+    Reconnected,
+    /// Linked by this same grant already.
+    Kept,
+}
+
+/// What linking did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Each account, in the order given.
+    pub linked: Vec<Linked>,
+    /// The grants that nothing works by any more. They are gone, with their tokens.
+    pub superseded: Vec<GrantId>,
+}
+
+/// What disconnecting did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disconnection {
+    /// Nothing: it was disconnected already.
+    Already,
+    /// The connection is over; its grant goes on for another account.
+    GrantGoesOn,
+    /// The connection and its grant are over, and the tokens are gone from the grant.
+    GrantEnded,
+}
+
+/// Keeps connections.
+#[async_trait]
+pub trait Connections {
+    /// Links the accounts a grant reaches, which settles its [`LinkIntent`](super::LinkIntent), and replaces what is known of its scopes,
+    /// so that they can take over what earlier grants of the accounts held. An account that was linked for this platform and app before keeps its
+    /// connection. Grants of the same tenant that lose their last connection by this, or that were made for the same subject before and
+    /// never got one, are deleted.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such grant,
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when the grant is over.
+    async fn link_accounts(
+        &self,
+        tenant: &str,
+        grant: &GrantId,
+        scopes: &GrantScopes,
+        accounts: Vec<NewConnection>,
+        now: Timestamp,
+    ) -> Result<Links>;
+
+    /// The connections that pass the filter, oldest first.
+    async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>>;
+
+    /// A tenant's connection.
+    async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>>;
+
+    /// Replaces what is known about the account.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`](super::StoreError::NotFound) when there is no such connection.
+    async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()>;
+
+    /// Disconnects. With the last live connection of a grant the grant ends: its tokens are wiped, its generation grows, so that no
+    /// refresh under way can bring them back, and the revocation, if one is given, is stored in their place.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such connection,
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when the revocation was made from an older token set than the grant now
+    /// has: read again, seal again, try again.
+    async fn disconnect(
+        &self,
+        tenant: &str,
+        id: &ConnectionId,
+        now: Timestamp,
+        revocation: Option<RevocationRecord>,
+    ) -> Result<Disconnection>;
+}

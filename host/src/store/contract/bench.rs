@@ -1,0 +1,160 @@
+//! What the checks work with.
+
+use std::sync::Arc;
+
+use connector_core::account::{Account, FieldValue, Profile};
+use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
+use connector_core::{Context, PlatformId};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::store::{
+    ConnectionId, ConnectionRecord, FlowId, FlowRecord, GrantId, GrantRecord, GrantState, LastError, LinkIntent,
+    NewConnection, RevocationId, RevocationRecord, RevocationTokens, Store,
+};
+use crate::vault::Sealed;
+
+pub(super) const TENANT: &str = "default";
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// A fresh store and what makes records for it.
+#[derive(Clone, Debug)]
+pub(super) struct Bench {
+    pub(super) cx: Context,
+    pub(super) store: Arc<dyn Store>,
+}
+
+pub(super) fn sealed(text: &str) -> Sealed {
+    Sealed::from_stored(text.as_bytes().to_vec())
+}
+
+pub(super) fn platform(id: &str) -> Result<PlatformId> {
+    Ok(id.parse()?)
+}
+
+impl Bench {
+    /// So many minutes from now, as exact as a store keeps it.
+    pub(super) fn minutes(&self, minutes: i64) -> Timestamp {
+        let time = self.cx.now().saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(Timestamp::MAX);
+        Timestamp::from_millisecond(time.as_millisecond()).unwrap_or_default()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.minutes(0)
+    }
+
+    pub(super) fn flow(&self, state_digest: &str) -> Result<FlowRecord> {
+        Ok(FlowRecord {
+            id: FlowId::new(&self.cx)?,
+            state_digest: state_digest.to_owned(),
+            tenant: TENANT.to_owned(),
+            platform: platform("lantern")?,
+            app: "default".to_owned(),
+            reference: Some("person-1".to_owned()),
+            reconnects: Some(ConnectionId::new(&self.cx)?),
+            initiator_digest: "ab".repeat(32),
+            sealed: sealed("verifier"),
+            created_at: self.now(),
+            expires_at: self.minutes(10),
+        })
+    }
+
+    /// A grant with every field set that an active one can have.
+    pub(super) fn grant(&self) -> Result<GrantRecord> {
+        let granted = Granted::Known { scopes: split_scopes("basic stats"), source: GrantedSource::Token };
+        Ok(GrantRecord {
+            id: GrantId::new(&self.cx)?,
+            tenant: TENANT.to_owned(),
+            platform: platform("lantern")?,
+            app: "default".to_owned(),
+            client_id: "client-1".to_owned(),
+            base_urls: [("api".to_owned(), "https://api.example/v2".parse()?)].into(),
+            subject: Some("-0007".to_owned()),
+            scopes: GrantScopes::of_flow(split_scopes("basic stats list"), granted),
+            access: Some(sealed("access 1")),
+            access_expires_at: Some(self.minutes(120)),
+            refresh: Some(sealed("refresh 1")),
+            refresh_expires_at: Some(self.minutes(500_000)),
+            generation: 1,
+            refresh_mark: None,
+            state: GrantState::Active,
+            state_since: self.now(),
+            unlinked: Some(LinkIntent { reference: Some("person-1".to_owned()), ..LinkIntent::default() }),
+            last_error: Some(self.last_error("busy")),
+            created_at: self.now(),
+            updated_at: self.now(),
+        })
+    }
+
+    pub(super) async fn stored_grant(&self) -> Result<GrantRecord> {
+        let grant = self.grant()?;
+        self.store.put_grant(&grant).await?;
+        Ok(grant)
+    }
+
+    /// The grant as it is stored now.
+    pub(super) async fn read(&self, grant: &GrantRecord) -> Result<GrantRecord> {
+        Ok(self.store.grant(&grant.tenant, &grant.id).await?.ok_or("the grant is gone")?)
+    }
+
+    pub(super) fn last_error(&self, message: &str) -> LastError {
+        LastError {
+            at: self.now(),
+            kind: "unavailable".to_owned(),
+            message: message.to_owned(),
+            code: Some("internal_error".to_owned()),
+            log_id: Some("2026".to_owned()),
+        }
+    }
+
+    pub(super) fn account(&self, id: &str) -> Result<NewConnection> {
+        let profile: Profile = [
+            ("handle".to_owned(), FieldValue::Text(format!("@{id}"))),
+            ("verified".to_owned(), FieldValue::Flag(true)),
+            ("custom.lantern.level".to_owned(), FieldValue::Integer(7)),
+        ]
+        .into_iter()
+        .collect();
+        let account = Account { id: id.to_owned(), profile };
+        Ok(NewConnection { id_if_new: ConnectionId::new(&self.cx)?, account, reference: None })
+    }
+
+    /// A stored grant with these accounts linked.
+    pub(super) async fn linked(&self, accounts: &[&str]) -> Result<(GrantRecord, Vec<ConnectionRecord>)> {
+        let grant = self.stored_grant().await?;
+        let accounts = accounts.iter().map(|id| self.account(id)).collect::<Result<Vec<_>>>()?;
+        let links = self.store.link_accounts(TENANT, &grant.id, &grant.scopes, accounts, self.now()).await?;
+        Ok((grant, links.linked.into_iter().map(|linked| linked.connection).collect()))
+    }
+
+    /// A stored grant with one account linked.
+    pub(super) async fn linked_one(&self) -> Result<(GrantRecord, ConnectionRecord)> {
+        let (grant, mut connections) = self.linked(&["acct-1"]).await?;
+        Ok((grant, connections.pop().ok_or("nothing was linked")?))
+    }
+
+    pub(super) fn revocation(&self, grant: &GrantRecord) -> Result<RevocationRecord> {
+        Ok(RevocationRecord {
+            id: RevocationId::new(&self.cx)?,
+            grant_id: grant.id.clone(),
+            grant_generation: grant.generation,
+            tenant: grant.tenant.clone(),
+            platform: grant.platform.clone(),
+            app: grant.app.clone(),
+            client_id: grant.client_id.clone(),
+            base_urls: grant.base_urls.clone(),
+            subject: grant.subject.clone(),
+            tokens: RevocationTokens {
+                access: Some(sealed("revoked access")),
+                access_expires_at: Some(self.minutes(120)),
+                refresh: Some(sealed("revoked refresh")),
+                refresh_expires_at: None,
+            },
+            attempts: 0,
+            next_try_at: self.now(),
+            expires_at: self.minutes(1_000),
+            last_error: None,
+            created_at: self.now(),
+        })
+    }
+}

@@ -1,0 +1,225 @@
+//! Connecting and connecting again.
+
+use connector_core::account::{FieldValue, Profile};
+
+use super::bench::{Bench, TENANT, platform};
+use super::{Check, Outcome};
+use crate::store::{
+    ConnectionFilter, ConnectionId, ConnectionState, GrantId, GrantState, Link, Linked, Links, Reading, StoreError,
+};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { name: "a first link makes a connection", run: |bench| Box::pin(first_link(bench)) },
+    Check { name: "connecting again keeps the connection", run: |bench| Box::pin(reconnected(bench)) },
+    Check { name: "disconnect and connect keep id and history", run: |bench| Box::pin(back_again(bench)) },
+    Check { name: "linking twice changes nothing but what is new", run: |bench| Box::pin(linked_twice(bench)) },
+    Check { name: "a grant stays while a connection works by it", run: |bench| Box::pin(partly_moved(bench)) },
+    Check { name: "a grant that never got a connection is superseded", run: |bench| Box::pin(abandoned(bench)) },
+    Check { name: "a grant without accounts counts as linked", run: |bench| Box::pin(no_accounts(bench)) },
+    Check { name: "one account has a connection per app and tenant", run: |bench| Box::pin(apart(bench)) },
+    Check { name: "what cannot be linked is refused", run: |bench| Box::pin(refused(bench)) },
+    Check { name: "connections are found by tenant, platform and state", run: |bench| Box::pin(found(bench)) },
+    Check { name: "a profile is replaced", run: |bench| Box::pin(profile_replaced(bench)) },
+];
+
+fn only(links: Links) -> Result<Linked, &'static str> {
+    let [linked] = <[Linked; 1]>::try_from(links.linked).map_err(|_| "not one account was linked")?;
+    Ok(linked)
+}
+
+async fn first_link(bench: Bench) -> Outcome {
+    let mut grant = bench.stored_grant().await?;
+    let mut account = bench.account("acct-1")?;
+    account.reference = Some("person-1".to_owned());
+    let mut scopes = grant.scopes.clone();
+    scopes.ever_granted.insert("publish".parse()?);
+    let links = bench.store.link_accounts(TENANT, &grant.id, &scopes, vec![account.clone()], bench.now()).await?;
+    assert_eq!(links.superseded, []);
+    let Linked { connection, link, previous_grant } = only(links)?;
+    assert_eq!((link, previous_grant), (Link::New, None));
+    assert_eq!((&connection.id, &connection.account_id), (&account.id_if_new, &account.account.id));
+    assert_eq!((&connection.profile, &connection.reference), (&account.account.profile, &account.reference));
+
+    let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("it was not stored")?;
+    (grant.unlinked, grant.scopes) = (None, scopes);
+    assert_eq!((&stored.connection, &stored.grant), (&connection, &grant));
+    assert_eq!(stored.state(), ConnectionState::Active);
+    assert_eq!(bench.store.connection("other", &connection.id).await?, None);
+    Ok(())
+}
+
+async fn reconnected(bench: Bench) -> Outcome {
+    let (old, before) = bench.linked_one().await?;
+    let new = bench.stored_grant().await?;
+    let links = bench
+        .store
+        .link_accounts(TENANT, &new.id, &new.scopes, vec![bench.account("acct-1")?], bench.minutes(1))
+        .await?;
+    assert_eq!(links.superseded, [old.id.clone()]);
+    let Linked { connection, link, previous_grant } = only(links)?;
+    assert_eq!((link, previous_grant), (Link::Reconnected, Some(old.id.clone())));
+    assert_eq!((&connection.id, connection.created_at), (&before.id, before.created_at));
+    assert_eq!((connection.grant_id, connection.updated_at), (new.id, bench.minutes(1)));
+    assert_eq!(bench.store.grant(TENANT, &old.id).await?, None, "its tokens must be gone");
+    Ok(())
+}
+
+async fn back_again(bench: Bench) -> Outcome {
+    let (_, before) = bench.linked_one().await?;
+    let values = [("followers".parse()?, 7)].into();
+    let reading = Reading { observed_at: bench.now(), values, missing: [].into(), log_id: None };
+    bench.store.append_samples(&before.id, &reading).await?;
+    bench.store.disconnect(TENANT, &before.id, bench.minutes(1), None).await?;
+    let (grant, after) = bench.linked_one().await?;
+    assert_eq!((&after.id, &after.disconnected_at), (&before.id, &None));
+    let stored = bench.store.connection(TENANT, &before.id).await?.ok_or("the connection is gone")?;
+    assert_eq!((stored.state(), stored.grant.id), (ConnectionState::Active, grant.id));
+    assert_eq!(bench.store.latest_reading(&before.id).await?, Some(reading));
+    Ok(())
+}
+
+async fn linked_twice(bench: Bench) -> Outcome {
+    let (grant, before) = bench.linked_one().await?;
+    let mut account = bench.account("acct-1")?;
+    account.reference = Some("person-1".to_owned());
+    account.account.profile = [("handle".to_owned(), FieldValue::Text("@renamed".to_owned()))].into_iter().collect();
+    let linked = only(bench.store.link_accounts(TENANT, &grant.id, &grant.scopes, vec![account], bench.now()).await?)?;
+    assert_eq!((linked.link, &linked.connection.id, &linked.previous_grant), (Link::Kept, &before.id, &None));
+    assert_eq!(linked.connection.profile.text("handle"), Some("@renamed"));
+    assert_eq!(linked.connection.profile.get("verified"), Some(&FieldValue::Flag(true)), "what was not told stays");
+
+    let linked = only(
+        bench
+            .store
+            .link_accounts(TENANT, &grant.id, &grant.scopes, vec![bench.account("acct-1")?], bench.now())
+            .await?,
+    )?;
+    assert_eq!(linked.connection.reference.as_deref(), Some("person-1"), "no reference given, none taken away");
+    let stored = bench.store.connection(TENANT, &before.id).await?.ok_or("the connection is gone")?;
+    assert_eq!(stored.connection, linked.connection);
+    Ok(())
+}
+
+async fn partly_moved(bench: Bench) -> Outcome {
+    let (old, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
+    let new = bench.stored_grant().await?;
+    let links =
+        bench.store.link_accounts(TENANT, &new.id, &new.scopes, vec![bench.account("acct-1")?], bench.now()).await?;
+    assert_eq!(links.superseded, []);
+    let second = connections.last().ok_or("nothing was linked")?;
+    let stored = bench.store.connection(TENANT, &second.id).await?.ok_or("the connection is gone")?;
+    assert_eq!((stored.state(), stored.grant.id), (ConnectionState::Active, old.id.clone()));
+    let links =
+        bench.store.link_accounts(TENANT, &new.id, &new.scopes, vec![bench.account("acct-2")?], bench.now()).await?;
+    assert_eq!(links.superseded, [old.id]);
+    Ok(())
+}
+
+async fn abandoned(bench: Bench) -> Outcome {
+    let mut abandoned = bench.grant()?;
+    abandoned.created_at = bench.minutes(-5);
+    let mut others = [abandoned.clone(), abandoned.clone(), abandoned.clone()];
+    for other in &mut others {
+        other.id = GrantId::new(&bench.cx)?;
+    }
+    others[0].subject = Some("-0008".to_owned());
+    others[1].tenant = "other".to_owned();
+    others[2].created_at = bench.minutes(5);
+    bench.store.put_grant(&abandoned).await?;
+    for other in &others {
+        bench.store.put_grant(other).await?;
+    }
+    let grant = bench.stored_grant().await?;
+    let links = bench
+        .store
+        .link_accounts(TENANT, &grant.id, &grant.scopes, vec![bench.account("acct-1")?], bench.now())
+        .await?;
+    assert_eq!(links.superseded, [abandoned.id]);
+    for other in &others {
+        bench.read(other).await?;
+    }
+    Ok(())
+}
+
+async fn no_accounts(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    assert_eq!(
+        bench.store.link_accounts(TENANT, &grant.id, &grant.scopes, vec![], bench.now()).await?,
+        Links::default()
+    );
+    assert_eq!(bench.store.unlinked_grants(TENANT).await?, []);
+    Ok(())
+}
+
+async fn apart(bench: Bench) -> Outcome {
+    let (_, first) = bench.linked_one().await?;
+    let mut grants = [bench.grant()?, bench.grant()?, bench.grant()?];
+    grants[0].tenant = "other".to_owned();
+    grants[1].app = "second".to_owned();
+    grants[2].platform = platform("beacon")?;
+    for grant in &grants {
+        bench.store.put_grant(grant).await?;
+        let account = bench.account("acct-1")?;
+        let linked = only(
+            bench.store.link_accounts(&grant.tenant, &grant.id, &grant.scopes, vec![account], bench.now()).await?,
+        )?;
+        assert_eq!(linked.link, Link::New);
+        assert_ne!(linked.connection.id, first.id);
+    }
+    Ok(())
+}
+
+async fn refused(bench: Bench) -> Outcome {
+    let (grant, connection) = bench.linked_one().await?;
+    let unknown = GrantId::new(&bench.cx)?;
+    for (tenant, id) in [(TENANT, &unknown), ("other", &grant.id)] {
+        let refused =
+            bench.store.link_accounts(tenant, id, &grant.scopes, vec![bench.account("acct-2")?], bench.now()).await;
+        assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
+    }
+    bench.store.disconnect(TENANT, &connection.id, bench.now(), None).await?;
+    let over =
+        bench.store.link_accounts(TENANT, &grant.id, &grant.scopes, vec![bench.account("acct-1")?], bench.now()).await;
+    assert!(matches!(over, Err(StoreError::Conflict(_))), "{over:?}");
+    Ok(())
+}
+
+async fn found(bench: Bench) -> Outcome {
+    let (_, one) = bench.linked_one().await?;
+    let mut grant = bench.grant()?;
+    (grant.platform, grant.state) = (platform("beacon")?, GrantState::ReauthRequired { reason: "key_lost".to_owned() });
+    bench.store.put_grant(&grant).await?;
+    let two = only(
+        bench
+            .store
+            .link_accounts(TENANT, &grant.id, &grant.scopes, vec![bench.account("x")?], bench.minutes(1))
+            .await?,
+    )?;
+    let two = two.connection;
+
+    let all = ConnectionFilter { tenant: TENANT.to_owned(), ..ConnectionFilter::default() };
+    let cases = [
+        (all.clone(), vec![&one, &two]),
+        (ConnectionFilter { platform: Some(platform("lantern")?), ..all.clone() }, vec![&one]),
+        (ConnectionFilter { state: Some(ConnectionState::ReauthRequired), ..all.clone() }, vec![&two]),
+        (ConnectionFilter { state: Some(ConnectionState::Disconnected), ..all }, vec![]),
+        (ConnectionFilter { tenant: "other".to_owned(), ..ConnectionFilter::default() }, vec![]),
+    ];
+    for (filter, expected) in cases {
+        let found = bench.store.connections(&filter).await?;
+        assert_eq!(found.iter().map(|found| &found.connection).collect::<Vec<_>>(), expected, "{filter:?}");
+        assert!(found.iter().all(|found| found.connection.grant_id == found.grant.id));
+    }
+    Ok(())
+}
+
+async fn profile_replaced(bench: Bench) -> Outcome {
+    let (_, connection) = bench.linked_one().await?;
+    let profile: Profile = [("bio".to_owned(), FieldValue::Text(String::new()))].into_iter().collect();
+    bench.store.update_profile(&connection.id, &profile, bench.minutes(2)).await?;
+    let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?.connection;
+    assert_eq!((stored.profile, stored.updated_at), (profile.clone(), bench.minutes(2)));
+    let missing = bench.store.update_profile(&ConnectionId::new(&bench.cx)?, &profile, bench.now()).await;
+    assert!(matches!(missing, Err(StoreError::NotFound { .. })), "{missing:?}");
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Disconnecting.
+
+use connector_core::scope::GrantScopes;
+
+use super::bench::{Bench, TENANT, sealed};
+use super::{Check, Outcome};
+use crate::store::{
+    ConnectionId, ConnectionState, Disconnection, GrantState, RefreshMark, Refreshed, RevocationOutcome, StoreError,
+};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { name: "the last connection ends its grant", run: |bench| Box::pin(last_ends_grant(bench)) },
+    Check { name: "one of two connections leaves the grant alone", run: |bench| Box::pin(grant_goes_on(bench)) },
+    Check { name: "disconnecting twice is disconnecting once", run: |bench| Box::pin(twice(bench)) },
+    Check { name: "a refresh under way cannot bring tokens back", run: |bench| Box::pin(refresh_comes_late(bench)) },
+    Check { name: "a revocation of older tokens is refused", run: |bench| Box::pin(stale_revocation(bench)) },
+    Check { name: "what does not exist cannot be disconnected", run: |bench| Box::pin(unknown(bench)) },
+    Check { name: "connecting again does not wait for a revocation", run: |bench| Box::pin(outlived(bench)) },
+];
+
+async fn last_ends_grant(bench: Bench) -> Outcome {
+    let (grant, connection) = bench.linked_one().await?;
+    let revocation = bench.revocation(&grant)?;
+    let at = bench.minutes(5);
+    let done = bench.store.disconnect(TENANT, &connection.id, at, Some(revocation.clone())).await?;
+    assert_eq!(done, Disconnection::GrantEnded);
+    let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
+    assert_eq!(stored.state(), ConnectionState::Disconnecting);
+    assert_eq!(stored.connection.disconnected_at, Some(at));
+    assert_eq!((stored.grant.access, stored.grant.refresh), (None, None), "the tokens must be gone");
+    assert_eq!((stored.grant.generation, stored.grant.state_since), (2, at));
+    assert_eq!(bench.store.revocation_of(&grant.id).await?, Some(revocation));
+    Ok(())
+}
+
+async fn grant_goes_on(bench: Bench) -> Outcome {
+    let (grant, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
+    let [first, second] = connections.as_slice() else { return Err("two accounts should be linked".into()) };
+    let revocation = bench.revocation(&grant)?;
+    let done = bench.store.disconnect(TENANT, &first.id, bench.now(), Some(revocation.clone())).await?;
+    assert_eq!(done, Disconnection::GrantGoesOn);
+    assert_eq!(bench.store.revocation_of(&grant.id).await?, None, "the grant is still in use");
+    let stored = bench.store.connection(TENANT, &first.id).await?.ok_or("the connection is gone")?;
+    assert_eq!((stored.state(), stored.grant.state), (ConnectionState::Disconnected, GrantState::Active));
+    assert_eq!(stored.grant.access, grant.access);
+    let done = bench.store.disconnect(TENANT, &second.id, bench.now(), Some(revocation)).await?;
+    assert_eq!(done, Disconnection::GrantEnded);
+    Ok(())
+}
+
+async fn twice(bench: Bench) -> Outcome {
+    let (_, connection) = bench.linked_one().await?;
+    assert_eq!(bench.store.disconnect(TENANT, &connection.id, bench.now(), None).await?, Disconnection::GrantEnded);
+    let before = bench.store.connection(TENANT, &connection.id).await?;
+    assert_eq!(before.as_ref().map(crate::store::Connected::state), Some(ConnectionState::Disconnected));
+    let again = bench.store.disconnect(TENANT, &connection.id, bench.minutes(1), None).await?;
+    assert_eq!(again, Disconnection::Already);
+    assert_eq!(bench.store.connection(TENANT, &connection.id).await?, before);
+    Ok(())
+}
+
+async fn refresh_comes_late(bench: Bench) -> Outcome {
+    let (grant, connection) = bench.linked_one().await?;
+    let mark = RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), probes: 0 };
+    assert!(bench.store.swap_refresh_mark(&grant.id, 1, None, Some(mark.clone())).await?);
+    bench.store.disconnect(TENANT, &connection.id, bench.now(), None).await?;
+    let late = Refreshed {
+        access: sealed("late"),
+        access_expires_at: None,
+        refresh: None,
+        refresh_expires_at: None,
+        scopes: GrantScopes::default(),
+        at: bench.now(),
+    };
+    for generation in [1, 2] {
+        assert!(!bench.store.commit_refresh(&grant.id, generation, &late).await?);
+        assert!(!bench.store.swap_refresh_mark(&grant.id, generation, None, Some(mark.clone())).await?);
+        assert!(!bench.store.set_grant_state(&grant.id, generation, &GrantState::Active, bench.now()).await?);
+    }
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.access, stored.refresh_mark, stored.state), (None, None, GrantState::Disconnected));
+    Ok(())
+}
+
+async fn stale_revocation(bench: Bench) -> Outcome {
+    let (grant, connection) = bench.linked_one().await?;
+    let before = bench.store.connection(TENANT, &connection.id).await?;
+    let mut revocation = bench.revocation(&grant)?;
+    revocation.grant_generation = 0;
+    let refused = bench.store.disconnect(TENANT, &connection.id, bench.minutes(1), Some(revocation)).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    assert_eq!(bench.store.connection(TENANT, &connection.id).await?, before, "nothing may have changed");
+    assert_eq!(bench.store.revocation_of(&grant.id).await?, None);
+    Ok(())
+}
+
+async fn unknown(bench: Bench) -> Outcome {
+    let (_, connection) = bench.linked_one().await?;
+    for (tenant, id) in [("other", connection.id), (TENANT, ConnectionId::new(&bench.cx)?)] {
+        let refused = bench.store.disconnect(tenant, &id, bench.now(), None).await;
+        assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
+    }
+    Ok(())
+}
+
+async fn outlived(bench: Bench) -> Outcome {
+    let (old, connection) = bench.linked_one().await?;
+    let revocation = bench.revocation(&old)?;
+    bench.store.disconnect(TENANT, &connection.id, bench.now(), Some(revocation.clone())).await?;
+    let (new, again) = bench.linked_one().await?;
+    assert_eq!(again.id, connection.id);
+    assert_eq!(bench.store.revocation_of(&old.id).await?, Some(revocation.clone()));
+    assert!(bench.store.finish_revocation(&revocation.id, RevocationOutcome::GivenUp, bench.now()).await?);
+    let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
+    assert_eq!((stored.state(), stored.grant.id), (ConnectionState::Active, new.id));
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Revocations.
+
+use super::bench::{Bench, TENANT, sealed};
+use super::{Check, Outcome};
+use crate::store::{GrantRecord, GrantState, RevocationOutcome, RevocationRecord, RevocationTokens};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { name: "a revocation is due when its time has come", run: |bench| Box::pin(due(bench)) },
+    Check { name: "a revocation is put off with what went wrong", run: |bench| Box::pin(postponed(bench)) },
+    Check { name: "a revocation takes refreshed tokens", run: |bench| Box::pin(tokens_updated(bench)) },
+    Check { name: "a finished revocation leaves no token", run: |bench| Box::pin(finished(bench)) },
+    Check { name: "a revocation given up says why", run: |bench| Box::pin(given_up(bench)) },
+];
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// A grant that has ended, and its revocation, first due in ten minutes.
+async fn ended(bench: &Bench) -> Result<(GrantRecord, RevocationRecord)> {
+    let (grant, connection) = bench.linked_one().await?;
+    let mut revocation = bench.revocation(&grant)?;
+    revocation.next_try_at = bench.minutes(10);
+    bench.store.disconnect(TENANT, &connection.id, bench.now(), Some(revocation.clone())).await?;
+    Ok((grant, revocation))
+}
+
+async fn due(bench: Bench) -> Outcome {
+    let (_, revocation) = ended(&bench).await?;
+    assert_eq!(bench.store.revocations_due(bench.minutes(9)).await?, []);
+    for minutes in [10, 11, 2_000] {
+        assert_eq!(bench.store.revocations_due(bench.minutes(minutes)).await?, [revocation.clone()]);
+    }
+    Ok(())
+}
+
+async fn postponed(bench: Bench) -> Outcome {
+    let (grant, mut revocation) = ended(&bench).await?;
+    let error = bench.last_error("the platform is down");
+    for attempts in [1, 2] {
+        assert!(bench.store.postpone_revocation(&revocation.id, bench.minutes(20), &error).await?);
+        revocation.attempts = attempts;
+    }
+    (revocation.next_try_at, revocation.last_error) = (bench.minutes(20), Some(error));
+    assert_eq!(bench.store.revocation_of(&grant.id).await?, Some(revocation));
+    assert_eq!(bench.store.revocations_due(bench.minutes(19)).await?, []);
+    Ok(())
+}
+
+async fn tokens_updated(bench: Bench) -> Outcome {
+    let (grant, mut revocation) = ended(&bench).await?;
+    revocation.tokens = RevocationTokens {
+        access: Some(sealed("fresh")),
+        access_expires_at: None,
+        refresh: None,
+        refresh_expires_at: Some(bench.minutes(1)),
+    };
+    assert!(bench.store.update_revocation_tokens(&revocation.id, &revocation.tokens).await?);
+    assert_eq!(bench.store.revocation_of(&grant.id).await?, Some(revocation));
+    Ok(())
+}
+
+async fn finished(bench: Bench) -> Outcome {
+    let (grant, revocation) = ended(&bench).await?;
+    bench.store.note_grant_error(&grant.id, Some(bench.last_error("earlier"))).await?;
+    assert!(bench.store.finish_revocation(&revocation.id, RevocationOutcome::Revoked, bench.minutes(30)).await?);
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.state, stored.state_since), (GrantState::Disconnected, bench.minutes(30)));
+    assert_eq!(stored.last_error, None);
+    assert_eq!(bench.store.revocation_of(&grant.id).await?, None);
+    assert!(!bench.store.has_sealed_rows().await?);
+
+    let (id, error) = (&revocation.id, bench.last_error("late"));
+    assert!(!bench.store.finish_revocation(id, RevocationOutcome::Revoked, bench.now()).await?);
+    assert!(!bench.store.postpone_revocation(id, bench.now(), &error).await?);
+    assert!(!bench.store.update_revocation_tokens(id, &revocation.tokens).await?);
+    Ok(())
+}
+
+async fn given_up(bench: Bench) -> Outcome {
+    let (grant, revocation) = ended(&bench).await?;
+    let error = bench.last_error("the platform is down");
+    assert!(bench.store.postpone_revocation(&revocation.id, bench.minutes(20), &error).await?);
+    assert!(bench.store.finish_revocation(&revocation.id, RevocationOutcome::GivenUp, bench.now()).await?);
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.state, stored.last_error), (GrantState::Disconnected, Some(error)));
+    Ok(())
+}

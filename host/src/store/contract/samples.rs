@@ -1,0 +1,112 @@
+//! Samples.
+
+use std::collections::BTreeMap;
+
+use connector_core::metrics::MetricName;
+
+use super::bench::Bench;
+use super::{Check, Outcome};
+use crate::store::{ConnectionId, Reading, Sample, StoreError};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { name: "a reading comes back with what was missing", run: |bench| Box::pin(comes_back(bench)) },
+    Check { name: "the history of a metric is kept in order", run: |bench| Box::pin(history(bench)) },
+    Check { name: "a reading that comes late is no latest reading", run: |bench| Box::pin(comes_late(bench)) },
+    Check { name: "a value missing now has its last value still", run: |bench| Box::pin(last_values(bench)) },
+    Check { name: "a sample is never changed", run: |bench| Box::pin(first_stays(bench)) },
+    Check { name: "samples of no connection are refused", run: |bench| Box::pin(unknown(bench)) },
+];
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn name(text: &str) -> Result<MetricName> {
+    Ok(text.parse()?)
+}
+
+fn reading(bench: &Bench, minutes: i64, values: &[(&str, i64)]) -> Result<Reading> {
+    let values =
+        values.iter().map(|(metric, value)| Ok((name(metric)?, *value))).collect::<Result<BTreeMap<_, _>>>()?;
+    Ok(Reading { observed_at: bench.minutes(minutes), values, missing: BTreeMap::new(), log_id: None })
+}
+
+async fn comes_back(bench: Bench) -> Outcome {
+    let (_, connection) = bench.linked_one().await?;
+    assert_eq!(bench.store.latest_reading(&connection.id).await?, None);
+    let values = [("followers", 0), ("following", -1), ("views", i64::MAX), ("custom.lantern.stars", i64::MIN)];
+    let mut full = reading(&bench, 0, &values)?;
+    full.missing.insert(name("posts")?, "not_granted(\"list\")".to_owned());
+    full.log_id = Some("2026".to_owned());
+    bench.store.append_samples(&connection.id, &full).await?;
+    assert_eq!(bench.store.latest_reading(&connection.id).await?, Some(full));
+    let nothing = reading(&bench, 1, &[])?;
+    bench.store.append_samples(&connection.id, &nothing).await?;
+    assert_eq!(bench.store.latest_reading(&connection.id).await?, Some(nothing));
+    Ok(())
+}
+
+async fn history(bench: Bench) -> Outcome {
+    let (_, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
+    let [mine, other] = connections.as_slice() else { return Err("two accounts should be linked".into()) };
+    for (minutes, value) in [(3, 30), (1, 10), (2, 20)] {
+        let taken = reading(&bench, minutes, &[("followers", value), ("posts", 1)])?;
+        bench.store.append_samples(&mine.id, &taken).await?;
+    }
+    bench.store.append_samples(&other.id, &reading(&bench, 2, &[("followers", 99)])?).await?;
+    let followers = name("followers")?;
+    let mut cases = vec![(0, 9, vec![10, 20, 30]), (2, 3, vec![20, 30]), (1, 1, vec![10])];
+    cases.extend([(4, 9, vec![]), (3, 1, vec![])]);
+    for (from, to, expected) in cases {
+        let (from, to) = (bench.minutes(from), bench.minutes(to));
+        let found = bench.store.history(&mine.id, &followers, from, to).await?;
+        assert_eq!(found.iter().map(|sample| sample.value).collect::<Vec<_>>(), expected);
+        assert!(found.is_sorted_by_key(|sample| sample.observed_at));
+    }
+    Ok(())
+}
+
+async fn comes_late(bench: Bench) -> Outcome {
+    let (_, connection) = bench.linked_one().await?;
+    let (newer, older) = (reading(&bench, 2, &[("followers", 2)])?, reading(&bench, 1, &[("followers", 1)])?);
+    bench.store.append_samples(&connection.id, &newer).await?;
+    bench.store.append_samples(&connection.id, &older).await?;
+    assert_eq!(bench.store.latest_reading(&connection.id).await?, Some(newer));
+    let (from, to) = (bench.minutes(0), bench.minutes(9));
+    assert_eq!(bench.store.history(&connection.id, &name("followers")?, from, to).await?.len(), 2);
+    Ok(())
+}
+
+async fn last_values(bench: Bench) -> Outcome {
+    let (_, connection) = bench.linked_one().await?;
+    assert_eq!(bench.store.last_values(&connection.id).await?, BTreeMap::new());
+    let both = reading(&bench, 1, &[("followers", 1), ("posts", 5)])?;
+    let one = reading(&bench, 2, &[("followers", 2), ("custom.lantern.stars", 3)])?;
+    for reading in [&one, &both] {
+        bench.store.append_samples(&connection.id, reading).await?;
+    }
+    let sample = |minutes, value| Sample { observed_at: bench.minutes(minutes), value };
+    let expected = BTreeMap::from([
+        (name("followers")?, sample(2, 2)),
+        (name("posts")?, sample(1, 5)),
+        (name("custom.lantern.stars")?, sample(2, 3)),
+    ]);
+    assert_eq!(bench.store.last_values(&connection.id).await?, expected);
+    Ok(())
+}
+
+async fn first_stays(bench: Bench) -> Outcome {
+    let (_, connection) = bench.linked_one().await?;
+    for value in [1, 2] {
+        bench.store.append_samples(&connection.id, &reading(&bench, 1, &[("followers", value)])?).await?;
+    }
+    let (from, to) = (bench.minutes(0), bench.minutes(9));
+    let found = bench.store.history(&connection.id, &name("followers")?, from, to).await?;
+    assert_eq!(found, [Sample { observed_at: bench.minutes(1), value: 1 }]);
+    Ok(())
+}
+
+async fn unknown(bench: Bench) -> Outcome {
+    let unknown = ConnectionId::new(&bench.cx)?;
+    let refused = bench.store.append_samples(&unknown, &reading(&bench, 1, &[("followers", 1)])?).await;
+    assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! Grants: what people allowed, with the sealed tokens.
+
+use async_trait::async_trait;
+use connector_core::grant::BaseUrls;
+use connector_core::scope::GrantScopes;
+use connector_core::{Error, PlatformId};
+use jiff::Timestamp;
+
+use super::{ConnectionId, GrantId, Result};
+use crate::vault::Sealed;
+
+/// What a person allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantRecord {
+    /// Its id.
+    pub id: GrantId,
+    /// Whose it is.
+    pub tenant: String,
+    /// The platform.
+    pub platform: PlatformId,
+    /// The app, by the operator's name.
+    pub app: String,
+    /// The app's public id at the platform, as it was when the grant was made.
+    pub client_id: String,
+    /// The origins it was made with, and the only ones it is sent to.
+    pub base_urls: BaseUrls,
+    /// The platform's id of whoever allowed it, if it said.
+    pub subject: Option<String>,
+    /// The scopes asked for and given.
+    pub scopes: GrantScopes,
+    /// The access token, sealed for this generation.
+    pub access: Option<Sealed>,
+    /// When it expires, if the platform said.
+    pub access_expires_at: Option<Timestamp>,
+    /// The refresh token, sealed for this generation.
+    pub refresh: Option<Sealed>,
+    /// When it expires, if the platform said.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// Counts the token sets this grant has had. It never goes down, and a write that expects another one does nothing.
+    pub generation: i64,
+    /// The refresh that has been sent and not settled, if there is one.
+    pub refresh_mark: Option<RefreshMark>,
+    /// How it stands.
+    pub state: GrantState,
+    /// Since when.
+    pub state_since: Timestamp,
+    /// What is to become of the accounts it reaches. `None` once they have been read and linked.
+    pub unlinked: Option<LinkIntent>,
+    /// What went wrong last, until something goes right.
+    pub last_error: Option<LastError>,
+    /// When the person allowed it.
+    pub created_at: Timestamp,
+    /// When its tokens, scopes or state changed last.
+    pub updated_at: Timestamp,
+}
+
+/// What a flow was begun for, kept until the accounts of its grant have been read, which may fail and be tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkIntent {
+    /// The product's own id for the connection.
+    pub reference: Option<String>,
+    /// The connection the flow was to renew.
+    pub reconnects: Option<ConnectionId>,
+    /// Whether another account than that one may be linked instead.
+    pub other_account_allowed: bool,
+}
+
+/// How a grant stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantState {
+    /// It works, as far as is known.
+    Active,
+    /// The person has to connect again.
+    ReauthRequired {
+        /// A stable word for the reason, such as `refresh_token_rejected`.
+        reason: String,
+    },
+    /// It is being given up. Its tokens are gone from here.
+    Disconnecting,
+    /// It has been given up.
+    Disconnected,
+}
+
+impl GrantState {
+    /// The state as one stable word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::ReauthRequired { .. } => "reauth_required",
+            Self::Disconnecting => "disconnecting",
+            Self::Disconnected => "disconnected",
+        }
+    }
+
+    /// Whether it has been or is being given up.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Disconnecting | Self::Disconnected)
+    }
+}
+
+/// Says that a refresh token may have been used: written before the request leaves, taken away when its outcome is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshMark {
+    /// Names the attempt.
+    pub attempt: String,
+    /// When the latest request of the attempt was sent.
+    pub sent_at: Timestamp,
+    /// How many of its requests were probes.
+    pub probes: u32,
+}
+
+/// What a refresh brought: all of it replaces what the grant had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The access token, sealed for the next generation.
+    pub access: Sealed,
+    /// When it expires, if the platform said.
+    pub access_expires_at: Option<Timestamp>,
+    /// The refresh token, sealed for the next generation. If the answer had none, the old one sealed again.
+    pub refresh: Option<Sealed>,
+    /// When it expires, if the platform said.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// The scopes as they are now known.
+    pub scopes: GrantScopes,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What went wrong, as it is shown and told to the platform's support.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastError {
+    /// When.
+    pub at: Timestamp,
+    /// The word of the error's kind.
+    pub kind: String,
+    /// The sentence.
+    pub message: String,
+    /// The platform's own code.
+    pub code: Option<String>,
+    /// The platform's request id.
+    pub log_id: Option<String>,
+}
+
+impl LastError {
+    /// What there is to keep of an error.
+    pub fn new(error: &Error, at: Timestamp) -> Self {
+        Self {
+            at,
+            kind: error.kind().as_str().to_owned(),
+            message: error.message().to_owned(),
+            code: error.code().map(str::to_owned),
+            log_id: error.log_id().map(str::to_owned),
+        }
+    }
+}
+
+/// Keeps grants. Writes to tokens and state compare the generation, so that a late answer never overwrites a newer one.
+#[async_trait]
+pub trait Grants {
+    /// Stores a new grant.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is one with this id.
+    async fn put_grant(&self, grant: &GrantRecord) -> Result<()>;
+
+    /// A tenant's grant.
+    async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>>;
+
+    /// A tenant's active grants whose accounts have not been linked, oldest first.
+    async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>>;
+
+    /// Deletes a grant with its tokens. False means that the tenant has none of this id, or that a connection works by it: then it stays.
+    async fn drop_grant(&self, tenant: &str, id: &GrantId) -> Result<bool>;
+
+    /// Replaces the mark of a refresh under way, if the grant is active, of this generation, and marked as expected. False means that
+    /// somebody else moved it, and that nothing may be sent.
+    async fn swap_refresh_mark(
+        &self,
+        id: &GrantId,
+        expected_generation: i64,
+        expected: Option<RefreshMark>,
+        mark: Option<RefreshMark>,
+    ) -> Result<bool>;
+
+    /// Takes over what a refresh brought, ends its mark and clears the last error, if the grant is active and of this generation; its
+    /// generation is one more then. False means that somebody else moved it, and that nothing was written.
+    async fn commit_refresh(&self, id: &GrantId, expected_generation: i64, refreshed: &Refreshed) -> Result<bool>;
+
+    /// Changes the state of a grant of this generation that is not over. False means that somebody else moved it. A grant is ended by
+    /// [`Connections::disconnect`](super::Connections::disconnect) alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when the new state is one of the two that end a grant.
+    async fn set_grant_state(
+        &self,
+        id: &GrantId,
+        expected_generation: i64,
+        state: &GrantState,
+        since: Timestamp,
+    ) -> Result<bool>;
+
+    /// Notes what went wrong last, or that nothing is wrong.
+    async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()>;
+}

@@ -1,0 +1,85 @@
+//! Revocations: what is left to tell a platform after a grant has ended here.
+
+use async_trait::async_trait;
+use connector_core::PlatformId;
+use connector_core::grant::BaseUrls;
+use jiff::Timestamp;
+
+use super::{GrantId, LastError, Result, RevocationId};
+use crate::vault::Sealed;
+
+/// Everything needed to give a grant up at its platform, apart from the grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationRecord {
+    /// Its id, and the owner of what is sealed.
+    pub id: RevocationId,
+    /// The grant it ends.
+    pub grant_id: GrantId,
+    /// The generation of the grant the tokens are of.
+    pub grant_generation: i64,
+    /// Whose the grant was.
+    pub tenant: String,
+    /// The platform.
+    pub platform: PlatformId,
+    /// The app, by the operator's name.
+    pub app: String,
+    /// The app's public id at the platform.
+    pub client_id: String,
+    /// The origins the grant was made with.
+    pub base_urls: BaseUrls,
+    /// The platform's id of whoever allowed it.
+    pub subject: Option<String>,
+    /// The tokens.
+    pub tokens: RevocationTokens,
+    /// How often it was tried in vain.
+    pub attempts: u32,
+    /// When to try next.
+    pub next_try_at: Timestamp,
+    /// When to give it up.
+    pub expires_at: Timestamp,
+    /// What went wrong last.
+    pub last_error: Option<LastError>,
+    /// When the grant ended.
+    pub created_at: Timestamp,
+}
+
+/// The tokens of a revocation, sealed for it with generation 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationTokens {
+    /// The access token.
+    pub access: Option<Sealed>,
+    /// When it expires, if the platform said.
+    pub access_expires_at: Option<Timestamp>,
+    /// The refresh token.
+    pub refresh: Option<Sealed>,
+    /// When it expires, if the platform said.
+    pub refresh_expires_at: Option<Timestamp>,
+}
+
+/// How a revocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationOutcome {
+    /// The platform knows.
+    Revoked,
+    /// It will not be tried again: the tokens are dead anyhow, or the person has connected again. The grant keeps what went wrong last.
+    GivenUp,
+}
+
+/// Keeps revocations until they are done.
+#[async_trait]
+pub trait Revocations {
+    /// Those to be tried now, the longest due first; also those that have expired, for the caller to give up.
+    async fn revocations_due(&self, now: Timestamp) -> Result<Vec<RevocationRecord>>;
+
+    /// The one that ends this grant, if it is not done.
+    async fn revocation_of(&self, grant: &GrantId) -> Result<Option<RevocationRecord>>;
+
+    /// Removes it with its tokens and calls the grant disconnected. False means that it was done already.
+    async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool>;
+
+    /// Counts an attempt in vain and sets the time of the next one. False means that it was done already.
+    async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool>;
+
+    /// Replaces the tokens after they were refreshed. False means that it was done already.
+    async fn update_revocation_tokens(&self, id: &RevocationId, tokens: &RevocationTokens) -> Result<bool>;
+}

@@ -1,0 +1,56 @@
+//! The audit in SQLite.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::fields::Fields;
+use crate::store::{Audit, AuditFilter, AuditRecord, Result};
+
+#[async_trait]
+impl Audit for SqliteStore {
+    async fn append_audit(&self, record: &AuditRecord) -> Result<()> {
+        let insert = sqlx::query(
+            "INSERT INTO audit (id, at, tenant, event, connection_id, grant_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(record.id.to_string())
+        .bind(record.at.as_millisecond())
+        .bind(record.tenant.clone())
+        .bind(record.event.clone())
+        .bind(record.connection.as_ref().map(ToString::to_string))
+        .bind(record.grant.as_ref().map(ToString::to_string))
+        .bind(record.detail.clone());
+        self.execute(insert).await?;
+        Ok(())
+    }
+
+    async fn audit(&self, tenant: &str, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
+        let select = sqlx::query(
+            "SELECT * FROM audit
+             WHERE tenant = $1 AND at >= $2 AND ($3 IS NULL OR connection_id = $3) AND ($4 IS NULL OR grant_id = $4)
+               AND ($5 IS NULL OR event = $5)
+             ORDER BY at DESC, id DESC LIMIT $6",
+        )
+        .bind(tenant.to_owned())
+        .bind(filter.since.unwrap_or(Timestamp::MIN).as_millisecond())
+        .bind(filter.connection.as_ref().map(ToString::to_string))
+        .bind(filter.grant.as_ref().map(ToString::to_string))
+        .bind(filter.event.clone())
+        .bind(filter.limit.map_or(i64::MAX, i64::from));
+        self.fetch_all(select).await?.iter().map(record).collect()
+    }
+}
+
+fn record(row: &SqliteRow) -> Result<AuditRecord> {
+    let fields = Fields::of("audit record", row);
+    Ok(AuditRecord {
+        id: fields.parse("id")?,
+        at: fields.time("at")?,
+        tenant: fields.get("tenant")?,
+        event: fields.get("event")?,
+        connection: fields.parse_optional("connection_id")?,
+        grant: fields.parse_optional("grant_id")?,
+        detail: fields.get("detail")?,
+    })
+}

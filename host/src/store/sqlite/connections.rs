@@ -1,0 +1,129 @@
+//! Connections in SQLite.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use connector_core::PlatformId;
+use connector_core::account::Profile;
+use connector_core::scope::GrantScopes;
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::fields::Fields;
+use super::{SqliteStore, Statement, commit, disconnect, fetch, fetch_all, grants, json, link};
+use crate::store::{
+    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnection, GrantId, GrantRecord,
+    Links, NewConnection, Result, RevocationRecord, StoreError,
+};
+
+#[async_trait]
+impl Connections for SqliteStore {
+    async fn link_accounts(
+        &self,
+        tenant: &str,
+        grant: &GrantId,
+        scopes: &GrantScopes,
+        accounts: Vec<NewConnection>,
+        now: Timestamp,
+    ) -> Result<Links> {
+        let mut transaction = self.write().await?;
+        let grant = link::live_grant(&mut transaction, tenant, grant).await?;
+        let links = link::link_all(&mut transaction, &grant, accounts, now).await?;
+        link::settle(&mut transaction, &grant, scopes, now).await?;
+        commit(transaction).await?;
+        Ok(links)
+    }
+
+    async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>> {
+        let mut view = self.read().await?;
+        let grants = grants_of(&mut view, filter).await?;
+        let select = sqlx::query(
+            "SELECT * FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2) ORDER BY created_at, id",
+        );
+        let rows = fetch_all(&mut view, filtered(select, filter)).await?;
+        let all = rows.iter().map(|row| connected(row, &grants)).collect::<Result<Vec<_>>>()?;
+        let wanted = |found: &Connected| filter.state.is_none_or(|state| state == found.state());
+        Ok(all.into_iter().filter(wanted).collect())
+    }
+
+    async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
+        let mut view = self.read().await?;
+        let Some(row) = fetch(&mut view, select(tenant, id)).await? else { return Ok(None) };
+        let connection = connection(&row)?;
+        let row = fetch(&mut view, grants::select(tenant, &connection.grant_id)).await?;
+        let grant = grants::grant(&row.ok_or_else(|| no_grant(&connection))?)?;
+        Ok(Some(Connected { connection, grant }))
+    }
+
+    async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {
+        let update = sqlx::query("UPDATE connections SET profile = $2, updated_at = $3 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(json::to_text(&json::profile_fields(profile))?)
+            .bind(now.as_millisecond());
+        if self.execute(update).await? == 0 {
+            return Err(missing(id));
+        }
+        Ok(())
+    }
+
+    async fn disconnect(
+        &self,
+        tenant: &str,
+        id: &ConnectionId,
+        now: Timestamp,
+        revocation: Option<RevocationRecord>,
+    ) -> Result<Disconnection> {
+        let mut transaction = self.write().await?;
+        let done = disconnect::disconnect(&mut transaction, tenant, id, now, revocation).await?;
+        commit(transaction).await?;
+        Ok(done)
+    }
+}
+
+pub(super) fn select(tenant: &str, id: &ConnectionId) -> Statement {
+    sqlx::query("SELECT * FROM connections WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
+}
+
+pub(super) fn connection(row: &SqliteRow) -> Result<ConnectionRecord> {
+    let fields = Fields::of("connection", row);
+    Ok(ConnectionRecord {
+        id: fields.parse("id")?,
+        tenant: fields.get("tenant")?,
+        reference: fields.get("reference")?,
+        platform: fields.parse("platform")?,
+        app: fields.get("app")?,
+        grant_id: fields.parse("grant_id")?,
+        account_id: fields.get("account_id")?,
+        profile: json::profile(fields.json("profile")?),
+        created_at: fields.time("created_at")?,
+        updated_at: fields.time("updated_at")?,
+        disconnected_at: fields.time_optional("disconnected_at")?,
+    })
+}
+
+pub(super) fn missing(id: &ConnectionId) -> StoreError {
+    StoreError::NotFound { what: "connection", id: id.to_string() }
+}
+
+async fn grants_of(view: &mut SqliteConnection, filter: &ConnectionFilter) -> Result<HashMap<GrantId, GrantRecord>> {
+    let select = sqlx::query(
+        "SELECT * FROM grants WHERE id IN
+         (SELECT grant_id FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2))",
+    );
+    let grants = fetch_all(view, filtered(select, filter)).await?;
+    grants.iter().map(|row| grants::grant(row).map(|grant| (grant.id.clone(), grant))).collect()
+}
+
+fn filtered(select: Statement, filter: &ConnectionFilter) -> Statement {
+    select.bind(filter.tenant.clone()).bind(filter.platform.as_ref().map(PlatformId::to_string))
+}
+
+fn connected(row: &SqliteRow, grants: &HashMap<GrantId, GrantRecord>) -> Result<Connected> {
+    let connection = connection(row)?;
+    let grant = grants.get(&connection.grant_id).cloned().ok_or_else(|| no_grant(&connection))?;
+    Ok(Connected { connection, grant })
+}
+
+fn no_grant(connection: &ConnectionRecord) -> StoreError {
+    StoreError::corrupt("connection", format_args!("the grant of {} is missing", connection.id))
+}

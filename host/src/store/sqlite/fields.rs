@@ -1,0 +1,77 @@
+//! Reads the columns of a row, and says which one is wrong when one is.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row as _, Sqlite, Type};
+
+use crate::store::{Result, StoreError};
+use crate::vault::Sealed;
+
+/// The columns of one row.
+pub(super) struct Fields<'r> {
+    row: &'r SqliteRow,
+    what: &'static str,
+}
+
+impl<'r> Fields<'r> {
+    pub(super) fn of(what: &'static str, row: &'r SqliteRow) -> Self {
+        Self { row, what }
+    }
+
+    pub(super) fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &str) -> Result<T> {
+        self.row.try_get(column).map_err(|error| self.damaged(column, error))
+    }
+
+    pub(super) fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T> {
+        self.get::<&str>(column)?.parse().map_err(|error| self.damaged(column, error))
+    }
+
+    pub(super) fn parse_optional<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>> {
+        let text: Option<&str> = self.get(column)?;
+        text.map(|text| text.parse().map_err(|error| self.damaged(column, error))).transpose()
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
+        serde_json::from_str(self.get(column)?).map_err(|error| self.damaged(column, error))
+    }
+
+    pub(super) fn json_optional<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
+        let text: Option<&str> = self.get(column)?;
+        text.map(|text| serde_json::from_str(text).map_err(|error| self.damaged(column, error))).transpose()
+    }
+
+    pub(super) fn time(&self, column: &str) -> Result<Timestamp> {
+        Timestamp::from_millisecond(self.get(column)?).map_err(|error| self.damaged(column, error))
+    }
+
+    pub(super) fn time_optional(&self, column: &str) -> Result<Option<Timestamp>> {
+        let time: Option<i64> = self.get(column)?;
+        time.map(|time| Timestamp::from_millisecond(time).map_err(|error| self.damaged(column, error))).transpose()
+    }
+
+    pub(super) fn sealed(&self, column: &str) -> Result<Sealed> {
+        Ok(Sealed::from_stored(self.get(column)?))
+    }
+
+    pub(super) fn sealed_optional(&self, column: &str) -> Result<Option<Sealed>> {
+        Ok(self.get::<Option<Vec<u8>>>(column)?.map(Sealed::from_stored))
+    }
+
+    pub(super) fn damaged(&self, column: &str, why: impl Display) -> StoreError {
+        StoreError::corrupt(self.what, format_args!("{column}: {why}"))
+    }
+}
+
+/// A time that may be absent, as it is stored.
+pub(super) fn millis(time: Option<Timestamp>) -> Option<i64> {
+    time.map(Timestamp::as_millisecond)
+}
+
+/// A sealed value that may be absent, as it is stored.
+pub(super) fn bytes(sealed: Option<&Sealed>) -> Option<Vec<u8>> {
+    sealed.map(|sealed| sealed.as_bytes().to_vec())
+}

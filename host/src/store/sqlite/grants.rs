@@ -1,0 +1,222 @@
+//! Grants in SQLite.
+
+use async_trait::async_trait;
+use connector_core::scope::GrantScopes;
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::fields::{Fields, bytes, millis};
+use super::{SqliteStore, Statement, json};
+use crate::store::{
+    GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Refreshed, Result, StoreError,
+};
+
+#[async_trait]
+impl Grants for SqliteStore {
+    async fn put_grant(&self, grant: &GrantRecord) -> Result<()> {
+        self.execute(insert(grant)?).await?;
+        Ok(())
+    }
+
+    async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
+        self.fetch(select(tenant, id)).await?.as_ref().map(grant).transpose()
+    }
+
+    async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {
+        let select = sqlx::query(
+            "SELECT * FROM grants WHERE tenant = $1 AND unlinked IS NOT NULL AND state = 'active' ORDER BY created_at, id",
+        );
+        self.fetch_all(select.bind(tenant.to_owned())).await?.iter().map(grant).collect()
+    }
+
+    async fn drop_grant(&self, tenant: &str, id: &GrantId) -> Result<bool> {
+        Ok(self.execute(delete_unused(tenant, id)).await? == 1)
+    }
+
+    async fn swap_refresh_mark(
+        &self,
+        id: &GrantId,
+        expected_generation: i64,
+        expected: Option<RefreshMark>,
+        mark: Option<RefreshMark>,
+    ) -> Result<bool> {
+        let (expected_attempt, _, expected_probes) = mark_columns(expected);
+        let (attempt, sent_at, probes) = mark_columns(mark);
+        let update = sqlx::query(
+            "UPDATE grants SET refresh_attempt = $5, refresh_sent_at = $6, refresh_probes = $7
+             WHERE id = $1 AND generation = $2 AND state = 'active'
+               AND refresh_attempt IS NOT DISTINCT FROM $3 AND refresh_probes IS NOT DISTINCT FROM $4",
+        )
+        .bind(id.to_string())
+        .bind(expected_generation)
+        .bind(expected_attempt)
+        .bind(expected_probes)
+        .bind(attempt)
+        .bind(sent_at)
+        .bind(probes);
+        Ok(self.execute(update).await? == 1)
+    }
+
+    async fn commit_refresh(&self, id: &GrantId, expected_generation: i64, refreshed: &Refreshed) -> Result<bool> {
+        let update = sqlx::query(
+            "UPDATE grants
+             SET access = $3, access_expires_at = $4, refresh = $5, refresh_expires_at = $6, scopes = $7, updated_at = $8,
+                 generation = generation + 1, last_error = NULL,
+                 refresh_attempt = NULL, refresh_sent_at = NULL, refresh_probes = NULL
+             WHERE id = $1 AND generation = $2 AND state = 'active'",
+        )
+        .bind(id.to_string())
+        .bind(expected_generation)
+        .bind(refreshed.access.as_bytes().to_vec())
+        .bind(millis(refreshed.access_expires_at))
+        .bind(bytes(refreshed.refresh.as_ref()))
+        .bind(millis(refreshed.refresh_expires_at))
+        .bind(json::to_text(&json::Scopes::from(&refreshed.scopes))?)
+        .bind(refreshed.at.as_millisecond());
+        Ok(self.execute(update).await? == 1)
+    }
+
+    async fn set_grant_state(
+        &self,
+        id: &GrantId,
+        expected_generation: i64,
+        state: &GrantState,
+        since: Timestamp,
+    ) -> Result<bool> {
+        if state.is_over() {
+            return Err(StoreError::Conflict("a grant ends with its last connection".to_owned()));
+        }
+        let update = sqlx::query(
+            "UPDATE grants SET state = $3, reason = $4, state_since = $5, updated_at = $5
+             WHERE id = $1 AND generation = $2 AND state IN ('active', 'reauth_required')",
+        )
+        .bind(id.to_string())
+        .bind(expected_generation)
+        .bind(state.as_str())
+        .bind(reason(state))
+        .bind(since.as_millisecond());
+        Ok(self.execute(update).await? == 1)
+    }
+
+    async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()> {
+        let update = sqlx::query("UPDATE grants SET last_error = $2 WHERE id = $1").bind(id.to_string());
+        self.execute(update.bind(json::failure_text(error.as_ref())?)).await?;
+        Ok(())
+    }
+}
+
+pub(super) fn select(tenant: &str, id: &GrantId) -> Statement {
+    sqlx::query("SELECT * FROM grants WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
+}
+
+/// Deletes a grant that no connection works by.
+pub(super) fn delete_unused(tenant: &str, id: &GrantId) -> Statement {
+    let delete = sqlx::query(
+        "DELETE FROM grants WHERE tenant = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM connections WHERE grant_id = $2)",
+    );
+    delete.bind(tenant.to_owned()).bind(id.to_string())
+}
+
+fn insert(grant: &GrantRecord) -> Result<Statement> {
+    let (attempt, sent_at, probes) = mark_columns(grant.refresh_mark.clone());
+    let insert = sqlx::query(
+        "INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, subject, scopes,
+                             access, access_expires_at, refresh, refresh_expires_at, generation,
+                             refresh_attempt, refresh_sent_at, refresh_probes,
+                             state, reason, state_since, unlinked, last_error, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+    )
+    .bind(grant.id.to_string())
+    .bind(grant.tenant.clone())
+    .bind(grant.platform.to_string())
+    .bind(grant.app.clone())
+    .bind(grant.client_id.clone())
+    .bind(json::to_text(&grant.base_urls)?)
+    .bind(grant.subject.clone())
+    .bind(json::to_text(&json::Scopes::from(&grant.scopes))?)
+    .bind(bytes(grant.access.as_ref()))
+    .bind(millis(grant.access_expires_at))
+    .bind(bytes(grant.refresh.as_ref()))
+    .bind(millis(grant.refresh_expires_at))
+    .bind(grant.generation)
+    .bind(attempt)
+    .bind(sent_at)
+    .bind(probes)
+    .bind(grant.state.as_str())
+    .bind(reason(&grant.state))
+    .bind(grant.state_since.as_millisecond())
+    .bind(grant.unlinked.as_ref().map(|intent| json::to_text(&json::Intent::from(intent))).transpose()?)
+    .bind(json::failure_text(grant.last_error.as_ref())?)
+    .bind(grant.created_at.as_millisecond())
+    .bind(grant.updated_at.as_millisecond());
+    Ok(insert)
+}
+
+pub(super) fn grant(row: &SqliteRow) -> Result<GrantRecord> {
+    let fields = Fields::of("grant", row);
+    Ok(GrantRecord {
+        id: fields.parse("id")?,
+        tenant: fields.get("tenant")?,
+        platform: fields.parse("platform")?,
+        app: fields.get("app")?,
+        client_id: fields.get("client_id")?,
+        base_urls: fields.json("base_urls")?,
+        subject: fields.get("subject")?,
+        scopes: scopes(&fields)?,
+        access: fields.sealed_optional("access")?,
+        access_expires_at: fields.time_optional("access_expires_at")?,
+        refresh: fields.sealed_optional("refresh")?,
+        refresh_expires_at: fields.time_optional("refresh_expires_at")?,
+        generation: fields.get("generation")?,
+        refresh_mark: mark(&fields)?,
+        state: state(&fields)?,
+        state_since: fields.time("state_since")?,
+        unlinked: unlinked(&fields)?,
+        last_error: last_error(&fields)?,
+        created_at: fields.time("created_at")?,
+        updated_at: fields.time("updated_at")?,
+    })
+}
+
+fn scopes(fields: &Fields<'_>) -> Result<GrantScopes> {
+    fields.json::<json::Scopes>("scopes")?.try_into().map_err(|error| fields.damaged("scopes", error))
+}
+
+fn unlinked(fields: &Fields<'_>) -> Result<Option<LinkIntent>> {
+    let stored: Option<json::Intent> = fields.json_optional("unlinked")?;
+    stored.map(LinkIntent::try_from).transpose().map_err(|error| fields.damaged("unlinked", error))
+}
+
+fn state(fields: &Fields<'_>) -> Result<GrantState> {
+    match fields.get("state")? {
+        "active" => Ok(GrantState::Active),
+        "reauth_required" => Ok(GrantState::ReauthRequired { reason: fields.get("reason")? }),
+        "disconnecting" => Ok(GrantState::Disconnecting),
+        "disconnected" => Ok(GrantState::Disconnected),
+        _ => Err(fields.damaged("state", "there is no such state")),
+    }
+}
+
+fn reason(state: &GrantState) -> Option<String> {
+    match state {
+        GrantState::ReauthRequired { reason } => Some(reason.clone()),
+        _ => None,
+    }
+}
+
+fn mark(fields: &Fields<'_>) -> Result<Option<RefreshMark>> {
+    let Some(attempt) = fields.get("refresh_attempt")? else { return Ok(None) };
+    Ok(Some(RefreshMark { attempt, sent_at: fields.time("refresh_sent_at")?, probes: fields.get("refresh_probes")? }))
+}
+
+fn mark_columns(mark: Option<RefreshMark>) -> (Option<String>, Option<i64>, Option<u32>) {
+    match mark {
+        Some(mark) => (Some(mark.attempt), Some(mark.sent_at.as_millisecond()), Some(mark.probes)),
+        None => (None, None, None),
+    }
+}
+
+pub(super) fn last_error(fields: &Fields<'_>) -> Result<Option<LastError>> {
+    let stored: Option<json::Failure> = fields.json_optional("last_error")?;
+    stored.map(LastError::try_from).transpose().map_err(|error| fields.damaged("last_error", error))
+}

@@ -1,0 +1,160 @@
+//! Links the accounts of a grant.
+
+use std::collections::BTreeSet;
+
+use connector_core::scope::GrantScopes;
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteConnection;
+
+use super::fields::Fields;
+use super::{connections, execute, fetch, fetch_all, grants, json};
+use crate::store::{ConnectionRecord, GrantId, GrantRecord, Link, Linked, Links, NewConnection, Result, StoreError};
+
+pub(super) async fn link_all(
+    transaction: &mut SqliteConnection,
+    grant: &GrantRecord,
+    accounts: Vec<NewConnection>,
+    now: Timestamp,
+) -> Result<Links> {
+    let mut linked = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        linked.push(link(transaction, grant, account, now).await?);
+    }
+    let superseded = supersede(transaction, grant, &linked).await?;
+    Ok(Links { linked, superseded })
+}
+
+/// The grant, if accounts can still be linked to it.
+pub(super) async fn live_grant(transaction: &mut SqliteConnection, tenant: &str, id: &GrantId) -> Result<GrantRecord> {
+    let missing = || StoreError::NotFound { what: "grant", id: id.to_string() };
+    let grant = grants::grant(&fetch(transaction, grants::select(tenant, id)).await?.ok_or_else(missing)?)?;
+    if grant.state.is_over() {
+        return Err(StoreError::Conflict(format!("the grant {id} has been given up")));
+    }
+    Ok(grant)
+}
+
+async fn link(
+    transaction: &mut SqliteConnection,
+    grant: &GrantRecord,
+    new: NewConnection,
+    now: Timestamp,
+) -> Result<Linked> {
+    let select =
+        sqlx::query("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
+            .bind(grant.tenant.clone())
+            .bind(grant.platform.to_string())
+            .bind(grant.app.clone())
+            .bind(new.account.id.clone());
+    match fetch(transaction, select).await? {
+        Some(row) => renew(transaction, grant, connections::connection(&row)?, new, now).await,
+        None => add(transaction, grant, new, now).await,
+    }
+}
+
+async fn add(
+    transaction: &mut SqliteConnection,
+    grant: &GrantRecord,
+    new: NewConnection,
+    now: Timestamp,
+) -> Result<Linked> {
+    let connection = ConnectionRecord {
+        id: new.id_if_new,
+        tenant: grant.tenant.clone(),
+        reference: new.reference,
+        platform: grant.platform.clone(),
+        app: grant.app.clone(),
+        grant_id: grant.id.clone(),
+        account_id: new.account.id,
+        profile: new.account.profile,
+        created_at: now,
+        updated_at: now,
+        disconnected_at: None,
+    };
+    let insert = sqlx::query(
+        "INSERT INTO connections (id, tenant, reference, platform, app, grant_id, account_id, profile, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+    )
+    .bind(connection.id.to_string())
+    .bind(connection.tenant.clone())
+    .bind(connection.reference.clone())
+    .bind(connection.platform.to_string())
+    .bind(connection.app.clone())
+    .bind(connection.grant_id.to_string())
+    .bind(connection.account_id.clone())
+    .bind(json::to_text(&json::profile_fields(&connection.profile))?)
+    .bind(now.as_millisecond());
+    execute(transaction, insert).await?;
+    Ok(Linked { connection, link: Link::New, previous_grant: None })
+}
+
+async fn renew(
+    transaction: &mut SqliteConnection,
+    grant: &GrantRecord,
+    mut connection: ConnectionRecord,
+    new: NewConnection,
+    now: Timestamp,
+) -> Result<Linked> {
+    let previous = std::mem::replace(&mut connection.grant_id, grant.id.clone());
+    let was_live = connection.disconnected_at.take().is_none();
+    connection.profile.update(new.account.profile);
+    connection.reference = new.reference.or(connection.reference);
+    connection.updated_at = now;
+    let update = sqlx::query(
+        "UPDATE connections SET grant_id = $2, reference = $3, profile = $4, updated_at = $5, disconnected_at = NULL
+         WHERE id = $1",
+    )
+    .bind(connection.id.to_string())
+    .bind(connection.grant_id.to_string())
+    .bind(connection.reference.clone())
+    .bind(json::to_text(&json::profile_fields(&connection.profile))?)
+    .bind(now.as_millisecond());
+    execute(transaction, update).await?;
+    let previous_grant = (previous != grant.id).then_some(previous);
+    let link = if was_live && previous_grant.is_none() { Link::Kept } else { Link::Reconnected };
+    Ok(Linked { connection, link, previous_grant })
+}
+
+/// Deletes what the new grant takes the place of: grants that have just lost their last connection, and older ones of the same subject
+/// that never got one.
+async fn supersede(transaction: &mut SqliteConnection, grant: &GrantRecord, linked: &[Linked]) -> Result<Vec<GrantId>> {
+    let mut candidates: BTreeSet<GrantId> = linked.iter().filter_map(|linked| linked.previous_grant.clone()).collect();
+    candidates.extend(older_of_subject(transaction, grant).await?);
+    let mut superseded = Vec::new();
+    for id in candidates {
+        if execute(transaction, grants::delete_unused(&grant.tenant, &id)).await? == 1 {
+            superseded.push(id);
+        }
+    }
+    Ok(superseded)
+}
+
+async fn older_of_subject(transaction: &mut SqliteConnection, grant: &GrantRecord) -> Result<Vec<GrantId>> {
+    let Some(subject) = grant.subject.clone() else { return Ok(Vec::new()) };
+    let select = sqlx::query(
+        "SELECT id FROM grants
+         WHERE tenant = $1 AND platform = $2 AND app = $3 AND subject = $4 AND id <> $5 AND created_at <= $6",
+    )
+    .bind(grant.tenant.clone())
+    .bind(grant.platform.to_string())
+    .bind(grant.app.clone())
+    .bind(subject)
+    .bind(grant.id.to_string())
+    .bind(grant.created_at.as_millisecond());
+    fetch_all(transaction, select).await?.iter().map(|row| Fields::of("grant", row).parse("id")).collect()
+}
+
+/// Nothing is left to do for the grant but to be used.
+pub(super) async fn settle(
+    transaction: &mut SqliteConnection,
+    grant: &GrantRecord,
+    scopes: &GrantScopes,
+    now: Timestamp,
+) -> Result<()> {
+    let update = sqlx::query("UPDATE grants SET unlinked = NULL, scopes = $2, updated_at = $3 WHERE id = $1")
+        .bind(grant.id.to_string())
+        .bind(json::to_text(&json::Scopes::from(scopes))?)
+        .bind(now.as_millisecond());
+    execute(transaction, update).await?;
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Opens the file, with every connection as durable as it says.
+
+use std::path::Path;
+use std::time::Duration;
+
+use connector_core::Context;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Error, Row as _};
+
+use super::lock::FileLocks;
+use super::{SqliteStore, files, migrate};
+use crate::store::Result;
+
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl SqliteStore {
+    /// Opens the store of a data directory, or makes it.
+    ///
+    /// # Errors
+    /// When the place is open to others, cannot be written, or holds something else or something newer. It is unchanged then.
+    pub async fn open(cx: &Context, dir: &Path) -> Result<Self> {
+        let path = files::prepare(dir)?;
+        let locks = FileLocks::new(files::prepare_locks(dir)?);
+        migrate::bring_up_to_date(cx, &path, &locks).await?;
+        let writer = pool(1, options(&path).pragma("secure_delete", "ON"));
+        let readers = pool(READERS, options(&path).pragma("query_only", "ON"));
+        Ok(Self { path, writer, readers, locks })
+    }
+}
+
+/// How any connection is made.
+pub(super) fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+}
+
+/// Connections are made when they are first needed: a command that reads one row starts as fast as it can.
+fn pool(connections: u32, options: SqliteConnectOptions) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| Box::pin(verify(connection)))
+        .connect_lazy_with(options)
+}
+
+/// Reads back what durability and consistency rest on: SQLite takes a setting it cannot follow without a word.
+pub(super) async fn verify(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let row = sqlx::query(
+        "SELECT (SELECT journal_mode FROM pragma_journal_mode) = 'wal',
+                (SELECT synchronous FROM pragma_synchronous) = 2,
+                (SELECT foreign_keys FROM pragma_foreign_keys) = 1",
+    )
+    .fetch_one(connection)
+    .await?;
+    for (index, setting) in ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"].into_iter().enumerate() {
+        if !row.try_get::<bool, _>(index)? {
+            return Err(Error::Configuration(format!("SQLite does not take `{setting}` here").into()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! Revocations in SQLite.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::fields::{Fields, bytes, millis};
+use super::{SqliteStore, Statement, commit, execute, fetch, grants, json};
+use crate::store::{
+    GrantId, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Revocations,
+};
+
+#[async_trait]
+impl Revocations for SqliteStore {
+    async fn revocations_due(&self, now: Timestamp) -> Result<Vec<RevocationRecord>> {
+        let select = sqlx::query(
+            "SELECT * FROM revocations WHERE next_try_at <= $1 OR expires_at <= $1 ORDER BY next_try_at, id",
+        );
+        self.fetch_all(select.bind(now.as_millisecond())).await?.iter().map(revocation).collect()
+    }
+
+    async fn revocation_of(&self, grant: &GrantId) -> Result<Option<RevocationRecord>> {
+        let select = sqlx::query("SELECT * FROM revocations WHERE grant_id = $1").bind(grant.to_string());
+        self.fetch(select).await?.as_ref().map(revocation).transpose()
+    }
+
+    async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool> {
+        let mut transaction = self.write().await?;
+        let delete = sqlx::query("DELETE FROM revocations WHERE id = $1 RETURNING *").bind(id.to_string());
+        let Some(row) = fetch(&mut transaction, delete).await? else { return Ok(false) };
+        execute(&mut transaction, end_grant(&revocation(&row)?, outcome, now)?).await?;
+        commit(transaction).await?;
+        Ok(true)
+    }
+
+    async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool> {
+        let update = sqlx::query(
+            "UPDATE revocations SET attempts = attempts + 1, next_try_at = $2, last_error = $3 WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(next_try_at.as_millisecond())
+        .bind(json::failure_text(Some(error))?);
+        Ok(self.execute(update).await? == 1)
+    }
+
+    async fn update_revocation_tokens(&self, id: &RevocationId, tokens: &RevocationTokens) -> Result<bool> {
+        let update = sqlx::query(
+            "UPDATE revocations SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5 WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(bytes(tokens.access.as_ref()))
+        .bind(millis(tokens.access_expires_at))
+        .bind(bytes(tokens.refresh.as_ref()))
+        .bind(millis(tokens.refresh_expires_at));
+        Ok(self.execute(update).await? == 1)
+    }
+}
+
+pub(super) fn insert(revocation: &RevocationRecord) -> Result<Statement> {
+    let insert = sqlx::query(
+        "INSERT INTO revocations (id, grant_id, grant_generation, tenant, platform, app, client_id, base_urls, subject,
+                                  access, access_expires_at, refresh, refresh_expires_at,
+                                  attempts, next_try_at, expires_at, last_error, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+    )
+    .bind(revocation.id.to_string())
+    .bind(revocation.grant_id.to_string())
+    .bind(revocation.grant_generation)
+    .bind(revocation.tenant.clone())
+    .bind(revocation.platform.to_string())
+    .bind(revocation.app.clone())
+    .bind(revocation.client_id.clone())
+    .bind(json::to_text(&revocation.base_urls)?)
+    .bind(revocation.subject.clone())
+    .bind(bytes(revocation.tokens.access.as_ref()))
+    .bind(millis(revocation.tokens.access_expires_at))
+    .bind(bytes(revocation.tokens.refresh.as_ref()))
+    .bind(millis(revocation.tokens.refresh_expires_at))
+    .bind(revocation.attempts)
+    .bind(revocation.next_try_at.as_millisecond())
+    .bind(revocation.expires_at.as_millisecond())
+    .bind(json::failure_text(revocation.last_error.as_ref())?)
+    .bind(revocation.created_at.as_millisecond());
+    Ok(insert)
+}
+
+fn revocation(row: &SqliteRow) -> Result<RevocationRecord> {
+    let fields = Fields::of("revocation", row);
+    Ok(RevocationRecord {
+        id: fields.parse("id")?,
+        grant_id: fields.parse("grant_id")?,
+        grant_generation: fields.get("grant_generation")?,
+        tenant: fields.get("tenant")?,
+        platform: fields.parse("platform")?,
+        app: fields.get("app")?,
+        client_id: fields.get("client_id")?,
+        base_urls: fields.json("base_urls")?,
+        subject: fields.get("subject")?,
+        tokens: tokens(&fields)?,
+        attempts: fields.get("attempts")?,
+        next_try_at: fields.time("next_try_at")?,
+        expires_at: fields.time("expires_at")?,
+        last_error: grants::last_error(&fields)?,
+        created_at: fields.time("created_at")?,
+    })
+}
+
+fn tokens(fields: &Fields<'_>) -> Result<RevocationTokens> {
+    Ok(RevocationTokens {
+        access: fields.sealed_optional("access")?,
+        access_expires_at: fields.time_optional("access_expires_at")?,
+        refresh: fields.sealed_optional("refresh")?,
+        refresh_expires_at: fields.time_optional("refresh_expires_at")?,
+    })
+}
+
+fn end_grant(done: &RevocationRecord, outcome: RevocationOutcome, now: Timestamp) -> Result<Statement> {
+    let kept_error = match outcome {
+        RevocationOutcome::Revoked => None,
+        RevocationOutcome::GivenUp => done.last_error.as_ref(),
+    };
+    let update = sqlx::query(
+        "UPDATE grants SET state = 'disconnected', state_since = $2, updated_at = $2, last_error = $3
+         WHERE id = $1 AND state = 'disconnecting'",
+    );
+    let update = update.bind(done.grant_id.to_string()).bind(now.as_millisecond());
+    Ok(update.bind(json::failure_text(kept_error)?))
+}

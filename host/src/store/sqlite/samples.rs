@@ -1,0 +1,119 @@
+//! Samples in SQLite.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use connector_core::metrics::MetricName;
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::fields::Fields;
+use super::{SqliteStore, commit, connections, execute, fetch, json};
+use crate::store::{ConnectionId, Reading, Result, Sample, Samples};
+
+#[async_trait]
+impl Samples for SqliteStore {
+    async fn append_samples(&self, connection: &ConnectionId, reading: &Reading) -> Result<()> {
+        let mut transaction = self.write().await?;
+        let number = number(&mut transaction, connection).await?;
+        for (metric, value) in &reading.values {
+            let insert = sqlx::query(
+                "INSERT INTO samples (connection, metric, observed_at, value) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            );
+            let insert = insert.bind(number).bind(metric.to_string()).bind(reading.observed_at.as_millisecond());
+            execute(&mut transaction, insert.bind(*value)).await?;
+        }
+        keep_latest(&mut transaction, number, reading).await?;
+        commit(transaction).await
+    }
+
+    async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>> {
+        let select = sqlx::query(
+            "SELECT readings.* FROM readings JOIN connections ON connections.number = readings.connection
+             WHERE connections.id = $1",
+        );
+        self.fetch(select.bind(connection.to_string())).await?.as_ref().map(reading).transpose()
+    }
+
+    /// Jumps from metric to metric in the index, so that years of history cost nothing here.
+    async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>> {
+        let select = sqlx::query(
+            "WITH RECURSIVE
+                owner (number) AS (SELECT number FROM connections WHERE id = $1),
+                names (metric) AS (
+                    SELECT min(metric) FROM samples WHERE connection = (SELECT number FROM owner)
+                    UNION ALL
+                    SELECT (SELECT min(metric) FROM samples
+                            WHERE connection = (SELECT number FROM owner) AND metric > names.metric)
+                    FROM names WHERE names.metric IS NOT NULL
+                )
+             SELECT samples.metric, samples.observed_at, samples.value
+             FROM names JOIN samples ON samples.connection = (SELECT number FROM owner)
+              AND samples.metric = names.metric
+              AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
+                                         WHERE latest.connection = (SELECT number FROM owner)
+                                           AND latest.metric = names.metric)",
+        );
+        let rows = self.fetch_all(select.bind(connection.to_string())).await?;
+        rows.iter().map(|row| Ok((Fields::of("sample", row).parse("metric")?, sample(row)?))).collect()
+    }
+
+    async fn history(
+        &self,
+        connection: &ConnectionId,
+        metric: &MetricName,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Sample>> {
+        let select = sqlx::query(
+            "SELECT observed_at, value FROM samples
+             WHERE connection = (SELECT number FROM connections WHERE id = $1) AND metric = $2
+               AND observed_at BETWEEN $3 AND $4
+             ORDER BY observed_at",
+        )
+        .bind(connection.to_string())
+        .bind(metric.to_string())
+        .bind(from.as_millisecond())
+        .bind(to.as_millisecond());
+        self.fetch_all(select).await?.iter().map(sample).collect()
+    }
+}
+
+async fn number(transaction: &mut SqliteConnection, id: &ConnectionId) -> Result<i64> {
+    let select = sqlx::query("SELECT number FROM connections WHERE id = $1").bind(id.to_string());
+    let row = fetch(transaction, select).await?.ok_or_else(|| connections::missing(id))?;
+    Fields::of("connection", &row).get("number")
+}
+
+async fn keep_latest(transaction: &mut SqliteConnection, number: i64, reading: &Reading) -> Result<()> {
+    let upsert = sqlx::query(
+        "INSERT INTO readings (connection, observed_at, cells, log_id) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (connection) DO UPDATE
+         SET observed_at = excluded.observed_at, cells = excluded.cells, log_id = excluded.log_id
+         WHERE excluded.observed_at >= readings.observed_at",
+    )
+    .bind(number)
+    .bind(reading.observed_at.as_millisecond())
+    .bind(json::to_text(&json::cells(&reading.values, &reading.missing))?)
+    .bind(reading.log_id.clone());
+    execute(transaction, upsert).await?;
+    Ok(())
+}
+
+fn sample(row: &SqliteRow) -> Result<Sample> {
+    let fields = Fields::of("sample", row);
+    Ok(Sample { observed_at: fields.time("observed_at")?, value: fields.get("value")? })
+}
+
+fn reading(row: &SqliteRow) -> Result<Reading> {
+    let fields = Fields::of("reading", row);
+    let (mut values, mut missing) = (BTreeMap::new(), BTreeMap::new());
+    for (name, cell) in fields.json::<json::Cells>("cells")? {
+        let name: MetricName = name.parse().map_err(|error| fields.damaged("cells", error))?;
+        match cell {
+            json::Cell::Value(value) => _ = values.insert(name, value),
+            json::Cell::Missing(why) => _ = missing.insert(name, why),
+        }
+    }
+    Ok(Reading { observed_at: fields.time("observed_at")?, values, missing, log_id: fields.get("log_id")? })
+}

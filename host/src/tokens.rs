@@ -1,0 +1,87 @@
+//! Tokens on their way into the store and out of it.
+
+use connector_core::account::Session;
+use connector_core::app::App;
+use connector_core::grant::{Grant, TokenSet};
+
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::store::{GrantId, GrantRecord};
+use crate::vault::{Binding, Sealed, field};
+
+/// The tokens of a grant, sealed for one generation of its row.
+pub(crate) struct SealedTokens {
+    pub(crate) access: Sealed,
+    pub(crate) refresh: Option<Sealed>,
+}
+
+/// Where the tokens of a grant, or of the revocation of one, are bound to.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) owner: &'a str,
+    pub(crate) generation: i64,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn of_grant(tenant: &'a str, id: &'a GrantId, generation: i64) -> Self {
+        Self { tenant, owner: id.as_str(), generation }
+    }
+
+    fn of(record: &'a GrantRecord) -> Self {
+        Self::of_grant(&record.tenant, &record.id, record.generation)
+    }
+
+    fn field(self, field: &'a str) -> Binding<'a> {
+        Binding { tenant: self.tenant, owner: self.owner, field, generation: self.generation }
+    }
+}
+
+impl Host {
+    /// Seals tokens for one place.
+    pub(crate) fn seal_tokens(&self, place: Place<'_>, tokens: &TokenSet) -> Result<SealedTokens> {
+        let (vault, cx) = (self.vault(), self.context());
+        let access = vault.seal(cx, &place.field(field::ACCESS), &tokens.access)?;
+        let refresh =
+            tokens.refresh.as_ref().map(|token| vault.seal(cx, &place.field(field::REFRESH), token)).transpose()?;
+        Ok(SealedTokens { access, refresh })
+    }
+
+    /// Opens tokens that were sealed for this place. The lifetimes are the record's.
+    pub(crate) fn open_tokens(&self, place: Place<'_>, sealed: &SealedTokens) -> Result<TokenSet> {
+        let refresh = sealed.refresh.as_ref().map(|sealed| self.vault().open(&place.field(field::REFRESH), sealed));
+        Ok(TokenSet {
+            access: self.vault().open(&place.field(field::ACCESS), &sealed.access)?,
+            access_expires_at: None,
+            refresh: refresh.transpose()?,
+            refresh_expires_at: None,
+        })
+    }
+
+    /// A stored grant under its app, opened.
+    ///
+    /// # Errors
+    /// When the tokens were wiped, do not open, or belong to another registration than the app has now.
+    pub(crate) fn open_session(&self, record: &GrantRecord) -> Result<Session> {
+        let app = self.app_at(&record.platform, &record.app, &record.client_id, &record.base_urls)?;
+        self.session_under(app, record)
+    }
+
+    fn session_under(&self, app: App, record: &GrantRecord) -> Result<Session> {
+        let access =
+            record.access.clone().ok_or_else(|| Error::Request("the connection is disconnected".to_owned()))?;
+        let sealed = SealedTokens { access, refresh: record.refresh.clone() };
+        let tokens = TokenSet {
+            access_expires_at: record.access_expires_at,
+            refresh_expires_at: record.refresh_expires_at,
+            ..self.open_tokens(Place::of(record), &sealed)?
+        };
+        let grant = Grant {
+            tokens,
+            scopes: record.scopes.clone(),
+            subject: record.subject.clone(),
+            base_urls: record.base_urls.clone(),
+        };
+        Ok(Session { app, grant })
+    }
+}

@@ -1,0 +1,209 @@
+//! Files and directories that nobody else may read.
+//!
+//! Modes and owners are what a Unix system knows. Elsewhere the directory of a user's data is private by inheritance, and only the kind
+//! of a file is checked.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What is wrong with a file or directory, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// Somebody else may read or change it.
+    #[error("`{path}` is open to other users of this machine (mode {mode:04o}): run `chmod {wanted:o} {path}`", path = .path.display())]
+    Exposed {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// The mode it should have.
+        wanted: u32,
+    },
+    /// It belongs to somebody else, who could change it at any time.
+    #[error("`{path}` belongs to the user with id {owner}, and this process runs as {ours}: run `chown {ours} {path}`, or run as that user", path = .path.display())]
+    Owner {
+        /// The file or directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who we are.
+        ours: u32,
+    },
+    /// It is a link, a pipe or anything else that is not what it should be.
+    #[error("`{path}` is not {wanted}: put {wanted} there, not a link to one", path = .path.display())]
+    Kind {
+        /// What was found.
+        path: PathBuf,
+        /// What should be there.
+        wanted: &'static str,
+    },
+    /// The system refused.
+    #[error("cannot {doing} `{path}`: {source}", path = .path.display())]
+    Io {
+        /// What was being done, as a verb.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl FileError {
+    /// Whether the system said that this process may not do it there.
+    pub(crate) fn is_denial(error: &io::Error) -> bool {
+        matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+    }
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    #[cfg(feature = "sqlite")]
+    Write,
+}
+
+/// The directory, made with mode 0700 if it is missing.
+pub(crate) fn ensure_dir(path: &Path) -> Result<(), FileError> {
+    let io = |doing| move |source| FileError::Io { doing, path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => check(path, &found, DIR_MODE),
+        Ok(_) => Err(FileError::Kind { path: path.to_owned(), wanted: "a directory" }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_dir(path).map_err(io("make")),
+        Err(error) => Err(io("read")(error)),
+    }
+}
+
+/// Opens a file that must be a file of our own that nobody else may read. `None` when there is none.
+pub(crate) fn open(path: &Path, access: Access) -> Result<Option<File>, FileError> {
+    let io = |source| FileError::Io { doing: "open", path: path.to_owned(), source };
+    let named = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        named => named.map_err(io)?,
+    };
+    let not_a_file = || FileError::Kind { path: path.to_owned(), wanted: "a file" };
+    if !named.is_file() {
+        return Err(not_a_file());
+    }
+    let file = OpenOptions::new().read(true).write(access != Access::Read).open(path).map_err(io)?;
+    let opened = file.metadata().map_err(io)?;
+    if !is_same(&named, &opened) {
+        return Err(not_a_file());
+    }
+    check(path, &opened, FILE_MODE)?;
+    Ok(Some(file))
+}
+
+const FILE_MODE: u32 = 0o600;
+const DIR_MODE: u32 = 0o700;
+
+fn check(path: &Path, found: &Metadata, wanted: u32) -> Result<(), FileError> {
+    let Some(standing) = Standing::of(found) else { return Ok(()) };
+    if standing.mode & 0o077 != 0 {
+        return Err(FileError::Exposed { path: path.to_owned(), mode: standing.mode, wanted });
+    }
+    let dir = if found.is_dir() { Some(path) } else { path.parent() };
+    let ours = our_id(dir.unwrap_or(path)).map_err(|source| FileError::Io {
+        doing: "find out who owns",
+        path: path.to_owned(),
+        source,
+    })?;
+    match ours {
+        Some(ours) if ours != standing.owner => {
+            Err(FileError::Owner { path: path.to_owned(), owner: standing.owner, ours })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Under which user this process makes files: what a new file says, made in this directory or, if it takes none, in the system's.
+fn our_id(dir: &Path) -> io::Result<Option<u32>> {
+    let file = tempfile::tempfile_in(dir).or_else(|_| tempfile::tempfile())?;
+    Ok(Standing::of(&file.metadata()?).map(|standing| standing.owner))
+}
+
+/// Who may do what with a file.
+struct Standing {
+    mode: u32,
+    owner: u32,
+}
+
+#[cfg(unix)]
+mod system {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+
+    use super::{DIR_MODE, DirBuilder, FILE_MODE, File, Metadata, OpenOptions, Path, Standing, fs, io};
+
+    impl Standing {
+        #[expect(clippy::unnecessary_wraps, reason = "other systems know no modes")]
+        pub(super) fn of(found: &Metadata) -> Option<Self> {
+            Some(Self { mode: found.mode() & 0o7777, owner: found.uid() })
+        }
+    }
+
+    /// The mode is set once more after making, because the process' mask may have taken bits away.
+    pub(super) fn make_dir(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(DIR_MODE))
+    }
+
+    pub(super) fn is_same(named: &Metadata, opened: &Metadata) -> bool {
+        (named.dev(), named.ino()) == (opened.dev(), opened.ino())
+    }
+
+    /// A new file for this process alone. Fails when there is one already.
+    pub(crate) fn create(path: &Path) -> io::Result<File> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)?;
+        restrict(&file)?;
+        Ok(file)
+    }
+
+    /// Takes the file away from everybody else.
+    pub(crate) fn restrict(file: &File) -> io::Result<()> {
+        file.set_permissions(fs::Permissions::from_mode(FILE_MODE))
+    }
+
+    /// Makes the names in a directory survive a power loss.
+    pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use super::{DirBuilder, File, Metadata, OpenOptions, Path, Standing, io};
+
+    impl Standing {
+        pub(super) fn of(_found: &Metadata) -> Option<Self> {
+            None
+        }
+    }
+
+    pub(super) fn make_dir(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).create(path)
+    }
+
+    pub(super) fn is_same(_named: &Metadata, opened: &Metadata) -> bool {
+        opened.is_file()
+    }
+
+    pub(crate) fn create(path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+    }
+
+    pub(crate) fn restrict(_file: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "sqlite")]
+pub(crate) use self::system::create;
+use self::system::{is_same, make_dir};
+pub(crate) use self::system::{restrict, sync_dir};

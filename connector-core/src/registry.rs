@@ -32,18 +32,41 @@ pub struct Platform {
 }
 
 /// Builds a connector. It does no I/O.
-pub type Build = fn(Platform) -> Arc<dyn Connector>;
+pub type Build = fn(&Platform) -> Arc<dyn Connector>;
 
 /// A connector's entry in the list of what is linked: constant data and function pointers, so that nothing runs before `main`.
 ///
 /// ```
-/// # use std::sync::Arc;
-/// # use connector_core::{Connector, Descriptor, Platform, Registration, testing::FakeConnector};
+/// use std::sync::Arc;
+///
+/// use connector_core::account::Accounts;
+/// use connector_core::oauth::{ConfiguredOAuth2, OAuthProvider};
+/// use connector_core::{ConfiguredAccounts, Connector, Descriptor, Platform, Registration};
+///
+/// #[derive(Debug)]
+/// struct Example {
+///     oauth: ConfiguredOAuth2,
+///     accounts: ConfiguredAccounts,
+/// }
+///
+/// impl Connector for Example {
+///     fn oauth(&self) -> &dyn OAuthProvider {
+///         &self.oauth
+///     }
+///
+///     fn accounts(&self) -> &dyn Accounts {
+///         &self.accounts
+///     }
+/// }
+///
 /// const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
+///
+/// // In a connector this is `include_str!("../platform.toml")`.
 /// const PLATFORM: &str = "verified_on = \"2026-11-22\"";
 ///
-/// fn build(_: Platform) -> Arc<dyn Connector> {
-///     Arc::new(FakeConnector::default())
+/// fn build(platform: &Platform) -> Arc<dyn Connector> {
+///     let oauth = ConfiguredOAuth2::new(Arc::clone(&platform.protocol));
+///     Arc::new(Example { oauth, accounts: ConfiguredAccounts::new(platform) })
 /// }
 ///
 /// inventory::submit! { Registration::new(DESCRIPTOR, PLATFORM, build) }
@@ -108,7 +131,7 @@ impl Linked {
 
     /// Builds the connector with the operator's catalogue.
     pub fn build(&self, catalogue: Arc<Catalogue>) -> Arc<dyn Connector> {
-        (self.registration.build)(Platform { protocol: Arc::clone(&self.protocol), catalogue })
+        (self.registration.build)(&Platform { protocol: Arc::clone(&self.protocol), catalogue })
     }
 
     /// The platform's emulator, if the connector ships one.

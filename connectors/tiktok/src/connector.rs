@@ -23,11 +23,11 @@ pub struct TikTok {
     metrics: ConfiguredMetrics,
 }
 
-fn build(platform: Platform) -> Arc<dyn Connector> {
+fn build(platform: &Platform) -> Arc<dyn Connector> {
     Arc::new(TikTok {
         oauth: ConfiguredOAuth2::new(Arc::clone(&platform.protocol)),
-        accounts: ConfiguredAccounts::new(&platform),
-        metrics: ConfiguredMetrics::new(&platform),
+        accounts: ConfiguredAccounts::new(platform),
+        metrics: ConfiguredMetrics::new(platform),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use connector_core::testing::{FakeClock, FakeTransport};
@@ -30,9 +30,26 @@ fn load(cx: &Context, dir: &Path) -> Result<KeyFile, VaultError> {
     KeyFile::load_or_create(cx, dir, IfMissing::Refuse)
 }
 
+/// A data directory, which is gone after the test.
+struct DataDir {
+    _parent: TempDir,
+    path: PathBuf,
+}
+
+impl DataDir {
+    fn new() -> Self {
+        let parent = TempDir::new().unwrap();
+        Self { path: parent.path().join("data"), _parent: parent }
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// A data directory with a key file in it.
-fn with_key_file(cx: &Context) -> (TempDir, KeyFile) {
-    let dir = TempDir::new().unwrap();
+fn with_key_file(cx: &Context) -> (DataDir, KeyFile) {
+    let dir = DataDir::new();
     let file = KeyFile::load_or_create(cx, dir.path(), IfMissing::Create).unwrap();
     (dir, file)
 }
@@ -163,7 +180,7 @@ fn a_key_file_is_made_once_and_read_again() {
 
 #[test]
 fn a_missing_key_file_is_refused_where_values_are_sealed() {
-    let dir = TempDir::new().unwrap();
+    let dir = DataDir::new();
     let error = load(&fake(), dir.path()).unwrap_err().to_string();
     assert!(error.contains("vault.key` is missing") && error.contains("put the file back"), "{error}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -228,20 +245,19 @@ mod unix {
     #[test]
     fn a_key_file_is_for_its_owner_alone() {
         let cx = fake();
-        let parent = TempDir::new().unwrap();
-        let dir = parent.path().join("data");
-        let file = KeyFile::load_or_create(&cx, &dir, IfMissing::Create).unwrap();
-        assert_eq!((mode(&dir), mode(&file.path)), (0o700, 0o600));
+        let (data, file) = with_key_file(&cx);
+        let dir = data.path();
+        assert_eq!((mode(dir), mode(&file.path)), (0o700, 0o600));
         for open in [0o640, 0o604, 0o660, 0o644] {
             set_mode(&file.path, open);
-            let error = load(&cx, &dir).unwrap_err().to_string();
+            let error = load(&cx, dir).unwrap_err().to_string();
             let remedy = format!("(mode {open:04o}): run `chmod 600 {}`", file.path.display());
             assert!(error.contains(&remedy), "{error}");
         }
         set_mode(&file.path, 0o400);
-        load(&cx, &dir).unwrap();
-        set_mode(&dir, 0o755);
-        let error = load(&cx, &dir).unwrap_err().to_string();
+        load(&cx, dir).unwrap();
+        set_mode(dir, 0o755);
+        let error = load(&cx, dir).unwrap_err().to_string();
         assert!(error.contains(&format!("(mode 0755): run `chmod 700 {}`", dir.display())), "{error}");
     }
 
@@ -249,8 +265,9 @@ mod unix {
     fn a_link_is_no_key_file() {
         let cx = fake();
         let (elsewhere, file) = with_key_file(&cx);
-        let dir = TempDir::new().unwrap();
-        symlink(&file.path, dir.path().join(KeyFile::NAME)).unwrap();
+        let (dir, other) = with_key_file(&cx);
+        fs::remove_file(&other.path).unwrap();
+        symlink(&file.path, other.path).unwrap();
         let error = load(&cx, dir.path()).unwrap_err().to_string();
         assert!(error.contains("is not a file"), "{error}");
         let linked = dir.path().join("linked");

@@ -22,9 +22,12 @@ pub struct Lantern {
     metrics: ConfiguredMetrics,
 }
 
-fn build(platform: Platform) -> Arc<dyn Connector> {
-    let (accounts, metrics) = (ConfiguredAccounts::new(&platform), ConfiguredMetrics::new(&platform));
-    Arc::new(Lantern { oauth: ConfiguredOAuth2::new(platform.protocol), accounts, metrics })
+fn build(platform: &Platform) -> Arc<dyn Connector> {
+    Arc::new(Lantern {
+        oauth: ConfiguredOAuth2::new(Arc::clone(&platform.protocol)),
+        accounts: ConfiguredAccounts::new(platform),
+        metrics: ConfiguredMetrics::new(platform),
+    })
 }
 
 impl Connector for Lantern {

@@ -44,7 +44,13 @@ async fn reads(subject: &Subject) -> Verdict {
 
 async fn errors(subject: &Subject) -> Verdict {
     subject.accounts_endpoint()?;
-    for (status, body, kind) in [(200, "", "protocol"), (200, "{}", "protocol"), (401, "", "rejected"), (429, "", "rate_limited"), (500, "{}", "unavailable")] {
+    for (status, body, kind) in [
+        (200, "", "protocol"),
+        (200, "{}", "protocol"),
+        (401, "", "rejected"),
+        (429, "", "rate_limited"),
+        (500, "{}", "unavailable"),
+    ] {
         let error = accounts(subject, status, body).await.err().map(|error| error.kind().as_str());
         assert_eq!(error, Some(kind), "HTTP {status} with {body:?}");
     }
@@ -56,14 +62,19 @@ async fn no_id(subject: &Subject) -> Verdict {
     let body = subject.endpoint_body(endpoint, texts)?.to_string();
     for nothing in ["null", "\"\""] {
         let body = body.replace(&json!(PERSON).to_string(), nothing);
-        assert_eq!(accounts(subject, 200, body).await.err().map(|error| error.kind().as_str()), Some("protocol"), "an id of {nothing}");
+        assert_eq!(
+            accounts(subject, 200, body).await.err().map(|error| error.kind().as_str()),
+            Some("protocol"),
+            "an id of {nothing}"
+        );
     }
     Ok(())
 }
 
 async fn no_scopes(subject: &Subject) -> Verdict {
     let fields = subject.settings.catalogue.fields(subject.accounts_endpoint()?);
-    let needed: ScopeSet = fields.filter(|(.., target)| matches!(target, Target::Profile(_))).map(|(scope, ..)| scope.clone()).collect();
+    let needed: ScopeSet =
+        fields.filter(|(.., target)| matches!(target, Target::Profile(_))).map(|(scope, ..)| scope.clone()).collect();
     if needed.is_empty() {
         return Err(Stop::Skipped("no scope unlocks its accounts"));
     }
@@ -71,7 +82,13 @@ async fn no_scopes(subject: &Subject) -> Verdict {
     let granted = asked.difference(&needed).cloned().collect();
     let transport = FakeTransport::default();
     let session = subject.session(subject.grant_of(asked, granted));
-    let error = subject.connector.accounts().accounts(&transport.context(), &session).await.err().ok_or("accounts without a scope")?;
+    let error = subject
+        .connector
+        .accounts()
+        .accounts(&transport.context(), &session)
+        .await
+        .err()
+        .ok_or("accounts without a scope")?;
     assert_eq!(error.kind().as_str(), "missing_scopes");
     assert!(transport.sent().is_empty(), "a call whose scopes are missing left");
 

@@ -65,7 +65,11 @@ impl Subject {
     }
 
     /// A good answer of an endpoint that is read, with a value for each field the catalogue knows there.
-    pub(crate) fn endpoint_body(&self, endpoint: &str, value: impl Fn(&Target) -> Option<Value>) -> Result<Value, Stop> {
+    pub(crate) fn endpoint_body(
+        &self,
+        endpoint: &str,
+        value: impl Fn(&Target) -> Option<Value>,
+    ) -> Result<Value, Stop> {
         let protocol = self.linked.protocol();
         let mut object = json!({});
         for (_, field, target) in self.settings.catalogue.fields(endpoint) {

@@ -80,7 +80,8 @@ async fn pkce(subject: &Subject) -> Verdict {
         app.pkce = set;
         let (url, pending) = subject.begin(&cx, &app, Purpose::Connect).await?;
         let query = query(&url);
-        let expected = pending.verifier.as_ref().and_then(|verifier| challenge(set.unwrap_or(subject.pkce()), verifier));
+        let expected =
+            pending.verifier.as_ref().and_then(|verifier| challenge(set.unwrap_or(subject.pkce()), verifier));
         assert_eq!(query.get("code_challenge"), expected.as_ref(), "{set:?}");
         assert_eq!(query.get("code_challenge_method").map(String::as_str), expected.map(|_| "S256"), "{set:?}");
         assert_eq!(pending.verifier.is_some(), set.unwrap_or(subject.pkce()) != Pkce::Off, "{set:?}");

@@ -16,12 +16,20 @@ pub(crate) const CHECKS: &[Check] = &[
 /// A grant made at a stand-in, under an app that now talks to the platform itself.
 fn grant(subject: &Subject) -> Result<Grant, Stop> {
     let mut grant = subject.grant();
-    grant.base_urls = grant.base_urls.keys().map(|name| Ok((name.clone(), "http://127.0.0.1:9".parse()?))).collect::<Result<BaseUrls, Stop>>()?;
+    grant.base_urls = grant
+        .base_urls
+        .keys()
+        .map(|name| Ok((name.clone(), "http://127.0.0.1:9".parse()?)))
+        .collect::<Result<BaseUrls, Stop>>()?;
     Ok(grant)
 }
 
 fn check(request: &Request) {
-    assert_eq!(request.url.host_str(), Some("127.0.0.1"), "a grant's token is sent to another host than it was made with");
+    assert_eq!(
+        request.url.host_str(),
+        Some("127.0.0.1"),
+        "a grant's token is sent to another host than it was made with"
+    );
 }
 
 fn refresh(subject: &Subject) -> Verdict {

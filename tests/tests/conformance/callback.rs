@@ -36,7 +36,18 @@ async fn invalid(subject: &Subject, queries: &[&str]) -> Verdict {
 
 async fn another_flow(subject: &Subject) -> Verdict {
     let twice = ["code=a&state=st4te&state=st4te", "code=a&code=b&state=st4te", "code=a&state=other&state=st4te"];
-    invalid(subject, &["code=a", "code=a&state=", "code=a&state=other", "code=a&state=st4t", "code=a&state=st4te2", "code=a&STATE=st4te"]).await?;
+    invalid(
+        subject,
+        &[
+            "code=a",
+            "code=a&state=",
+            "code=a&state=other",
+            "code=a&state=st4t",
+            "code=a&state=st4te2",
+            "code=a&STATE=st4te",
+        ],
+    )
+    .await?;
     invalid(subject, &twice).await
 }
 

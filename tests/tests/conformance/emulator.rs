@@ -52,12 +52,19 @@ async fn tour(subject: &Subject) -> Verdict {
     let tour = offered(stage.emulator.tour(), "its emulator has no tour")?;
     let wanted: BTreeSet<Scope> = subject.app().wanted.requested().into_iter().collect();
     let narrow: BTreeSet<Scope> = tour.narrow_scopes.iter().cloned().collect();
-    assert!(narrow.is_subset(&wanted) && narrow.len() < wanted.len(), "the tour begins with a part of what the app asks for");
+    assert!(
+        narrow.is_subset(&wanted) && narrow.len() < wanted.len(),
+        "the tour begins with a part of what the app asks for"
+    );
     let here: BTreeSet<&str> = stage.running.info.people.iter().map(|person| person.name.as_str()).collect();
     assert!(!tour.people.is_empty(), "the tour has nobody in it");
     for person in &tour.people {
         assert!(here.contains(person.name.as_str()), "{} has no account there", person.name);
-        assert!(person.unticked.iter().all(|scope| wanted.contains(scope)), "{} unticks what is not asked for", person.name);
+        assert!(
+            person.unticked.iter().all(|scope| wanted.contains(scope)),
+            "{} unticks what is not asked for",
+            person.name
+        );
     }
     Ok(())
 }

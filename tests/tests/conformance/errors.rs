@@ -34,8 +34,13 @@ async fn table(subject: &Subject) -> Verdict {
     for (code, word) in &subject.linked.protocol().api_errors.kinds {
         for spelling in spellings(code) {
             for status in [200, 400, 429, 500] {
-                let error = error(subject, status, &[], &subject.api_error(spelling.clone(), "words")?.to_string()).await?;
-                assert_eq!((error.kind().as_str(), error.code()), (word.as_str(), Some(code.as_str())), "status {status}");
+                let error =
+                    error(subject, status, &[], &subject.api_error(spelling.clone(), "words")?.to_string()).await?;
+                assert_eq!(
+                    (error.kind().as_str(), error.code()),
+                    (word.as_str(), Some(code.as_str())),
+                    "status {status}"
+                );
             }
         }
     }
@@ -44,7 +49,8 @@ async fn table(subject: &Subject) -> Verdict {
 
 async fn unknown(subject: &Subject) -> Verdict {
     for (status, kind) in [(400, "rejected"), (403, "rejected"), (429, "rate_limited"), (503, "unavailable")] {
-        let error = error(subject, status, &[], &subject.api_error("never_heard_of", "some words")?.to_string()).await?;
+        let error =
+            error(subject, status, &[], &subject.api_error("never_heard_of", "some words")?.to_string()).await?;
         assert_eq!((error.kind().as_str(), error.code()), (kind, Some("never_heard_of")), "status {status}");
         if !subject.linked.protocol().api_errors.message.is_empty() {
             assert!(error.message().contains("some words"), "the platform's words are lost: {error}");
@@ -54,7 +60,9 @@ async fn unknown(subject: &Subject) -> Verdict {
 }
 
 async fn status(subject: &Subject) -> Verdict {
-    for (status, kind) in [(400, "rejected"), (404, "rejected"), (429, "rate_limited"), (500, "unavailable"), (503, "unavailable")] {
+    for (status, kind) in
+        [(400, "rejected"), (404, "rejected"), (429, "rate_limited"), (500, "unavailable"), (503, "unavailable")]
+    {
         for body in ["{}", "", "<html>"] {
             let error = error(subject, status, &[], body).await?;
             assert_eq!(error.kind().as_str(), kind, "HTTP {status} with {body:?}");

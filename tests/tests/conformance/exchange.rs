@@ -40,7 +40,9 @@ pub(crate) struct Exchange {
 
 /// The callback that brings a code to a pending flow.
 pub(crate) fn callback(pending: &PendingFlow) -> CallbackParams {
-    CallbackParams::from_query(&Serializer::new(String::new()).append_pair("code", CODE).append_pair("state", pending.state.expose()).finish())
+    CallbackParams::from_query(
+        &Serializer::new(String::new()).append_pair("code", CODE).append_pair("state", pending.state.expose()).finish(),
+    )
 }
 
 /// Runs a flow up to an exchange with this answer.
@@ -158,16 +160,27 @@ async fn unnamed(subject: &Subject) -> Verdict {
 
 async fn errors(subject: &Subject) -> Verdict {
     subject.token()?;
-    for (code, expected) in [("invalid_grant", "invalid_callback"), ("invalid_client", "config"), ("invalid_request", "config"), ("server_error", "unavailable")] {
+    for (code, expected) in [
+        ("invalid_grant", "invalid_callback"),
+        ("invalid_client", "config"),
+        ("invalid_request", "config"),
+        ("server_error", "unavailable"),
+    ] {
         for status in [200, 400, 401] {
-            assert_eq!(kind(subject, status, subject.oauth_error(code, "words")).await?, expected, "{code} with status {status}");
+            assert_eq!(
+                kind(subject, status, subject.oauth_error(code, "words")).await?,
+                expected,
+                "{code} with status {status}"
+            );
         }
     }
     Ok(())
 }
 
 async fn no_json(subject: &Subject) -> Verdict {
-    for (status, expected) in [(200, "protocol"), (404, "rejected"), (429, "rate_limited"), (500, "unavailable"), (503, "unavailable")] {
+    for (status, expected) in
+        [(200, "protocol"), (404, "rejected"), (429, "rate_limited"), (500, "unavailable"), (503, "unavailable")]
+    {
         for body in ["<html>Oops</html>", "", "\"text"] {
             assert_eq!(kind(subject, status, body).await?, expected, "HTTP {status} with {body:?}");
         }
@@ -176,7 +189,8 @@ async fn no_json(subject: &Subject) -> Verdict {
 }
 
 async fn no_token(subject: &Subject) -> Verdict {
-    let pointer = &offered(subject.oauth().token.as_ref(), "its platform.toml describes no token endpoint")?.answer.access_token;
+    let pointer =
+        &offered(subject.oauth().token.as_ref(), "its platform.toml describes no token endpoint")?.answer.access_token;
     for nothing in [Value::Null, json!(""), json!(" "), json!(7)] {
         let mut body = subject.token_body()?;
         plant(&mut body, pointer, nothing.clone());

@@ -45,7 +45,10 @@ async fn connects(subject: &Subject) -> Verdict {
         assert_eq!(*granted, wanted);
     }
     assert_eq!(grant.base_urls, stage.running.info.base_urls);
-    assert_eq!(grant.subject.is_some(), subject.oauth().token.as_ref().is_some_and(|facts| facts.answer.subject.is_some()));
+    assert_eq!(
+        grant.subject.is_some(),
+        subject.oauth().token.as_ref().is_some_and(|facts| facts.answer.subject.is_some())
+    );
     let ids = stage.account_ids(&grant).await?;
     assert!(!ids.is_empty(), "no accounts");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id came twice: {ids:?}");
@@ -76,7 +79,8 @@ async fn declined(subject: &Subject) -> Verdict {
 
 /// A scope that counts need, while something else at the endpoint does not.
 fn dispensable(subject: &Subject) -> Result<Scope, Stop> {
-    let all: BTreeSet<&Scope> = subject.settings.catalogue.fields(subject.metrics_endpoint()?).map(|(scope, ..)| scope).collect();
+    let all: BTreeSet<&Scope> =
+        subject.settings.catalogue.fields(subject.metrics_endpoint()?).map(|(scope, ..)| scope).collect();
     let scope = subject.counting_scopes()?.into_iter().next().filter(|_| all.len() > 1);
     offered(scope, "no scope can be left out without losing all counts")
 }
@@ -86,7 +90,10 @@ async fn unticked(subject: &Subject) -> Verdict {
     let stage = Stage::open(subject).await?;
     let grant = stage.connect(&stage.consent(std::slice::from_ref(&scope))?).await??;
     let granted = offered(grant.scopes.granted.scopes(), "the platform does not say what was granted")?;
-    assert!(!granted.contains(&scope) && grant.scopes.requested.contains(&scope), "{scope} was granted although it was unticked");
+    assert!(
+        !granted.contains(&scope) && grant.scopes.requested.contains(&scope),
+        "{scope} was granted although it was unticked"
+    );
     assert_eq!(subject.app().wanted.status(&scope, &grant.scopes), ScopeStatus::NotGranted);
     let report = stage.metrics(&grant, &first_account(&stage, &grant).await?).await??;
     let reason = Cell::Missing(Missing::Scope { scope: scope.clone(), status: ScopeStatus::NotGranted });
@@ -154,7 +161,10 @@ async fn class(subject: &Subject) -> Verdict {
         RefreshClass::RotatingGrace => assert!(!same, "the refresh token was not replaced"),
         RefreshClass::RotatingStrict => {
             assert!(!same, "the refresh token was not replaced");
-            assert!(matches!(stage.refresh(&first).await?, RefreshOutcome::Rejected(_)), "a used refresh token still works");
+            assert!(
+                matches!(stage.refresh(&first).await?, RefreshOutcome::Rejected(_)),
+                "a used refresh token still works"
+            );
         }
         RefreshClass::Extension | RefreshClass::None => return Err("it has a refresh token and no use for it".into()),
     }

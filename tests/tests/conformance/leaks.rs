@@ -69,7 +69,8 @@ fn hostile(status: u16, body: &str) -> Result<Response<Vec<u8>>, Stop> {
     let url = format!("https://app.example/callback?code={CANARY}");
     let kind = format!("text/html; token={CANARY}");
     let names = ["location", "retry-after", "www-authenticate", "set-cookie", "x-request-id"];
-    let headers: Vec<(&str, &str)> = names.iter().map(|name| (*name, url.as_str())).chain([("content-type", kind.as_str())]).collect();
+    let headers: Vec<(&str, &str)> =
+        names.iter().map(|name| (*name, url.as_str())).chain([("content-type", kind.as_str())]).collect();
     Ok(wire::answer(status, &headers, body)?)
 }
 
@@ -93,7 +94,12 @@ async fn show(subject: &Subject, answer: &Response<Vec<u8>>) -> Verdict {
 }
 
 fn show_pure(subject: &Subject, answer: &Response<Vec<u8>>) {
-    let raw = RawAnswer { status: answer.status().as_u16(), headers: answer.headers().clone(), body: answer.body().clone(), sent_at: noon() };
+    let raw = RawAnswer {
+        status: answer.status().as_u16(),
+        headers: answer.headers().clone(),
+        body: answer.body().clone(),
+        sent_at: noon(),
+    };
     check(&raw, None);
     let refresh = subject.connector.oauth().read_refresh(&raw);
     check(&refresh, None);
@@ -167,7 +173,13 @@ async fn values(subject: &Subject) -> Verdict {
     check((subject.app(), subject.grant(), subject.session(subject.grant())), None);
     if subject.oauth().token.is_some() {
         let oauth = subject.connector.oauth();
-        check((oauth.refresh_request(&subject.app(), &subject.grant()), oauth.revoke_request(&subject.app(), &subject.grant())), None);
+        check(
+            (
+                oauth.refresh_request(&subject.app(), &subject.grant()),
+                oauth.revoke_request(&subject.app(), &subject.grant()),
+            ),
+            None,
+        );
     }
     Ok(())
 }

@@ -20,7 +20,8 @@ async fn refusal(subject: &Subject, kind: AppKind, uri: &str) -> Result<Option<&
     let transport = FakeTransport::default();
     let mut app = subject.app();
     app.kind = kind;
-    let request = BeginRequest { redirect_uri: uri.parse()?, scopes: app.wanted.requested(), purpose: Purpose::Connect };
+    let request =
+        BeginRequest { redirect_uri: uri.parse()?, scopes: app.wanted.requested(), purpose: Purpose::Connect };
     let begun = subject.connector.oauth().begin(&transport.context(), &app, &request).await;
     assert!(transport.sent().is_empty() || begun.is_ok(), "{uri} was refused after something was sent");
     Ok(begun.err().map(|error| error.kind().as_str()))
@@ -39,7 +40,11 @@ async fn allowed(subject: &Subject) -> Verdict {
 async fn refused(subject: &Subject) -> Verdict {
     for kind in KINDS {
         let Some(rule) = subject.redirect_rule(kind) else {
-            assert_eq!(refusal(subject, kind, "https://app.example/callback").await?, Some("config"), "there are no apps of the kind {kind}");
+            assert_eq!(
+                refusal(subject, kind, "https://app.example/callback").await?,
+                Some("config"),
+                "there are no apps of the kind {kind}"
+            );
             continue;
         };
         let max_length = subject.linked.protocol().redirect.max_length;
@@ -58,7 +63,9 @@ fn bad(rule: &RedirectRule, good: &str, max_length: Option<usize>) -> Vec<String
         bad.push(format!("{}://127.0.0.1.elsewhere.example:5000/callback", rule.schemes[0]));
     }
     if rule.loopback_refused {
-        bad.extend(["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{}://{host}:5000/callback", rule.schemes[0])));
+        bad.extend(
+            ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{}://{host}:5000/callback", rule.schemes[0])),
+        );
     }
     if rule.port == PortRule::Required {
         bad.push(good.replacen(":5000", "", 1));

@@ -66,7 +66,11 @@ fn refreshed(subject: &Subject, body: &Value) -> Result<Grant, Stop> {
 
 fn class(subject: &Subject) -> Verdict {
     subject.token()?;
-    assert_eq!(subject.connector.oauth().refresh_class(), subject.oauth().refresh.class, "platform.toml and the provider disagree");
+    assert_eq!(
+        subject.connector.oauth().refresh_class(),
+        subject.oauth().refresh.class,
+        "platform.toml and the provider disagree"
+    );
     if subject.oauth().refresh.class == RefreshClass::None {
         assert!(subject.connector.oauth().refresh_request(&subject.app(), &subject.grant()).is_err());
     }
@@ -96,7 +100,9 @@ fn nothing(subject: &Subject) -> Verdict {
 
 fn replaces(subject: &Subject) -> Verdict {
     let pointer = &subject.token()?.answer.refresh_token;
-    for (answered, kept) in [(json!("rft.new"), "rft.new"), (Value::Null, REFRESH), (json!(""), REFRESH), (json!("  "), REFRESH)] {
+    for (answered, kept) in
+        [(json!("rft.new"), "rft.new"), (Value::Null, REFRESH), (json!(""), REFRESH), (json!("  "), REFRESH)]
+    {
         let mut body = subject.token_body()?;
         plant(&mut body, &subject.token()?.answer.access_token, json!("act.new"));
         plant(&mut body, pointer, answered.clone());
@@ -106,7 +112,10 @@ fn replaces(subject: &Subject) -> Verdict {
     }
     let mut bare = json!({});
     plant(&mut bare, &subject.token()?.answer.access_token, json!("act.new"));
-    assert!(refreshed(subject, &bare)?.tokens.refresh.is_some_and(|token| token.matches(REFRESH)), "after an answer without one");
+    assert!(
+        refreshed(subject, &bare)?.tokens.refresh.is_some_and(|token| token.matches(REFRESH)),
+        "after an answer without one"
+    );
     Ok(())
 }
 
@@ -120,7 +129,11 @@ fn scopes(subject: &Subject) -> Verdict {
     assert_eq!(after.granted.scopes().map(|scopes| scopes.iter().collect()), Some(vec![kept]));
     assert_eq!(after.ever_granted, before.ever_granted);
     plant(&mut body, pointer, Value::Null);
-    assert_eq!(refreshed(subject, &body)?.scopes.granted, before.granted, "an answer that names no scopes changes none");
+    assert_eq!(
+        refreshed(subject, &body)?.scopes.granted,
+        before.granted,
+        "an answer that names no scopes changes none"
+    );
     assert_ne!(before.granted, Granted::Unknown);
     Ok(())
 }

@@ -35,7 +35,10 @@ pub(crate) fn every_crate_is_linked() -> Result<(), Failed> {
         let folder = entry?;
         let package = format!("connector-{}", folder.file_name().to_string_lossy());
         if folder.path().join("Cargo.toml").exists() && !linked.contains(package.as_str()) {
-            return Err(format!("{package} is not linked: name it in tests/Cargo.toml and in tests/tests/conformance/main.rs").into());
+            return Err(format!(
+                "{package} is not linked: name it in tests/Cargo.toml and in tests/tests/conformance/main.rs"
+            )
+            .into());
         }
     }
     if linked.is_empty() { Err("no connector is linked".into()) } else { Ok(()) }
@@ -67,7 +70,11 @@ fn readme(subject: &Subject) -> Verdict {
     if subject.linked.package() == env!("CARGO_PKG_NAME") {
         return Err(Stop::Skipped("it has no package of its own: it lives in the tests"));
     }
-    assert_eq!(subject.linked.package(), format!("connector-{}", subject.linked.id()), "the package is named after the platform");
+    assert_eq!(
+        subject.linked.package(),
+        format!("connector-{}", subject.linked.id()),
+        "the package is named after the platform"
+    );
     for file in ["README.md", "platform.toml", "Cargo.toml"] {
         assert!(folder.join(file).exists(), "connectors/{}/{file} is missing", subject.linked.id());
     }
@@ -93,10 +100,11 @@ fn catalogue(subject: &Subject) -> Verdict {
 fn offers(subject: &Subject) -> Verdict {
     let offered: BTreeSet<String> = subject.metrics()?.offered().iter().map(ToString::to_string).collect();
     assert!(!offered.is_empty(), "it has metrics and offers none");
-    let targets = subject.settings.catalogue.fields(subject.metrics_endpoint()?).filter_map(|(.., target)| match target {
-        Target::Metric(name) | Target::Custom(name) => Some(name.to_string()),
-        Target::Profile(_) => None,
-    });
+    let targets =
+        subject.settings.catalogue.fields(subject.metrics_endpoint()?).filter_map(|(.., target)| match target {
+            Target::Metric(name) | Target::Custom(name) => Some(name.to_string()),
+            Target::Profile(_) => None,
+        });
     assert_eq!(offered, targets.collect());
     Ok(())
 }

@@ -57,7 +57,11 @@ fn gone(subject: &Subject) -> Verdict {
     }
     for code in &subject.revoke()?.gone {
         for status in [200, 400] {
-            assert_eq!(outcome(subject, status, &subject.oauth_error(code, "words").to_string())?, "gone", "{code} with status {status}");
+            assert_eq!(
+                outcome(subject, status, &subject.oauth_error(code, "words").to_string())?,
+                "gone",
+                "{code} with status {status}"
+            );
         }
     }
     Ok(())

@@ -9,7 +9,9 @@ use connector_core::emulator::{Consent, Emulator, RunningEmulator, StartEmulator
 use connector_core::grant::Grant;
 use connector_core::http::ReqwestTransport;
 use connector_core::metrics::Report;
-use connector_core::oauth::{BeginRequest, CallbackParams, NextStep, PendingFlow, Purpose, RefreshOutcome, RevokeOutcome};
+use connector_core::oauth::{
+    BeginRequest, CallbackParams, NextStep, PendingFlow, Purpose, RefreshOutcome, RevokeOutcome,
+};
 use connector_core::testing::FakeClock;
 use connector_core::{Context, Error, Scope, Secret, SystemRandom};
 use tempfile::TempDir;
@@ -72,7 +74,11 @@ impl<'a> Stage<'a> {
     /// The page a person is sent to.
     pub(crate) async fn begin(&self) -> Result<(Url, PendingFlow), Stop> {
         let app = self.app()?;
-        let request = BeginRequest { redirect_uri: self.subject.redirect_uri(app.kind)?, scopes: app.wanted.requested(), purpose: Purpose::Connect };
+        let request = BeginRequest {
+            redirect_uri: self.subject.redirect_uri(app.kind)?,
+            scopes: app.wanted.requested(),
+            purpose: Purpose::Connect,
+        };
         let begun = self.subject.connector.oauth().begin(&self.cx, &app, &request).await?;
         match begun.next {
             NextStep::Redirect(url) => Ok((url, begun.pending)),
@@ -81,7 +87,12 @@ impl<'a> Stage<'a> {
     }
 
     /// What the browser brings back.
-    pub(crate) async fn callback(&self, page: &Url, pending: &PendingFlow, consent: &Consent) -> Result<CallbackParams, Stop> {
+    pub(crate) async fn callback(
+        &self,
+        page: &Url,
+        pending: &PendingFlow,
+        consent: &Consent,
+    ) -> Result<CallbackParams, Stop> {
         let back = self.emulator.consent(&self.cx, page, consent).await?;
         let expected = &pending.redirect_uri;
         assert_eq!((back.origin(), back.path()), (expected.origin(), expected.path()), "the browser is sent elsewhere");
@@ -89,7 +100,11 @@ impl<'a> Stage<'a> {
     }
 
     /// Ends a flow.
-    pub(crate) async fn complete(&self, pending: &PendingFlow, callback: &CallbackParams) -> Result<Result<Grant, Error>, Stop> {
+    pub(crate) async fn complete(
+        &self,
+        pending: &PendingFlow,
+        callback: &CallbackParams,
+    ) -> Result<Result<Grant, Error>, Stop> {
         Ok(self.subject.connector.oauth().complete(&self.cx, &self.app()?, pending, callback).await)
     }
 
@@ -129,7 +144,9 @@ impl<'a> Stage<'a> {
 
     /// The grant after a refresh that works.
     pub(crate) async fn refreshed(&self, grant: &Grant) -> Result<Grant, Stop> {
-        let RefreshOutcome::Refreshed(answer) = self.refresh(grant).await? else { return Err("the refresh was refused".into()) };
+        let RefreshOutcome::Refreshed(answer) = self.refresh(grant).await? else {
+            return Err("the refresh was refused".into());
+        };
         let mut grant = grant.clone();
         grant.take_refreshed(answer)?;
         Ok(grant)

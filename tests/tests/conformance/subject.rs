@@ -36,7 +36,8 @@ pub(crate) struct Subject {
 
 /// Every linked connector with what the configuration says of its platform.
 pub(crate) fn subjects() -> Result<Vec<Subject>> {
-    let shipped = Layer::embedded("config/social-platforms.toml", include_str!("../../../config/social-platforms.toml"))?;
+    let shipped =
+        Layer::embedded("config/social-platforms.toml", include_str!("../../../config/social-platforms.toml"))?;
     let config = Config::of(vec![shipped, Layer::embedded("tests/lantern/platforms.toml", lantern::CONFIG)?])?;
     let subject = |linked: &Linked| {
         let settings = config.settings.platform(linked.id())?.clone();
@@ -83,7 +84,10 @@ impl Subject {
     /// The scopes that unlock a count at the metrics endpoint.
     pub(crate) fn counting_scopes(&self) -> Result<BTreeSet<Scope>, Stop> {
         let fields = self.settings.catalogue.fields(self.metrics_endpoint()?);
-        Ok(fields.filter(|(_, _, target)| !matches!(target, Target::Profile(_))).map(|(scope, ..)| scope.clone()).collect())
+        Ok(fields
+            .filter(|(_, _, target)| !matches!(target, Target::Profile(_)))
+            .map(|(scope, ..)| scope.clone())
+            .collect())
     }
 
     /// How PKCE is done where the app does not say.
@@ -117,8 +121,16 @@ impl Subject {
 
     /// A redirect URI that the platform takes.
     pub(crate) fn redirect_uri(&self, kind: AppKind) -> Result<Url, Stop> {
-        let rule = offered(self.redirect_rule(kind), "its platform.toml has no redirect rule for the kind of the configured app")?;
-        let host = rule.hosts.iter().find(|host| *host == "127.0.0.1").or(rule.hosts.first()).map_or("app.example", String::as_str);
+        let rule = offered(
+            self.redirect_rule(kind),
+            "its platform.toml has no redirect rule for the kind of the configured app",
+        )?;
+        let host = rule
+            .hosts
+            .iter()
+            .find(|host| *host == "127.0.0.1")
+            .or(rule.hosts.first())
+            .map_or("app.example", String::as_str);
         let port = if rule.port == PortRule::Required || !rule.hosts.is_empty() { ":5000" } else { "" };
         let scheme = rule.schemes.first().ok_or("a redirect rule without schemes")?;
         Ok(format!("{scheme}://{host}{port}/callback").parse()?)
@@ -148,7 +160,12 @@ impl Subject {
     /// A grant for which these scopes were asked and these given.
     pub(crate) fn grant_of(&self, requested: ScopeSet, granted: ScopeSet) -> Grant {
         Grant {
-            tokens: TokenSet { access: ACCESS.into(), access_expires_at: None, refresh: Some(REFRESH.into()), refresh_expires_at: None },
+            tokens: TokenSet {
+                access: ACCESS.into(),
+                access_expires_at: None,
+                refresh: Some(REFRESH.into()),
+                refresh_expires_at: None,
+            },
             scopes: GrantScopes::of_flow(requested, Granted::Known { scopes: granted, source: GrantedSource::Token }),
             subject: Some(PERSON.to_owned()),
             base_urls: self.app().base_urls,

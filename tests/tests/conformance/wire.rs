@@ -16,7 +16,9 @@ use url::form_urlencoded;
 pub(crate) fn fields(request: &Request) -> BTreeMap<String, String> {
     match header(request, &CONTENT_TYPE).as_str() {
         "application/x-www-form-urlencoded" => form_urlencoded::parse(&request.body).into_owned().collect(),
-        "application/json" => serde_json::from_slice(&request.body).unwrap_or_else(|error| panic!("not a JSON object of texts: {error}")),
+        "application/json" => {
+            serde_json::from_slice(&request.body).unwrap_or_else(|error| panic!("not a JSON object of texts: {error}"))
+        }
         other => panic!("a body of the type `{other}`"),
     }
 }
@@ -26,7 +28,8 @@ pub(crate) fn basic(request: &Request) -> Option<(String, String)> {
     let value = header(request, &AUTHORIZATION);
     let pair = String::from_utf8(STANDARD.decode(value.strip_prefix("Basic ")?).ok()?).ok()?;
     let (id, secret) = pair.split_once(':')?;
-    let decode = |text: &str| form_urlencoded::parse(format!("={text}").as_bytes()).next().map(|(_, value)| value.into_owned());
+    let decode =
+        |text: &str| form_urlencoded::parse(format!("={text}").as_bytes()).next().map(|(_, value)| value.into_owned());
     Some((decode(id)?, decode(secret)?))
 }
 
@@ -41,7 +44,11 @@ pub(crate) fn whole(request: &Request) -> String {
 }
 
 /// An answer with headers.
-pub(crate) fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Result<Response<Vec<u8>>, http::Error> {
+pub(crate) fn answer(
+    status: u16,
+    headers: &[(&'static str, &str)],
+    body: &str,
+) -> Result<Response<Vec<u8>>, http::Error> {
     let builder = Response::builder().status(status);
     let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value));
     builder.body(body.into())

@@ -1,19 +1,38 @@
-//! The contract, kept by this store.
+//! The contract, kept by this store, and what only its own rooms can show.
 
 use std::sync::Arc;
 
 use connector_core::testing::FakeTransport;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use tempfile::TempDir;
 
-use super::SqliteStore;
+use super::{SqliteStore, open};
 use crate::store::contract;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_check_of_the_contract_passes() {
     for check in contract::checks() {
-        let (dir, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
-        let store = Arc::new(SqliteStore::open(&cx, dir.path()).await.unwrap());
+        let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+        let store = Arc::new(SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap());
         let outcome = tokio::spawn(async move { check.run(cx, store).await }).await;
         assert!(matches!(outcome, Ok(Ok(()))), "{}: {outcome:?}", check.name);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_would_lose_writes_is_refused() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
+    let good = open::options(store.path());
+    open::verify(&mut good.connect().await.unwrap()).await.unwrap();
+    let careless = [
+        (good.clone().synchronous(SqliteSynchronous::Normal), "synchronous = FULL"),
+        (good.clone().foreign_keys(false), "foreign_keys = ON"),
+        (SqliteConnectOptions::new().in_memory(true), "journal_mode = WAL"),
+    ];
+    for (options, setting) in careless {
+        let error = open::verify(&mut options.connect().await.unwrap()).await.unwrap_err().to_string();
+        assert!(error.contains(setting), "{error}");
     }
 }

@@ -21,7 +21,11 @@ pub(super) async fn accounts(Extract(world): Extract<Shared>, headers: HeaderMap
 }
 
 /// `/v1/accounts/{account_id}/stats`: what the scopes allow, as decimal text but for the score.
-pub(super) async fn stats(Extract(world): Extract<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Result<Json<Value>, Fault> {
+pub(super) async fn stats(
+    Extract(world): Extract<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Fault> {
     let answer = || {
         let (grant, member) = caller(&world, &headers, &["stats:read", "audience:read"])?;
         let account = member.accounts.iter().find(|account| account.id == id);

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use axum::Form;
 use axum::extract::{Query, State as Extract};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::Form;
 use connector_core::{AppKind, Result};
 use serde::Deserialize;
 use url::Url;
@@ -47,16 +47,22 @@ pub(super) async fn show(Query(asked): Query<Asked>) -> Response {
 }
 
 /// Takes what the person decided.
-pub(super) async fn decide(Extract(world): Extract<Shared>, Query(asked): Query<Asked>, Form(form): Form<Vec<(String, String)>>) -> Response {
+pub(super) async fn decide(
+    Extract(world): Extract<Shared>,
+    Query(asked): Query<Asked>,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Response {
     match asked.check() {
-        Ok(_) => decided(&world, &asked, &form).unwrap_or_else(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()),
+        Ok(_) => decided(&world, &asked, &form)
+            .unwrap_or_else(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()),
         Err(wrong) => refuse(&asked, &wrong),
     }
 }
 
 fn decided(world: &World, asked: &Asked, form: &[(String, String)]) -> Result<Response> {
     let all = |name: &'static str| form.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str());
-    let ticked: Vec<String> = asked.scope.split(' ').filter(|scope| all("scope").any(|ticked| ticked == *scope)).map(str::to_owned).collect();
+    let ticked: Vec<String> =
+        asked.scope.split(' ').filter(|scope| all("scope").any(|ticked| ticked == *scope)).map(str::to_owned).collect();
     let Some(person) = all("person").find_map(member) else {
         return Ok(refuse(asked, &Wrong::Page("Choose who you are.")));
     };
@@ -108,20 +114,29 @@ fn allowed(kind: AppKind, uri: &Url) -> bool {
 
 fn refuse(asked: &Asked, wrong: &Wrong) -> Response {
     match wrong {
-        Wrong::Page(words) => (StatusCode::BAD_REQUEST, Html(format!("<!doctype html><title>Lantern</title><p>{words}</p>"))).into_response(),
+        Wrong::Page(words) => {
+            (StatusCode::BAD_REQUEST, Html(format!("<!doctype html><title>Lantern</title><p>{words}</p>")))
+                .into_response()
+        }
         Wrong::Callback(error) => asked.back(&[("error", error)]),
     }
 }
 
 /// The page holds nothing that came with the request but names known here, so there is nothing to escape.
 fn page(app: &RegisteredApp, asked: &Asked) -> String {
-    let mut page = format!("<!doctype html><title>Lantern</title><h1>Let {} in?</h1><form method=\"post\"><p>You are <select name=\"person\">", app.name);
+    let mut page = format!(
+        "<!doctype html><title>Lantern</title><h1>Let {} in?</h1><form method=\"post\"><p>You are <select name=\"person\">",
+        app.name
+    );
     for member in &MEMBERS {
         let _ = write!(page, "<option value=\"{0}\">{0}: {1}</option>", member.name, member.about);
     }
     page.push_str("</select></p>");
     for scope in SCOPES.iter().filter(|known| asked.scope.split(' ').any(|scope| scope == **known)) {
-        let _ = write!(page, "<p><label><input type=\"checkbox\" name=\"scope\" value=\"{scope}\" checked> {scope}</label></p>");
+        let _ = write!(
+            page,
+            "<p><label><input type=\"checkbox\" name=\"scope\" value=\"{scope}\" checked> {scope}</label></p>"
+        );
     }
     page.push_str("<button name=\"decision\" value=\"allow\">Allow</button> <button name=\"decision\" value=\"deny\">Cancel</button></form>");
     page

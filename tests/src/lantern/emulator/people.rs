@@ -43,8 +43,18 @@ pub(super) const COUNTS: [(&str, &str); 6] = [
 ];
 
 pub(super) const APPS: [RegisteredApp; 2] = [
-    RegisteredApp { name: "hearth", kind: AppKind::Desktop, client_id: "10000000000000000001", client_secret: "lantern:desktop+secret" },
-    RegisteredApp { name: "window", kind: AppKind::Web, client_id: "10000000000000000002", client_secret: "lantern:web+secret" },
+    RegisteredApp {
+        name: "hearth",
+        kind: AppKind::Desktop,
+        client_id: "10000000000000000001",
+        client_secret: "lantern:desktop+secret",
+    },
+    RegisteredApp {
+        name: "window",
+        kind: AppKind::Web,
+        client_id: "10000000000000000002",
+        client_secret: "lantern:web+secret",
+    },
 ];
 
 pub(super) const MEMBERS: [Member; 3] = [
@@ -52,8 +62,18 @@ pub(super) const MEMBERS: [Member; 3] = [
         name: "ada",
         about: "two lively accounts",
         accounts: [
-            Account { id: "lamp/ada#1", name: "Ada", kind: "person", counts: [Some(1204), Some(88), Some(312), Some(40_950), Some(981_200), Some(77)] },
-            Account { id: "lamp/ada?50% more", name: "Ada & Daughters", kind: "business", counts: [Some(9_007_199_254_740_993), Some(0), Some(12), Some(7), Some(19), Some(1)] },
+            Account {
+                id: "lamp/ada#1",
+                name: "Ada",
+                kind: "person",
+                counts: [Some(1204), Some(88), Some(312), Some(40_950), Some(981_200), Some(77)],
+            },
+            Account {
+                id: "lamp/ada?50% more",
+                name: "Ada & Daughters",
+                kind: "business",
+                counts: [Some(9_007_199_254_740_993), Some(0), Some(12), Some(7), Some(19), Some(1)],
+            },
         ],
     },
     Member {
@@ -68,8 +88,18 @@ pub(super) const MEMBERS: [Member; 3] = [
         name: "cleo",
         about: "an account too small to have its reach counted",
         accounts: [
-            Account { id: "lamp/cléo", name: "Cleo", kind: "person", counts: [Some(3), Some(5), Some(1), None, Some(2), None] },
-            Account { id: "lamp/cleo;w=2", name: "Cleo at work", kind: "page", counts: [Some(41), Some(2), Some(9), None, None, None] },
+            Account {
+                id: "lamp/cléo",
+                name: "Cleo",
+                kind: "person",
+                counts: [Some(3), Some(5), Some(1), None, Some(2), None],
+            },
+            Account {
+                id: "lamp/cleo;w=2",
+                name: "Cleo at work",
+                kind: "page",
+                counts: [Some(41), Some(2), Some(9), None, None, None],
+            },
         ],
     },
 ];

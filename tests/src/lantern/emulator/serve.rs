@@ -23,7 +23,8 @@ pub(super) async fn start(options: StartEmulator) -> Result<RunningEmulator> {
     let file = options.state.map(StateFile);
     let state = file.as_ref().map_or_else(|| Ok(State::default()), StateFile::load)?;
     let port = options.port.or(state.port).unwrap_or(0);
-    let trouble = |error: std::io::Error| Error::config(format!("the emulator cannot listen on 127.0.0.1:{port}: {error}"));
+    let trouble =
+        |error: std::io::Error| Error::config(format!("the emulator cannot listen on 127.0.0.1:{port}: {error}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(trouble)?;
     let port = listener.local_addr().map_err(trouble)?.port();
     let world = Arc::new(World::new(options.cx, state, file));
@@ -53,7 +54,8 @@ fn router(world: Arc<World>) -> Router {
 }
 
 fn info(port: u16) -> Result<EmulatorInfo> {
-    let origin: Url = format!("http://127.0.0.1:{port}").parse().map_err(|_| Error::config("the emulator has no origin"))?;
+    let origin: Url =
+        format!("http://127.0.0.1:{port}").parse().map_err(|_| Error::config("the emulator has no origin"))?;
     Ok(EmulatorInfo {
         base_urls: ["authorize", "api"].map(|name| (name.to_owned(), origin.clone())).into(),
         origin,
@@ -66,6 +68,9 @@ fn info(port: u16) -> Result<EmulatorInfo> {
                 client_secret: Secret::from(app.client_secret),
             })
             .collect(),
-        people: MEMBERS.iter().map(|member| Person { name: member.name.to_owned(), about: member.about.to_owned() }).collect(),
+        people: MEMBERS
+            .iter()
+            .map(|member| Person { name: member.name.to_owned(), about: member.about.to_owned() })
+            .collect(),
     })
 }

@@ -32,11 +32,17 @@ pub(super) struct RevokeRequest {
 type Read<T> = Result<Json<T>, JsonRejection>;
 
 /// Exchanges a code, or refreshes.
-pub(super) async fn token(Extract(world): Extract<Shared>, headers: HeaderMap, body: Read<TokenRequest>) -> Result<Json<Value>, Fault> {
+pub(super) async fn token(
+    Extract(world): Extract<Shared>,
+    headers: HeaderMap,
+    body: Read<TokenRequest>,
+) -> Result<Json<Value>, Fault> {
     let answer = || {
         let client_id = authenticate(&headers)?.client_id;
         match read(body)? {
-            TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => exchange(&world, client_id, &code, &redirect_uri, &code_verifier),
+            TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
+                exchange(&world, client_id, &code, &redirect_uri, &code_verifier)
+            }
             TokenRequest::RefreshToken { refresh_token } => refresh(&world, client_id, &Secret::new(refresh_token)),
         }
     };
@@ -44,7 +50,11 @@ pub(super) async fn token(Extract(world): Extract<Shared>, headers: HeaderMap, b
 }
 
 /// Ends a grant. Whether there was one is not said.
-pub(super) async fn revoke(Extract(world): Extract<Shared>, headers: HeaderMap, body: Read<RevokeRequest>) -> Result<StatusCode, Fault> {
+pub(super) async fn revoke(
+    Extract(world): Extract<Shared>,
+    headers: HeaderMap,
+    body: Read<RevokeRequest>,
+) -> Result<StatusCode, Fault> {
     let answer = || {
         let client_id = authenticate(&headers)?.client_id;
         let key = Secret::new(read(body)?.token).digest();
@@ -55,7 +65,10 @@ pub(super) async fn revoke(Extract(world): Extract<Shared>, headers: HeaderMap, 
 }
 
 fn exchange(world: &World, client_id: &str, code: &str, redirect_uri: &str, verifier: &str) -> Result<Value, Fault> {
-    let code = world.redeem_code(code).filter(|code| code.grant.client_id == client_id).ok_or_else(|| invalid_grant("the code is unknown or used up"))?;
+    let code = world
+        .redeem_code(code)
+        .filter(|code| code.grant.client_id == client_id)
+        .ok_or_else(|| invalid_grant("the code is unknown or used up"))?;
     if code.redirect_uri != redirect_uri {
         return Err(invalid_grant("the redirect URI is another one"));
     }
@@ -80,7 +93,9 @@ fn tokens(world: &World, refresh: &Secret, grant: &Grant) -> Result<Value, Fault
 }
 
 fn read<T>(body: Read<T>) -> Result<T, Fault> {
-    body.map(|Json(body)| body).map_err(|_| Fault::oauth(StatusCode::BAD_REQUEST, "invalid_request", "the body is not the JSON that belongs here"))
+    body.map(|Json(body)| body).map_err(|_| {
+        Fault::oauth(StatusCode::BAD_REQUEST, "invalid_request", "the body is not the JSON that belongs here")
+    })
 }
 
 fn invalid_grant(words: &str) -> Fault {

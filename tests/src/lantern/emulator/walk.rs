@@ -15,7 +15,9 @@ pub(super) async fn walk(cx: &Context, authorize_url: &Url, consent: &Consent) -
     let page = String::from_utf8_lossy(&shown.body);
     let decision = if consent.declined { "deny" } else { "allow" };
     let ticked = ticked(&page).filter(|scope| !consent.unticked.iter().any(|unticked| unticked.as_str() == *scope));
-    let form = [("person", consent.person.as_str()), ("decision", decision)].into_iter().chain(ticked.map(|scope| ("scope", scope)));
+    let form = [("person", consent.person.as_str()), ("decision", decision)]
+        .into_iter()
+        .chain(ticked.map(|scope| ("scope", scope)));
     let answer = cx.send(Request::new(Method::POST, authorize_url.clone(), Policy::TOKEN).form(form)).await?;
     location(&answer).ok_or_else(|| refusal(&answer))
 }

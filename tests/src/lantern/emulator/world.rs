@@ -87,7 +87,8 @@ impl World {
     /// The grant that a live access token belongs to.
     pub(super) fn grant_of(&self, access: &str) -> Option<Grant> {
         let state = self.state();
-        let token = state.access_tokens.get(&Secret::from(access).digest()).filter(|token| token.expires_at > self.now())?;
+        let token =
+            state.access_tokens.get(&Secret::from(access).digest()).filter(|token| token.expires_at > self.now())?;
         state.grants.get(&token.grant).cloned()
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use connector_core::ErrorKind;
+use connector_core::config::Problems;
 
 use crate::store::StoreError;
 use crate::vault::VaultError;
@@ -17,6 +18,9 @@ pub enum Error {
     /// A connector, its platform or the configuration says so.
     #[error(transparent)]
     Connector(#[from] connector_core::Error),
+    /// The configuration is wrong: a line for each thing.
+    #[error(transparent)]
+    Config(#[from] Problems),
     /// The store says so.
     #[error(transparent)]
     Store(#[from] StoreError),

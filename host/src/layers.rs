@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use connector_core::config::{Config, Layer};
-use connector_core::{Error, Registry, Result};
+use connector_core::{Error, Registry};
+
+use crate::error::Result;
 
 /// The file that is built into the program, so that it knows every linked platform's scopes without any file.
 const EMBEDDED: &str = include_str!("../../config/social-platforms.toml");
@@ -59,7 +61,8 @@ fn check_endpoints(config: &Config, registry: &Registry) -> Result<()> {
                 return Err(Error::config(format!(
                     "{key}: {} has no endpoint `{unknown}`; it has: {names}",
                     linked.name()
-                )));
+                ))
+                .into());
             }
         }
     }

@@ -121,7 +121,7 @@ fn expected(platform: &ConfiguredPlatform, connected: &Connected) -> BTreeMap<Me
 }
 
 fn is_recent(reading: &Reading, now: Timestamp, max_age: SignedDuration) -> bool {
-    now.duration_since(reading.observed_at) <= max_age
+    now.duration_since(reading.observed_at) < max_age
 }
 
 /// Whether a reading has something to say about every metric that may be asked for now. After a scope was gained it has not.

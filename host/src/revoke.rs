@@ -3,7 +3,7 @@
 
 use connector_core::account::Session;
 use connector_core::grant::{Grant, TokenSet};
-use connector_core::oauth::{OAuthProvider, RefreshOutcome, RevokeOutcome};
+use connector_core::oauth::{OAuthProvider, RefreshOutcome, RevocationClass, RevokeOutcome};
 use connector_core::scope::GrantScopes;
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
@@ -21,20 +21,20 @@ const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
 impl Host {
     /// What would be left to tell the platform if this grant ended now; nothing where the platform takes no revocation.
+    ///
+    /// # Errors
+    /// When the grant's tokens do not open.
     pub(crate) fn revocation_of(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
-        if grant.access.is_none() {
-            return Ok(None);
-        }
-        let session = self.open_session(grant)?;
         let oauth = self.platform(grant.platform.as_str())?.connector.oauth();
-        if oauth.revoke_request(&session.app, &session.grant)?.is_none() {
+        if oauth.revocation() == RevocationClass::NotOffered || grant.access.is_none() {
             return Ok(None);
         }
+        let tokens = self.open_record(grant)?;
         let id = RevocationId::new(self.context())?;
         let now = self.context().now();
         let dies_at = grant.refresh_expires_at.or(grant.access_expires_at);
         Ok(Some(RevocationRecord {
-            tokens: self.sealed_for(&grant.tenant, &id, &session.grant.tokens)?,
+            tokens: self.sealed_for(&grant.tenant, &id, &tokens)?,
             id,
             grant_id: grant.id.clone(),
             grant_generation: grant.generation,
@@ -69,12 +69,12 @@ impl Host {
     }
 
     /// Tries one revocation, and stores what came of it.
-    pub(crate) async fn revoke(&self, job: &RevocationRecord) -> Result<()> {
+    pub(crate) async fn revoke(&self, job: &RevocationRecord) -> Result<RevocationOutcome> {
         let now = self.context().now();
         match self.try_revoke(job).await {
             Ok(outcome) => {
                 self.store().finish_revocation(&job.id, outcome, now).await?;
-                Ok(())
+                Ok(outcome)
             }
             Err(error) => {
                 let shown = error.connector().map_or_else(
@@ -88,9 +88,14 @@ impl Host {
     }
 
     async fn try_revoke(&self, job: &RevocationRecord) -> Result<RevocationOutcome> {
+        if self.is_shared(job).await? {
+            return Ok(RevocationOutcome::GivenUp);
+        }
         let oauth = self.platform(job.platform.as_str())?.connector.oauth();
         let mut session = self.session_of(job)?;
-        if oauth.revoke_needs_live_token() && !is_fresh(job.tokens.access_expires_at, self.context().now()) {
+        if oauth.revocation() == RevocationClass::LiveToken
+            && !is_fresh(job.tokens.access_expires_at, self.context().now())
+        {
             match self.freshen(job, oauth, &mut session).await {
                 Ok(()) => {}
                 Err(error) if matches!(error.kind(), ErrorKind::ReauthRequired { .. }) => {
@@ -99,14 +104,19 @@ impl Host {
                 Err(error) => return Err(error.into()),
             }
         }
-        let Some(request) = oauth.revoke_request(&session.app, &session.grant)? else {
-            return Ok(RevocationOutcome::GivenUp);
-        };
+        let request = oauth.revoke_request(&session.app, &session.grant)?;
         let answer = self.context().send(request).await.map_err(CoreError::from)?;
         match oauth.read_revoke(&answer) {
             RevokeOutcome::Gone => Ok(RevocationOutcome::Revoked),
             RevokeOutcome::Retry(error) | RevokeOutcome::Refused(error) => Err(error.into()),
         }
+    }
+
+    /// Whether the person's access lives on under another grant: connected again meanwhile, or for another tenant. A platform revokes a
+    /// person's whole access to an app, so that would die with it.
+    async fn is_shared(&self, job: &RevocationRecord) -> Result<bool> {
+        let Some(subject) = &job.subject else { return Ok(false) };
+        Ok(self.store().is_shared(&job.grant_id, &job.platform, &job.client_id, subject).await?)
     }
 
     /// Gets a live token for a platform that revokes by nothing else. A refresh token that is dead means that the grant is gone.

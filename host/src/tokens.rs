@@ -1,7 +1,6 @@
 //! Tokens on their way into the store and out of it.
 
 use connector_core::account::Session;
-use connector_core::app::App;
 use connector_core::grant::{Grant, TokenSet};
 
 use crate::error::{Error, Result};
@@ -64,24 +63,26 @@ impl Host {
     /// When the tokens were wiped, do not open, or belong to another registration than the app has now.
     pub(crate) fn open_session(&self, record: &GrantRecord) -> Result<Session> {
         let app = self.app_at(&record.platform, &record.app, &record.client_id, &record.base_urls)?;
-        self.session_under(app, record)
-    }
-
-    fn session_under(&self, app: App, record: &GrantRecord) -> Result<Session> {
-        let access =
-            record.access.clone().ok_or_else(|| Error::Request("the connection is disconnected".to_owned()))?;
-        let sealed = SealedTokens { access, refresh: record.refresh.clone() };
-        let tokens = TokenSet {
-            access_expires_at: record.access_expires_at,
-            refresh_expires_at: record.refresh_expires_at,
-            ..self.open_tokens(Place::of(record), &sealed)?
-        };
         let grant = Grant {
-            tokens,
+            tokens: self.open_record(record)?,
             scopes: record.scopes.clone(),
             subject: record.subject.clone(),
             base_urls: record.base_urls.clone(),
         };
         Ok(Session { app, grant })
+    }
+
+    /// The tokens of a stored grant, opened.
+    ///
+    /// # Errors
+    /// When they were wiped or do not open.
+    pub(crate) fn open_record(&self, record: &GrantRecord) -> Result<TokenSet> {
+        let wiped = || Error::Request("the connection is disconnected".to_owned());
+        let sealed = SealedTokens { access: record.access.clone().ok_or_else(wiped)?, refresh: record.refresh.clone() };
+        Ok(TokenSet {
+            access_expires_at: record.access_expires_at,
+            refresh_expires_at: record.refresh_expires_at,
+            ..self.open_tokens(Place::of(record), &sealed)?
+        })
     }
 }

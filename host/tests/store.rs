@@ -1,5 +1,6 @@
-//! What the SQLite store promises beyond the contract of every store: about its files, about other processes, and about restarts.
+//! What the `SQLite` store promises beyond the contract of every store: about its files, other processes, and restarts.
 #![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -404,8 +405,8 @@ mod unix {
     /// Nothing is read-only for the super-user: where the tests run as one, the files go to somebody else.
     fn give_away(dir: &Path) -> bool {
         let locks = fs::read_dir(dir.join("locks")).unwrap().map(|lock| lock.unwrap().path());
-        let paths = [dir.to_owned(), dir.join("locks"), dir.join("store.db")].into_iter().chain(locks);
-        paths.fold(true, |given, path| chown(path, Some(NOBODY), None).is_ok() && given)
+        let mut paths = [dir.to_owned(), dir.join("locks"), dir.join("store.db")].into_iter().chain(locks);
+        paths.all(|path| chown(path, Some(NOBODY), None).is_ok())
     }
 
     /// From a copy, because the directory of the program may be closed to others.

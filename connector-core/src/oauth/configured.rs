@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     BeginRequest, Begun, CallbackParams, NextStep, OAuthProvider, PendingFlow, Purpose, RefreshClass, RefreshOutcome,
-    RevokeOutcome, TokenReader,
+    RevocationClass, RevokeOutcome, TokenReader,
 };
 use crate::app::{App, Pkce};
 use crate::grant::Grant;
@@ -215,17 +215,21 @@ impl OAuthProvider for ConfiguredOAuth2 {
         }
     }
 
-    fn revoke_request(&self, app: &App, grant: &Grant) -> Result<Option<Request>> {
-        let Some(facts) = &self.protocol.oauth.revoke else { return Ok(None) };
+    fn revocation(&self) -> RevocationClass {
+        match self.protocol.oauth.revoke.as_ref().map(|facts| facts.token) {
+            None => RevocationClass::NotOffered,
+            Some(RevokedToken::Access) => RevocationClass::LiveToken,
+            Some(RevokedToken::Refresh) => RevocationClass::AnyToken,
+        }
+    }
+
+    fn revoke_request(&self, app: &App, grant: &Grant) -> Result<Request> {
+        let facts = self.protocol.oauth.revoke.as_ref().ok_or_else(no_revocation)?;
         let refresh = grant.tokens.refresh.as_ref().filter(|_| facts.token == RevokedToken::Refresh);
         let token = refresh.unwrap_or(&grant.tokens.access);
         let mut request = self.token_request(app, vec![(&facts.token_param, token.expose())])?;
         request.url = facts.at.under(&app.base_urls)?;
-        Ok(Some(request))
-    }
-
-    fn revoke_needs_live_token(&self) -> bool {
-        self.protocol.oauth.revoke.as_ref().is_some_and(|facts| facts.token == RevokedToken::Access)
+        Ok(request)
     }
 
     fn read_revoke(&self, answer: &RawAnswer) -> RevokeOutcome {
@@ -236,6 +240,10 @@ impl OAuthProvider for ConfiguredOAuth2 {
             }
         }
     }
+}
+
+fn no_revocation() -> Error {
+    Error::new(ErrorKind::Unsupported, "the platform takes no revocation")
 }
 
 /// RFC 6749 section 4.1.2.1. Only a bare `access_denied` is a person's no: with a detail it is the platform's.

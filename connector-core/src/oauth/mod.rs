@@ -60,17 +60,28 @@ pub trait OAuthProvider: Send + Sync {
     /// What the answer to it means.
     fn read_refresh(&self, answer: &RawAnswer) -> RefreshOutcome;
 
-    /// The request that gives a grant up, if the platform takes one.
+    /// Whether a grant can be given up at the platform, and by what.
+    fn revocation(&self) -> RevocationClass;
+
+    /// The request that gives a grant up.
     ///
     /// # Errors
-    /// When the request cannot be written.
-    fn revoke_request(&self, app: &App, grant: &Grant) -> Result<Option<Request>>;
-
-    /// Whether that request works only with an access token that has not expired, so that a stale grant is refreshed first.
-    fn revoke_needs_live_token(&self) -> bool;
+    /// When the platform takes none, or the request cannot be written.
+    fn revoke_request(&self, app: &App, grant: &Grant) -> Result<Request>;
 
     /// What the answer to it means.
     fn read_revoke(&self, answer: &RawAnswer) -> RevokeOutcome;
+}
+
+/// Whether a grant can be given up at the platform, and by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationClass {
+    /// The platform takes no revocation: the person can remove the app there.
+    NotOffered,
+    /// Any token of the grant will do.
+    AnyToken,
+    /// Only an access token that has not expired will do, so a stale grant is refreshed first.
+    LiveToken,
 }
 
 /// What a flow asks for.

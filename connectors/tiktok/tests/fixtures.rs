@@ -273,7 +273,7 @@ async fn a_refresh_is_read_by_its_body() {
 async fn revoking_sends_the_access_token_and_reads_every_spelling_of_success() {
     let session = session(SIX, SIX);
     let connector = connector();
-    let request = connector.oauth().revoke_request(&session.app, &session.grant).unwrap().unwrap();
+    let request = connector.oauth().revoke_request(&session.app, &session.grant).unwrap();
     assert_eq!(request.url.as_str(), "https://open.tiktokapis.com/v2/oauth/revoke/");
     assert_eq!(read_form(&request.body)["token"], "act.hush");
     for (body, gone) in [

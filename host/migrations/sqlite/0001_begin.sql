@@ -51,7 +51,8 @@ CREATE TABLE grants (
     CHECK (state NOT IN ('disconnecting', 'disconnected') OR (access IS NULL AND refresh IS NULL))
 ) STRICT;
 
-CREATE INDEX grants_by_subject ON grants (tenant, platform, app, subject);
+CREATE INDEX grants_by_subject ON grants (platform, subject);
+CREATE INDEX grants_by_access ON grants (platform, client_id, subject);
 CREATE INDEX grants_unlinked ON grants (tenant, created_at) WHERE unlinked IS NOT NULL;
 
 CREATE TRIGGER grants_generation_grows BEFORE UPDATE OF generation ON grants

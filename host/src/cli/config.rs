@@ -1,21 +1,37 @@
 use std::collections::BTreeMap;
 
-use connector_core::config::Config as Configuration;
+use connector_core::config::{Config as Configuration, Problem, Problems};
 
 use super::args::{Config, ConfigAction};
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::Setup;
 use super::table::table;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub(super) fn run(setup: &Setup, args: &Config, output: &Output) -> Result<Exit> {
-    let config = setup.config(output)?;
+    let config = match setup.config(output) {
+        Err(Error::Config(problems)) if output.is_json() => {
+            output.data(&refused(&problems));
+            return Ok(Exit::Usage);
+        }
+        config => config?,
+    };
     match args.action {
         None | Some(ConfigAction::Check) => check(&config, output),
         Some(ConfigAction::Show { origin }) => show(&config, origin, output),
     }
     Ok(Exit::Done)
+}
+
+/// What is wrong, as data.
+fn refused(problems: &Problems) -> serde_json::Value {
+    let row = |problem: &Problem| {
+        serde_json::json!({
+            "file": problem.layer.to_string(), "key": problem.key.to_string(), "message": problem.message,
+        })
+    };
+    serde_json::json!({ "ok": false, "problems": problems.0.iter().map(row).collect::<Vec<_>>() })
 }
 
 fn check(config: &Configuration, output: &Output) {

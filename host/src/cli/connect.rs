@@ -136,7 +136,11 @@ impl Flow {
                 line = pasted.next_line(), if self.reading => match line {
                     Ok(Some(line)) if line.trim().is_empty() => continue,
                     Ok(Some(line)) => (None, query_of(&line)),
-                    Ok(None) | Err(_) => { self.reading = false; continue }
+                    Ok(None) | Err(_) if self.listener.is_none() => return (None, Err(nothing_pasted())),
+                    Ok(None) | Err(_) => {
+                        self.reading = false;
+                        continue;
+                    }
                 },
             };
             let outcome = self.complete(host, &query).await;
@@ -160,6 +164,12 @@ impl Flow {
         };
         if stateless { host.complete_stateless(&self.started, callback).await } else { host.complete(callback).await }
     }
+}
+
+fn nothing_pasted() -> Error {
+    Error::Request(
+        "the input ended before the address the browser ended at was pasted; start connecting again".to_owned(),
+    )
 }
 
 /// The next callback; without a listener, never.

@@ -21,7 +21,7 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Disconnect, out
             ("grant_in_use", "other connections still use the same access, so it stays.".to_owned())
         }
         Revocation::NotOffered => {
-            ("not_offered", "the platform takes no revocation; the person can remove the app there.".to_owned())
+            ("not_offered", "it cannot be revoked from here; the person can remove the app at the platform.".to_owned())
         }
         Revocation::Pending(error) => {
             ("pending", format!("the platform could not be told yet ({error}); the next command tries again."))

@@ -25,7 +25,9 @@ impl Exit {
     /// How a command that failed with this error ends.
     pub(super) fn of(error: &Error) -> Self {
         match (error.kind(), error) {
-            (Some(ErrorKind::Config | ErrorKind::Unsupported), _) | (None, Error::Request(_)) => Self::Usage,
+            (Some(ErrorKind::Config | ErrorKind::Unsupported), _) | (None, Error::Request(_) | Error::Config(_)) => {
+                Self::Usage
+            }
             (
                 Some(
                     ErrorKind::Declined

@@ -69,7 +69,8 @@ impl Output {
 
     /// What went wrong, and with `-v` why.
     pub(super) fn error(self, error: &Error) {
-        eprintln!("{} {error}", "error:".red().bold());
+        let text = error.to_string().replace('\n', "\n       ");
+        eprintln!("{} {text}", "error:".red().bold());
         let mut cause = error.source().filter(|_| self.verbose);
         while let Some(inner) = cause {
             eprintln!("  {} {inner}", "because:".dimmed());

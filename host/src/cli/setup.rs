@@ -85,7 +85,7 @@ impl Setup {
         output.detail(format!("data: {}", dir.display()));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&cx, dir).await?);
         let unlocked = unlock(&cx, dir, &store).await?;
-        if let Some(path) = unlocked.made.filter(|_| !self.global.emulator) {
+        if let Some(path) = unlocked.made.filter(|_| matches!(realm, Realm::Live)) {
             output.note(format!("Made the key {}. Keep a copy of it apart from the database: without it every account has to be connected again.", path.display()));
         }
         let parts = Parts {

@@ -1,7 +1,8 @@
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{
-    AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, Disconnection, RevocationRecord, StoreError,
+    AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, Disconnection, RevocationOutcome,
+    RevocationRecord, StoreError,
 };
 
 /// What became of a connection that was given up.
@@ -18,9 +19,9 @@ pub struct Disconnected {
 pub enum Revocation {
     /// It is revoked.
     Done,
-    /// Other connections still use the same grant.
+    /// The person's access is still used: by other connections of the grant, or by another grant of theirs.
     GrantInUse,
-    /// The platform has no way to revoke it: the person can, there.
+    /// The platform has no way to revoke it, or its tokens do not open any more: the person can remove the app there.
     NotOffered,
     /// It could not be revoked yet; it is tried again. The tokens are of no use here any more.
     Pending(Error),
@@ -57,7 +58,8 @@ impl Host {
             (Disconnection::GrantGoesOn, _) => Revocation::GrantInUse,
             (Disconnection::GrantEnded, None) => Revocation::NotOffered,
             (Disconnection::GrantEnded, Some(job)) => match self.revoke(&job).await {
-                Ok(()) => Revocation::Done,
+                Ok(RevocationOutcome::Revoked) => Revocation::Done,
+                Ok(RevocationOutcome::GivenUp) => Revocation::GrantInUse,
                 Err(error) => Revocation::Pending(error),
             },
         };
@@ -73,7 +75,11 @@ impl Host {
     ) -> Result<(Disconnection, Option<RevocationRecord>)> {
         let _guard = self.store().lock_refresh(&connection.grant_id).await?;
         let Connected { grant, .. } = self.connection(tenant, &connection.id).await?;
-        let job = self.revocation_of(&grant)?;
+        // Tokens that do not open revoke nothing, and must not keep anybody from disconnecting.
+        let job = self.revocation_of(&grant).unwrap_or_else(|error| {
+            tracing::warn!(grant = %grant.id, %error, "the access cannot be revoked at the platform");
+            None
+        });
         let done = self.store().disconnect(tenant, &connection.id, self.context().now(), job.clone()).await?;
         Ok((done, job))
     }

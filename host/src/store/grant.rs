@@ -199,6 +199,10 @@ pub trait Grants {
         since: Timestamp,
     ) -> Result<bool>;
 
+    /// Whether another live grant, of any tenant, stands for the same access: same platform, same registration, same person. To give one up at
+    /// the platform would end both.
+    async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool>;
+
     /// Notes what went wrong last, or that nothing is wrong.
     async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()>;
 }

@@ -155,6 +155,7 @@ mod system {
     }
 
     /// A new file for this process alone. Fails when there is one already.
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a key file gets its name when it is complete"))]
     pub(crate) fn create(path: &Path) -> io::Result<File> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)?;
         restrict(&file)?;
@@ -190,6 +191,7 @@ mod system {
         opened.is_file()
     }
 
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a key file gets its name when it is complete"))]
     pub(crate) fn create(path: &Path) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create_new(true).open(path)
     }

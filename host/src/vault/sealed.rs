@@ -7,7 +7,7 @@ use super::key::{KEY_ID_LENGTH, KeyId};
 /// The layout and the cipher of this version.
 pub(super) const FORMAT: u8 = 1;
 
-/// The nonce of XChaCha20.
+/// 192 bits, so that random ones never meet.
 pub(super) const NONCE_LENGTH: usize = 24;
 
 /// A value that only a vault with the right key can read. It comes from [`Vault::seal`](super::Vault::seal) or from storage.

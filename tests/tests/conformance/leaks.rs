@@ -121,6 +121,7 @@ async fn answers(subject: &Subject) -> Verdict {
     for body in bodies(subject) {
         for status in STATUSES {
             show(subject, &hostile(status, &body)?).await?;
+            show(subject, &wire::answer(status, &[], &body)?).await?;
         }
     }
     Ok(())

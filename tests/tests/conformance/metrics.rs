@@ -52,22 +52,26 @@ fn count(target: &Target) -> Option<&MetricName> {
     }
 }
 
+/// One more than a float can hold.
+const EXACT: i64 = 9_007_199_254_740_993;
+
+/// Whole numbers may be written as text, where the catalogue says that they are counts.
 async fn reads(subject: &Subject) -> Verdict {
-    let transport = FakeTransport::default();
-    transport.answer(
-        200,
-        subject
-            .endpoint_body(subject.metrics_endpoint()?, |target| {
-                count(target).map(|_| json!(9_007_199_254_740_993_i64))
-            })?
-            .to_string(),
-    );
-    let report = read(subject, &transport, &subject.session(subject.grant()), PERSON).await??;
-    assert_eq!(report.observed_at, noon());
-    let expected: BTreeMap<MetricName, Cell> =
-        subject.metrics()?.offered().into_iter().map(|name| (name, Cell::Value(9_007_199_254_740_993))).collect();
-    assert_eq!(report.cells, expected, "not one digit is lost");
-    assert_eq!(transport.sent().len(), 1);
+    let written = |target: &Target, text| match target {
+        Target::Metric(_) if text => Some(json!(EXACT.to_string())),
+        _ => count(target).map(|_| json!(EXACT)),
+    };
+    let expected: BTreeMap<_, _> =
+        subject.metrics()?.offered().into_iter().map(|name| (name, Cell::Value(EXACT))).collect();
+    for text in [false, true] {
+        let body = subject.endpoint_body(subject.metrics_endpoint()?, |target| written(target, text))?;
+        let transport = FakeTransport::default();
+        transport.answer(200, body.to_string());
+        let report = read(subject, &transport, &subject.session(subject.grant()), PERSON).await??;
+        assert_eq!(report.observed_at, noon());
+        assert_eq!(report.cells, expected, "not one digit is lost");
+        assert_eq!(transport.sent().len(), 1);
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! A grant is given up.
 
 use connector_core::http::Retries;
-use connector_core::oauth::RevokeOutcome;
+use connector_core::oauth::{RevocationClass, RevokeOutcome};
 use connector_core::platform::RevokedToken;
 use http::header::CONTENT_TYPE;
 
@@ -30,15 +30,22 @@ fn outcome(subject: &Subject, status: u16, body: &str) -> Result<&'static str, S
 
 fn declared(subject: &Subject) -> Verdict {
     subject.token()?;
-    let request = subject.connector.oauth().revoke_request(&subject.app(), &subject.grant())?;
-    assert_eq!(request.is_some(), subject.oauth().revoke.is_some());
+    let oauth = subject.connector.oauth();
+    let expected = match subject.oauth().revoke.as_ref().map(|facts| facts.token) {
+        None => RevocationClass::NotOffered,
+        Some(RevokedToken::Access) => RevocationClass::LiveToken,
+        Some(RevokedToken::Refresh) => RevocationClass::AnyToken,
+    };
+    assert_eq!(oauth.revocation(), expected, "platform.toml and the provider disagree");
+    let request = oauth.revoke_request(&subject.app(), &subject.grant());
+    assert_eq!(request.is_ok(), expected != RevocationClass::NotOffered);
     Ok(())
 }
 
 fn request(subject: &Subject) -> Verdict {
     let facts = subject.revoke()?;
     let oauth = subject.connector.oauth();
-    let sent = oauth.revoke_request(&subject.app(), &subject.grant())?.ok_or("no request")?;
+    let sent = oauth.revoke_request(&subject.app(), &subject.grant())?;
     assert_eq!((sent.method.as_str(), sent.policy.retries), ("POST", Retries::Never));
     assert_eq!(sent.url, facts.at.under(&subject.app().base_urls)?);
     assert_eq!(header(&sent, &CONTENT_TYPE), content_type(subject.token()?.body));
@@ -47,7 +54,6 @@ fn request(subject: &Subject) -> Verdict {
         RevokedToken::Refresh => REFRESH,
     };
     assert_eq!(fields(&sent)[&facts.token_param], expected);
-    assert_eq!(oauth.revoke_needs_live_token(), facts.token == RevokedToken::Access);
     check_authentication(subject, &sent)
 }
 

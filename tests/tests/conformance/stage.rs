@@ -155,7 +155,7 @@ impl<'a> Stage<'a> {
     /// Gives a grant up.
     pub(crate) async fn revoke(&self, grant: &Grant) -> Result<RevokeOutcome, Stop> {
         let oauth = self.subject.connector.oauth();
-        let request = offered(oauth.revoke_request(&self.app()?, grant)?, "the platform has no revocation")?;
+        let request = oauth.revoke_request(&self.app()?, grant)?;
         Ok(oauth.read_revoke(&self.cx.send(request).await?))
     }
 }

@@ -55,7 +55,7 @@ async fn reconnected(bench: Bench) -> Outcome {
         .store
         .link_accounts(TENANT, &new.id, &new.scopes, vec![bench.account("acct-1")?], bench.minutes(1))
         .await?;
-    assert_eq!(links.superseded, [old.id.clone()]);
+    assert_eq!(links.superseded, std::slice::from_ref(&old.id));
     let Linked { connection, link, previous_grant } = only(links)?;
     assert_eq!((link, previous_grant), (Link::Reconnected, Some(old.id.clone())));
     assert_eq!((&connection.id, connection.created_at), (&before.id, before.created_at));
@@ -123,7 +123,7 @@ async fn abandoned(bench: Bench) -> Outcome {
         other.id = GrantId::new(&bench.cx)?;
     }
     others[0].subject = Some("-0008".to_owned());
-    others[1].tenant = "other".to_owned();
+    "other".clone_into(&mut others[1].tenant);
     others[2].created_at = bench.minutes(5);
     bench.store.put_grant(&abandoned).await?;
     for other in &others {
@@ -154,8 +154,8 @@ async fn no_accounts(bench: Bench) -> Outcome {
 async fn apart(bench: Bench) -> Outcome {
     let (_, first) = bench.linked_one().await?;
     let mut grants = [bench.grant()?, bench.grant()?, bench.grant()?];
-    grants[0].tenant = "other".to_owned();
-    grants[1].app = "second".to_owned();
+    "other".clone_into(&mut grants[0].tenant);
+    "second".clone_into(&mut grants[1].app);
     grants[2].platform = platform("beacon")?;
     for grant in &grants {
         bench.store.put_grant(grant).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use connector_core::scope::GrantScopes;
 use tokio::task::JoinSet;
 
-use super::bench::{Bench, TENANT, sealed};
+use super::bench::{Bench, TENANT, platform, sealed};
 use super::{Check, Outcome};
 use crate::store::{ConnectionId, GrantId, GrantState, LinkIntent, RefreshMark, Refreshed, StoreError};
 
@@ -20,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "of many senders one sets the mark", run: |bench| Box::pin(one_sender(bench)) },
     Check { name: "a mark is replaced by whoever knows it", run: |bench| Box::pin(marks_compare(bench)) },
     Check { name: "a state is set for its generation alone", run: |bench| Box::pin(states_compare(bench)) },
+    Check { name: "an access that another grant stands for is known", run: |bench| Box::pin(shared(bench)) },
     Check { name: "what went wrong last is noted and cleared", run: |bench| Box::pin(errors_noted(bench)) },
 ];
 
@@ -59,7 +60,7 @@ async fn unlinked(bench: Bench) -> Outcome {
     let mut others = [bench.grant()?, bench.grant()?, bench.grant()?];
     others[0].unlinked = None;
     others[1].state = GrantState::ReauthRequired { reason: "key_lost".to_owned() };
-    others[2].tenant = "other".to_owned();
+    "other".clone_into(&mut others[2].tenant);
     for other in &others {
         bench.store.put_grant(other).await?;
     }
@@ -185,6 +186,30 @@ async fn states_compare(bench: Bench) -> Outcome {
         let refused = bench.store.set_grant_state(&grant.id, 1, &over, since).await;
         assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     }
+    Ok(())
+}
+
+async fn shared(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let mut others = [bench.grant()?, bench.grant()?, bench.grant()?];
+    others[0].platform = platform("beacon")?;
+    "client-2".clone_into(&mut others[1].client_id);
+    others[2].subject = Some("-0008".to_owned());
+    for other in &others {
+        bench.store.put_grant(other).await?;
+    }
+    let is_shared = || bench.store.is_shared(&grant.id, &grant.platform, "client-1", "-0007");
+    assert!(!is_shared().await?, "it is another person's, registration's or platform's");
+    let mut same = bench.grant()?;
+    "other".clone_into(&mut same.tenant);
+    same.state = GrantState::ReauthRequired { reason: "key_lost".to_owned() };
+    bench.store.put_grant(&same).await?;
+    assert!(is_shared().await?, "another tenant's grant stands for the same access");
+    let account = vec![bench.account("acct-1")?];
+    let links = bench.store.link_accounts("other", &same.id, &same.scopes, account, bench.now()).await?;
+    let connection = &links.linked.first().ok_or("nothing was linked")?.connection;
+    bench.store.disconnect("other", &connection.id, bench.now(), None).await?;
+    assert!(!is_shared().await?, "what has ended shares nothing");
     Ok(())
 }
 

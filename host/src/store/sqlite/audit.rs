@@ -1,4 +1,4 @@
-//! The audit in SQLite.
+//! The audit in `SQLite`.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

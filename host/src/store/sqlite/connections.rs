@@ -1,4 +1,4 @@
-//! Connections in SQLite.
+//! Connections in `SQLite`.
 
 use std::collections::HashMap;
 

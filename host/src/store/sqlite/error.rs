@@ -1,4 +1,4 @@
-//! What SQLite says, in our words.
+//! What `SQLite` says, in our words.
 
 use sqlx::Error;
 use sqlx::error::DatabaseError;
@@ -26,7 +26,7 @@ pub(super) fn failed(error: Error) -> StoreError {
     }
 }
 
-/// The primary code of an error; SQLite refines it in the higher bits.
+/// The primary code of an error; `SQLite` refines it in the higher bits.
 pub(super) fn primary_code(error: &dyn DatabaseError) -> Option<i32> {
     error.code()?.parse::<i32>().ok().map(|code| code & 0xff)
 }

@@ -12,7 +12,7 @@ pub(super) const DATABASE: &str = "store.db";
 
 /// Makes the directory and an empty database file if they are missing, and refuses what is open to others or cannot be written.
 ///
-/// SQLite gives the files it adds, `-wal` and `-shm`, the mode of the database, whatever the mask of the process.
+/// `SQLite` gives the files it adds, `-wal` and `-shm`, the mode of the database, whatever the mask of the process.
 pub(super) fn prepare(dir: &Path) -> Result<PathBuf> {
     private::ensure_dir(dir)?;
     let path = dir.join(DATABASE);

@@ -1,4 +1,4 @@
-//! Flows in SQLite.
+//! Flows in `SQLite`.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -1,6 +1,7 @@
-//! Grants in SQLite.
+//! Grants in `SQLite`.
 
 use async_trait::async_trait;
+use connector_core::PlatformId;
 use connector_core::scope::GrantScopes;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -96,6 +97,19 @@ impl Grants for SqliteStore {
         .bind(reason(state))
         .bind(since.as_millisecond());
         Ok(self.execute(update).await? == 1)
+    }
+
+    async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
+        let select = sqlx::query(
+            "SELECT 1 FROM grants
+             WHERE platform = $1 AND client_id = $2 AND subject = $3 AND id <> $4
+               AND state IN ('active', 'reauth_required') LIMIT 1",
+        )
+        .bind(platform.to_string())
+        .bind(client_id.to_owned())
+        .bind(subject.to_owned())
+        .bind(id.to_string());
+        Ok(self.fetch(select).await?.is_some())
     }
 
     async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()> {

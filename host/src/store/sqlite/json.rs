@@ -53,9 +53,9 @@ impl TryFrom<Scopes> for GrantScopes {
     fn try_from(stored: Scopes) -> connector_core::Result<Self> {
         let granted = match stored.granted {
             None => Granted::Unknown,
-            Some(known) => Granted::Known { scopes: scopes(known.scopes)?, source: known.source.into() },
+            Some(known) => Granted::Known { scopes: scopes(&known.scopes)?, source: known.source.into() },
         };
-        Ok(Self { requested: scopes(stored.requested)?, granted, ever_granted: scopes(stored.ever_granted)? })
+        Ok(Self { requested: scopes(&stored.requested)?, granted, ever_granted: scopes(&stored.ever_granted)? })
     }
 }
 
@@ -81,7 +81,7 @@ fn texts(scopes: &ScopeSet) -> BTreeSet<String> {
     scopes.iter().map(Scope::to_string).collect()
 }
 
-fn scopes(texts: BTreeSet<String>) -> connector_core::Result<ScopeSet> {
+fn scopes(texts: &BTreeSet<String>) -> connector_core::Result<ScopeSet> {
     texts.iter().map(|text| text.parse()).collect()
 }
 

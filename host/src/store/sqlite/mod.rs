@@ -1,7 +1,7 @@
-//! The store in one SQLite file: nothing else to install or to run.
+//! The store in one `SQLite` file: nothing else to install or to run.
 //!
 //! The file is in WAL mode with `synchronous = FULL`: what a call reports as written survives a power loss. All writes of a process go
-//! through one connection, in turn; between processes SQLite itself waits.
+//! through one connection, in turn; between processes `SQLite` itself waits.
 
 mod audit;
 mod connections;
@@ -32,7 +32,7 @@ use self::error::failed;
 use self::lock::FileLocks;
 use super::Result;
 
-/// The store in one SQLite file.
+/// The store in one `SQLite` file.
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,

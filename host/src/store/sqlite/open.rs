@@ -50,7 +50,7 @@ fn pool(connections: u32, options: SqliteConnectOptions) -> SqlitePool {
         .connect_lazy_with(options)
 }
 
-/// Reads back what durability and consistency rest on: SQLite takes a setting it cannot follow without a word.
+/// Reads back what durability and consistency rest on: `SQLite` takes a setting it cannot follow without a word.
 pub(super) async fn verify(connection: &mut SqliteConnection) -> Result<(), Error> {
     let row = sqlx::query(
         "SELECT (SELECT journal_mode FROM pragma_journal_mode) = 'wal',

@@ -1,4 +1,4 @@
-//! Revocations in SQLite.
+//! Revocations in `SQLite`.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Samples in SQLite.
+//! Samples in `SQLite`.
 
 use std::collections::BTreeMap;
 

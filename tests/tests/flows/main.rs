@@ -1,0 +1,18 @@
+//! Flows end to end: the program in processes of its own, emulators, and a browser that is a script.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod callback;
+mod commands;
+mod configuration;
+mod connect;
+mod demo;
+mod disconnect;
+mod machine;
+mod outage;
+mod reconnect;
+mod refresh;
+mod scopes;
+mod secrets;
+mod support;
+mod two_accounts;

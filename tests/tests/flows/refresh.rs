@@ -1,0 +1,147 @@
+//! Keeping access, whatever gets in the way.
+
+use serde_json::{Value, json};
+
+use crate::support::{HeldLine, MIRA, Stage, person, unticking};
+
+#[test]
+fn many_commands_at_once_spend_no_refresh_token_twice() {
+    let stage = Stage::new();
+    stage.tiktok.let_tokens_expire_at_once();
+    stage.connect(&person(MIRA));
+
+    let running: Vec<_> = (0..8).map(|_| stage.cli("metrics --json --max-age 0").start()).collect();
+    let followers = stage.tiktok.field(MIRA, "follower_count");
+    for command in running {
+        assert_eq!(command.done().ok().json()[0]["metrics"]["followers"]["value"], followers);
+    }
+    stage.metrics("--max-age 0");
+    let record = stage.tiktok.record();
+    assert_eq!(record["reuses"], 0);
+    assert!(record["refreshes"].as_u64().unwrap() >= 1);
+}
+
+/// The line to the token endpoint goes through the test, which says when an answer arrives.
+fn held_line(stage: &Stage) -> HeldLine {
+    let line = HeldLine::to(&stage.tiktok.base, "/v2/oauth/token/");
+    let notice = stage.realm().join("tiktok.running.json");
+    let mut known: Value = serde_json::from_slice(&std::fs::read(&notice).unwrap()).unwrap();
+    known["base_urls"]["api"] = json!(line.base.as_str());
+    std::fs::write(&notice, known.to_string()).unwrap();
+    line
+}
+
+#[test]
+fn ctrl_c_waits_for_a_refresh_under_way_and_keeps_it() {
+    let stage = Stage::new();
+    let line = held_line(&stage);
+    stage.tiktok.let_tokens_expire_at_once();
+    stage.connect(&person(MIRA));
+    stage.tiktok.switch(&json!({ "access_lifetime_seconds": null }));
+
+    line.hold();
+    let mut running = stage.cli("metrics --max-age 0").start();
+    line.wait();
+    running.interrupt();
+    running.line("what is under way is finished first");
+    line.release();
+    running.done().ends(130, &[]);
+
+    stage.metrics("--max-age 0");
+    let record = stage.tiktok.record();
+    assert_eq!((record["refreshes"].as_u64(), record["reuses"].as_u64()), (Some(1), Some(0)));
+}
+
+#[test]
+fn ctrl_c_during_the_exchange_keeps_what_was_allowed() {
+    let stage = Stage::new();
+    let line = held_line(&stage);
+    let mut running = stage.cli("connect tiktok --no-browser --reference kept").with_input().start();
+    let back = stage.consent(&mut running, &person(MIRA));
+    line.hold();
+    running.paste(back);
+    line.wait();
+    running.interrupt();
+    running.line("what is under way is finished first");
+    line.release();
+    running.done().ends(130, &[]);
+
+    assert_eq!(stage.connections()[0]["reference"], "kept");
+    stage.metrics("");
+}
+
+#[test]
+fn access_that_is_gone_shows_what_is_stored_until_a_reconnect_repairs_it() {
+    let stage = Stage::new();
+    let connected = stage.connect_with("--reference customer-17", &person(MIRA));
+    let before = stage.metrics("")["metrics"]["followers"]["value"].clone();
+    stage.tiktok.withdraw(MIRA, None);
+
+    let done = stage.cli("metrics --json --max-age 0").run().ends(3, &[]);
+    let row = &done.json()[0];
+    assert_eq!(row["metrics"]["followers"]["value"], before);
+    assert_eq!(row["metrics"]["followers"]["stale"], json!({ "reason": "failed", "kind": "reauth_required" }));
+    assert_eq!(row["error"]["kind"], "reauth_required");
+    stage.cli("metrics --max-age 0").run().ends(3, &["stale", "not updated", "connect this account again"]);
+    let id = connected["id"].as_str().unwrap();
+    let advice = format!("connector-host reconnect {id}");
+    stage.cli("connections").run().ends(0, &["reauth_required (refresh_token_rejected)", &advice]);
+    stage.cli("connections show customer-17").run().ends(0, &["reauth_required", "last error", &advice]);
+
+    let command = stage.cli("reconnect --no-browser").arg(id);
+    let visit = stage.walk(command, &unticking(MIRA, &["user.info.stats"]));
+    visit.done.ends(0, &["Reconnected Mira Okafor", "allows less than the one before: user.info.stats"]);
+    let repaired = &stage.connections()[0];
+    assert_eq!((&repaired["id"], &repaired["state"]), (&connected["id"], &json!("active")));
+    assert_eq!(repaired["reference"], "customer-17");
+    let followers = &stage.metrics("--max-age 0")["metrics"]["followers"];
+    assert_eq!(followers["value"], before, "the history is kept");
+    assert_eq!(followers["stale"], json!({ "reason": "not_granted", "scope": "user.info.stats" }));
+}
+
+#[test]
+fn an_access_token_that_died_early_is_refreshed_once() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    stage.tiktok.switch(&json!({ "access_lifetime_seconds": 0 }));
+    stage.connect_with("--tenant other", &person("jonas"));
+    stage.tiktok.switch(&json!({ "access_lifetime_seconds": null }));
+    let before = stage.tiktok.record()["refreshes"].clone();
+    assert!(stage.cli("--tenant other metrics --json").run().ok().json()[0]["metrics"]["followers"]["value"].is_u64());
+    assert_eq!(stage.tiktok.record()["refreshes"].as_u64(), before.as_u64().map(|count| count + 1));
+}
+
+#[test]
+fn a_refresh_whose_answer_was_lost_is_said_to_be_lost() {
+    let stage = Stage::new();
+    stage.tiktok.let_tokens_expire_at_once();
+    stage.connect(&person(MIRA));
+    stage.metrics("");
+    let kept = stage.connections()[0].clone();
+
+    stage.tiktok.fail(&json!({ "endpoint": "token", "body": "reset", "after": true }));
+    stage.cli("metrics --max-age 0").run().ends(4, &["stale", "could not be refreshed"]);
+    assert_eq!(stage.connections()[0]["state"], "active", "in doubt, it is tried once more");
+    stage.cli("metrics --max-age 0").run().ends(3, &["stale"]);
+    stage.cli("connections").run().ends(0, &["reauth_required (refresh_result_lost)", "connector-host reconnect"]);
+
+    stage.walk(stage.cli("reconnect mira.bakes --no-browser"), &person(MIRA)).done.ok();
+    assert_eq!(stage.connections()[0]["id"], kept["id"]);
+    stage.metrics("--max-age 0");
+}
+
+#[test]
+fn a_platform_that_fails_while_refreshing_costs_nothing() {
+    let stage = Stage::new();
+    stage.tiktok.let_tokens_expire_at_once();
+    stage.connect(&person(MIRA));
+    stage.metrics("");
+    for fault in [json!({ "status": 503 }), json!({ "status": 502, "body": "html" }), json!({ "status": 429, "body": "html" })] {
+        let mut order = json!({ "endpoint": "token" });
+        order.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
+        stage.tiktok.fail(&order);
+        stage.cli("metrics --max-age 0").run().ends(4, &["stale", "not updated"]);
+        stage.metrics("--max-age 0");
+    }
+    assert_eq!(stage.tiktok.record()["reuses"], 0);
+}

@@ -1,0 +1,156 @@
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use connector_core::emulator::{Consent, Emulator as _};
+use connector_host::store::SqliteStore;
+use connector_tests::lantern::LanternEmulator;
+use connector_tiktok::emulator::TikTokEmulator;
+use http::header::LOCATION;
+use serde_json::Value;
+use tempfile::TempDir;
+use url::Url;
+
+use super::cli::{Cli, Done, Running};
+use super::emulator::Emulator;
+use super::leaks::Leaks;
+use super::web::Web;
+
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/social-platforms.toml");
+const LANTERN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lantern/platforms.toml");
+
+/// A home directory, a data directory in it, and emulators that run in processes of their own.
+pub(crate) struct Stage {
+    pub(crate) tiktok: Emulator,
+    _lantern: Emulator,
+    pub(crate) web: Web,
+    said: (Sender<String>, Receiver<String>),
+    // Last, so that it outlives what runs in it.
+    home: TempDir,
+}
+
+/// How a flow ended, at the terminal and in the browser.
+pub(crate) struct Visit {
+    pub(crate) done: Done,
+    pub(crate) page: String,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let said = mpsc::channel();
+        let start = |platform: &str| {
+            let command = Cli::new(home.path(), said.0.clone()).args("--data-dir data --json emulator");
+            Emulator::start(command.arg(platform))
+        };
+        Self { tiktok: start("tiktok"), _lantern: start("lantern"), web: Web::new(), said, home }
+    }
+
+    /// A command on the emulators, under the shipped configuration.
+    pub(crate) fn cli(&self, args: &str) -> Cli {
+        self.live(args).arg("--emulator")
+    }
+
+    /// A command on the platforms themselves, under the shipped configuration.
+    pub(crate) fn live(&self, args: &str) -> Cli {
+        self.bare(args).args("--data-dir data --config").arg(SHIPPED)
+    }
+
+    /// A command as it stands.
+    pub(crate) fn bare(&self, args: &str) -> Cli {
+        Cli::new(self.home.path(), self.said.0.clone()).args(args)
+    }
+
+    /// The configuration of the second platform.
+    pub(crate) fn lantern_config(&self) -> &'static Path {
+        Path::new(LANTERN)
+    }
+
+    /// Writes a file for a command to read.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Where commands on the emulators keep their data.
+    pub(crate) fn realm(&self) -> PathBuf {
+        self.path("data/emulator")
+    }
+
+    /// The store of the emulated realm, beside whichever commands use it.
+    pub(crate) fn store(&self) -> SqliteStore {
+        self.web.wait(SqliteStore::open(&self.web.cx, &self.realm())).unwrap()
+    }
+
+    /// Runs a command that sends somebody to the consent page, and walks there.
+    pub(crate) fn walk(&self, command: Cli, consent: &Consent) -> Visit {
+        let mut running = command.start();
+        let back = self.consent(&mut running, consent);
+        let page = self.visit(&back);
+        Visit { done: running.done(), page }
+    }
+
+    /// Walks the consent page of a command that runs, and gives the address the browser is sent back to.
+    pub(crate) fn consent(&self, running: &mut Running, consent: &Consent) -> Url {
+        let url = running.url();
+        let walk = async {
+            if url.path().starts_with("/oauth/") {
+                LanternEmulator.consent(&self.web.cx, &url, consent).await
+            } else {
+                TikTokEmulator.consent(&self.web.cx, &url, consent).await
+            }
+        };
+        self.web.wait(walk).unwrap()
+    }
+
+    /// Opens an address at a command's listener and follows where it leads. Gives the text of the page.
+    pub(crate) fn visit(&self, url: &Url) -> String {
+        let mut answer = self.web.get(url);
+        if answer.status == 303 {
+            let next = url.join(answer.headers[LOCATION].to_str().unwrap()).unwrap();
+            assert_eq!(next.query(), None, "the page the browser ends at has no code in its address");
+            answer = self.web.get(&next);
+        }
+        String::from_utf8(answer.body).unwrap().replace("&#39;", "'").replace("&#38;", "&")
+    }
+
+    /// Connects somebody to TikTok and gives what the command said as data.
+    pub(crate) fn connect(&self, consent: &Consent) -> Value {
+        self.connect_with("", consent)
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn connect_with(&self, args: &str, consent: &Consent) -> Value {
+        let command = self.cli("connect tiktok --no-browser --json").args(args);
+        self.walk(command, consent).done.ok().json()[0].clone()
+    }
+
+    /// Reads the counts of the first connection as data, which must go well.
+    pub(crate) fn metrics(&self, args: &str) -> Value {
+        self.cli("metrics --json").args(args).run().ok().json()[0].clone()
+    }
+
+    /// The connections as data.
+    pub(crate) fn connections(&self) -> Vec<Value> {
+        self.cli("connections --json").run().ok().json().as_array().unwrap().clone()
+    }
+
+    /// No code or token that was handed out is in a file or was said, in any form.
+    pub(crate) fn assert_nothing_leaked(&self) {
+        let issued = self.tiktok.issued();
+        for kind in ["code", "access_token", "refresh_token"] {
+            assert!(issued.iter().any(|(issued, _)| issued == kind), "there was no {kind} to look for");
+        }
+        let leaks = Leaks::of(&issued);
+        let (found, files) = leaks.under(&self.path("data"));
+        assert_eq!(found, Vec::<String>::new());
+        assert!(files >= 4, "only {files} files were searched");
+        let said: String = self.said.1.try_iter().collect();
+        assert_eq!(leaks.within(said.as_bytes()), Vec::<&str>::new(), "a command said it");
+        assert!(said.len() > 100, "nothing was said");
+    }
+}

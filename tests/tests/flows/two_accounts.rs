@@ -1,0 +1,72 @@
+//! A platform on which one consent reaches two accounts.
+
+use serde_json::Value;
+
+use crate::support::{Cli, Stage, person};
+
+fn lantern(stage: &Stage, args: &str) -> Cli {
+    stage.cli(args).overlay(stage.lantern_config())
+}
+
+/// The grants that the platform still holds.
+fn grants(stage: &Stage) -> usize {
+    let state: Value = serde_json::from_slice(&std::fs::read(stage.realm().join("lantern.json")).unwrap()).unwrap();
+    state["grants"].as_object().unwrap().len()
+}
+
+fn connect(stage: &Stage) -> Vec<String> {
+    let visit = stage.walk(lantern(stage, "connect lantern --no-browser --json"), &person("ada"));
+    let rows = visit.done.ok().json();
+    assert!(visit.page.contains("Ada and Ada"), "{}", visit.page);
+    rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn one_consent_connects_both_accounts() {
+    let stage = Stage::new();
+    let ids = connect(&stage);
+    assert_eq!(ids.len(), 2);
+    let rows = lantern(&stage, "metrics --json").run().ok().json();
+    let followers = |row: usize| rows[row]["metrics"]["followers"]["value"].clone();
+    assert_eq!((followers(0), followers(1)), (Value::from(1204), Value::from(9_007_199_254_740_993_i64)));
+    lantern(&stage, "metrics").run().ends(0, &["custom.lantern.glow", "77", "9 007 199 254 740 993"]);
+}
+
+#[test]
+fn the_last_of_two_connections_revokes_what_both_use() {
+    let stage = Stage::new();
+    let ids = connect(&stage);
+    assert_eq!(grants(&stage), 1);
+    lantern(&stage, "disconnect").arg(&ids[0]).run().ends(0, &["other connections still use the same access"]);
+    assert_eq!(grants(&stage), 1);
+    let rows = lantern(&stage, "metrics --json --max-age 0").run().ok().json();
+    assert_eq!(rows.as_array().unwrap().len(), 1);
+    assert_eq!(rows[0]["connection"], ids[1].as_str());
+
+    lantern(&stage, "disconnect").arg(&ids[1]).run().ends(0, &["its access is revoked at the platform"]);
+    assert_eq!(grants(&stage), 0);
+}
+
+#[test]
+fn two_platforms_live_in_one_store() {
+    let stage = Stage::new();
+    connect(&stage);
+    stage.connect(&person("mira"));
+    let done = lantern(&stage, "connections").run().ends(0, &["lantern", "tiktok", "Ada", "Mira Okafor"]);
+    assert_eq!(done.out.matches("active").count(), 3, "{}", done.out);
+    lantern(&stage, "list").run().ends(0, &["Lantern (lantern): linked, with an emulator", "TikTok (tiktok): linked"]);
+    lantern(&stage, "scopes list lantern").run().ends(0, &["audience:read", "custom.lantern.glow"]).without("video.list");
+    lantern(&stage, "reconnect --no-browser Ada").run().ends(2, &["no connection", "called `Ada`"]);
+}
+
+#[test]
+fn connections_of_a_platform_that_is_configured_no_more_stay_where_they_are() {
+    let stage = Stage::new();
+    connect(&stage);
+    stage.connect(&person("mira"));
+    stage.cli("connections").run().ends(0, &["lantern", "tiktok"]);
+    stage.cli("metrics mira.bakes").run().ok();
+    stage.cli("connect lantern").run().ends(2, &["linked but not configured", "[platforms.lantern]"]);
+    let rows = lantern(&stage, "metrics --json").run().ok().json();
+    assert_eq!(rows.as_array().unwrap().len(), 3);
+}

@@ -107,12 +107,12 @@ fn metric(target: &Target) -> Option<&MetricName> {
     }
 }
 
-/// A metric's cell. A custom field that holds something other than a whole number belongs to the profile instead.
+/// A metric's cell. A custom field says by its value whether it is a count.
 fn cell(field: &Allowed, object: &Value) -> Option<(MetricName, Cell)> {
     let name = metric(&field.target)?.clone();
     let cell = match (field.value(object), &field.target) {
         (None, _) => Cell::Missing(Missing::NotOffered),
-        (Some(value), Target::Custom(_)) => Cell::Value(value.as_i64()?),
+        (Some(value), Target::Custom(_)) => value.as_i64().map_or(Cell::Missing(Missing::NotACount), Cell::Value),
         (Some(value), _) => count(value).map_or(Cell::Missing(Missing::Failed(ErrorKind::Protocol)), Cell::Value),
     };
     Some((name, cell))

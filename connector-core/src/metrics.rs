@@ -61,6 +61,8 @@ pub enum Missing {
     },
     /// It was asked for, and the platform has no such number for this account.
     NotOffered,
+    /// What the platform answered is no count; it is among the profile's extras.
+    NotACount,
     /// The platform says that the account's owner hides it.
     Hidden,
     /// It could not be read.
@@ -73,6 +75,7 @@ impl Missing {
         match self {
             Self::Scope { status, .. } => status.as_str(),
             Self::NotOffered => "not_offered",
+            Self::NotACount => "not_a_count",
             Self::Hidden => "hidden",
             Self::Failed(_) => "failed",
         }

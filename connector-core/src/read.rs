@@ -10,7 +10,7 @@ use crate::account::{FieldValue, Session};
 use crate::config::{Catalogue, Target};
 use crate::error::ErrorKind;
 use crate::http::{Policy, RawAnswer, Request};
-use crate::oauth::{shown, status_kind};
+use crate::oauth::{shown, status_kind, words};
 use crate::platform::{ApiErrors, EndpointFacts, Method, Protocol};
 use crate::registry::Platform;
 use crate::scope::{Scope, ScopeSet, ScopeStatus};
@@ -143,6 +143,7 @@ impl ApiErrors {
             None => status_kind(answer),
         };
         let message = text_at(body, &self.message)
+            .map(|text| words(&text))
             .filter(|text| !text.is_empty())
             .unwrap_or_else(|| "the platform gave no reason".to_owned());
         Error::new(kind, message).with_code(code).with_log_id(text_at(body, &self.log_id))
@@ -201,6 +202,10 @@ fn request(facts: &EndpointFacts, session: &Session, plan: &Plan, account_id: Op
 
 /// Puts the account's id into the path, percent-encoded as one segment.
 fn fill_account_id(url: &mut Url, path: &str, id: &str) -> Result<()> {
+    // A URL has no way to write these two as names: they would silently ask for another path.
+    if matches!(id, "." | "..") {
+        return Err(Error::protocol("the account's id cannot be written in a URL"));
+    }
     let mut segments = url.path_segments_mut().map_err(|()| Error::protocol("the endpoint's URL has no path"))?;
     segments.clear().extend(
         path.trim_start_matches('/').split('/').map(|segment| if segment == "{account_id}" { id } else { segment }),

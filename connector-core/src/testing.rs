@@ -38,6 +38,12 @@ impl FakeTransport {
         self
     }
 
+    /// Answers the next request with this.
+    pub fn respond(&self, answer: Response<Vec<u8>>) -> &Self {
+        lock(&self.answers).push_back(Ok(answer));
+        self
+    }
+
     /// Fails the next request.
     pub fn fail(&self, reach: Reach, message: &str) -> &Self {
         lock(&self.answers).push_back(Err(TransportError { reach, local: false, message: message.to_owned() }));

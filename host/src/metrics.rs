@@ -184,6 +184,7 @@ fn missing_of(reading: Option<&Reading>, name: &MetricName) -> Option<Missing> {
     Some(match word {
         "hidden" => Missing::Hidden,
         "not_offered" => Missing::NotOffered,
+        "not_a_count" => Missing::NotACount,
         "failed" => Missing::Failed(ErrorKind::Protocol),
         word => {
             let status = ScopeStatus::ALL.into_iter().find(|status| status.as_str() == word)?;

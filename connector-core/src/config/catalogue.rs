@@ -46,7 +46,6 @@ impl FromStr for Target {
             return Ok(Self::Custom(text.parse()?));
         }
         match text.split_once('.') {
-            Some(("metric", name)) if is_custom(name) => Ok(Self::Custom(name.parse()?)),
             Some(("metric", name)) => Ok(Self::Metric(name.parse()?)),
             Some(("profile", name)) if PROFILE_FIELDS.iter().any(|(field, _)| *field == name) => {
                 Ok(Self::Profile(name.to_owned()))

@@ -182,7 +182,7 @@ impl OAuthErrors {
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
             .unwrap_or("the platform gave no reason");
-        Error::protocol(shown(message)).with_code(shown(code)).with_log_id(self.log_id(body))
+        Error::protocol(words(message)).with_code(shown(code)).with_log_id(self.log_id(body))
     }
 
     fn log_id(&self, body: &Value) -> Option<String> {
@@ -193,6 +193,13 @@ impl OAuthErrors {
 /// A platform's text, made fit for one line of a terminal or log.
 pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// A platform's sentence, as [`shown`]. Some platforms repeat the token they refuse, so what looks like one is left out.
+pub(crate) fn words(text: &str) -> String {
+    let token = |word: &str| word.len() >= 24 && word.contains(|c: char| c.is_ascii_digit());
+    let kept = text.split_whitespace().map(|word| if token(word) { "[...]" } else { word });
+    shown(&kept.collect::<Vec<_>>().join(" "))
 }
 
 /// A life in seconds: a number, or text that is one. What cannot be a life is taken as not said.

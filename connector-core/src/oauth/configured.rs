@@ -9,9 +9,9 @@ use super::{
     RevocationClass, RevokeOutcome, TokenReader,
 };
 use crate::app::{App, Pkce};
-use crate::grant::Grant;
+use crate::grant::{BaseUrls, Grant};
 use crate::http::{Policy, RawAnswer, Request};
-use crate::oauth::answer::shown;
+use crate::oauth::answer::{shown, words};
 use crate::platform::{AuthorizeFacts, ClientAuth, Protocol, RevokedToken, TokenBody, TokenFacts};
 use crate::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use crate::{Context, Error, ErrorKind, Result, Scope};
@@ -76,10 +76,10 @@ impl ConfiguredOAuth2 {
     }
 
     /// Writes a request to the token endpoint: the fields, the client's authentication, the body's form.
-    fn token_request<'a>(&'a self, app: &'a App, mut fields: Pairs<'a>) -> Result<Request> {
+    fn token_request<'a>(&'a self, app: &'a App, base_urls: &BaseUrls, mut fields: Pairs<'a>) -> Result<Request> {
         let facts = self.token()?;
         let names = &self.protocol.oauth.names;
-        let mut request = Request::new(Method::POST, facts.at.under(&app.base_urls)?, Policy::TOKEN);
+        let mut request = Request::new(Method::POST, facts.at.under(base_urls)?, Policy::TOKEN);
         match (facts.client_auth, &app.client_secret) {
             (ClientAuth::Basic, Some(secret)) => request = request.basic(&app.client_id, secret)?,
             (_, secret) => {
@@ -105,16 +105,17 @@ impl ConfiguredOAuth2 {
 
     /// The code of a callback that belongs to this flow and reports no error.
     fn code<'a>(&self, pending: &PendingFlow, callback: &'a CallbackParams) -> Result<&'a str> {
-        if let Some(error) = callback.one("error")? {
-            return Err(self.callback_error(error, callback)?);
-        }
-        let state = callback
-            .one("state")?
-            .ok_or_else(|| Error::invalid_callback("the callback has no `state`; start connecting again"))?;
-        if !pending.state.matches(state) {
+        let state = callback.one("state")?;
+        if state.is_some_and(|state| !pending.state.matches(state)) {
             return Err(Error::invalid_callback(
                 "the callback's `state` is not the one this flow began with; start connecting again",
             ));
+        }
+        if let Some(error) = callback.one("error")? {
+            return Err(self.callback_error(error, callback)?);
+        }
+        if state.is_none() {
+            return Err(Error::invalid_callback("the callback has no `state`; start connecting again"));
         }
         let code = callback.one("code")?.filter(|code| !code.is_empty());
         code.ok_or_else(|| {
@@ -132,7 +133,7 @@ impl ConfiguredOAuth2 {
             let kind = ErrorKind::from_word(&known.kind).unwrap_or(ErrorKind::Rejected);
             return Ok(Error::new(kind, known.say.clone()).with_code(pair));
         }
-        let words = callback.one("error_description")?.map(|text| format!(": {}", shown(text))).unwrap_or_default();
+        let words = callback.one("error_description")?.map(|text| format!(": {}", words(text))).unwrap_or_default();
         Ok(Error::new(standard_callback_kind(error, detail), format!("the platform refused the request{words}"))
             .with_code(shown(&pair)))
     }
@@ -181,7 +182,7 @@ impl OAuthProvider for ConfiguredOAuth2 {
         let mut fields =
             vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", pending.redirect_uri.as_str())];
         fields.extend(pending.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose())));
-        let answer = cx.send(self.token_request(app, fields)?).await?;
+        let answer = cx.send(self.token_request(app, &app.base_urls, fields)?).await?;
         let answer = self.reader()?.exchange(&answer)?;
         let granted = self.granted(answer.granted, callback)?;
         Ok(Grant {
@@ -195,7 +196,11 @@ impl OAuthProvider for ConfiguredOAuth2 {
     fn refresh_request(&self, app: &App, grant: &Grant) -> Result<Request> {
         match (self.refresh_class(), &grant.tokens.refresh) {
             (RefreshClass::RotatingStrict | RefreshClass::RotatingGrace | RefreshClass::NonRotating, Some(token)) => {
-                self.token_request(app, vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())])
+                self.token_request(
+                    app,
+                    &grant.base_urls,
+                    vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
+                )
             }
             (RefreshClass::None, _) => Err(Error::reauth_required(
                 "no_refresh",
@@ -227,8 +232,8 @@ impl OAuthProvider for ConfiguredOAuth2 {
         let facts = self.protocol.oauth.revoke.as_ref().ok_or_else(no_revocation)?;
         let refresh = grant.tokens.refresh.as_ref().filter(|_| facts.token == RevokedToken::Refresh);
         let token = refresh.unwrap_or(&grant.tokens.access);
-        let mut request = self.token_request(app, vec![(&facts.token_param, token.expose())])?;
-        request.url = facts.at.under(&app.base_urls)?;
+        let mut request = self.token_request(app, &grant.base_urls, vec![(&facts.token_param, token.expose())])?;
+        request.url = facts.at.under(&grant.base_urls)?;
         Ok(request)
     }
 

@@ -98,6 +98,7 @@ impl RedirectRule {
 fn refusal(kind: AppKind, uri: &Url, faults: &[String]) -> Error {
     let mut shown = uri.clone();
     shown.set_query(None);
+    shown.set_fragment(None);
     let mut text =
         format!("the platform takes no redirect URI like {shown} for an app of the kind {kind}: {}", faults.join("; "));
     let _ = write!(text, ". Give another with --redirect-uri or `redirect_uri`, or change the app's `kind`");

@@ -15,28 +15,47 @@ pub(super) async fn all(host: &Host, tenant: &str) -> Result<Vec<Connected>> {
 /// # Errors
 /// When it means none or several, with what there is.
 pub(super) async fn one(host: &Host, tenant: &str, text: &str) -> Result<Connected> {
+    let found = meant(host, tenant, text).await?;
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        several => Err(ambiguous(text, several)),
+    }
+}
+
+/// A connection of the one grant that a text means: whoever is asked again is asked for all accounts of a grant at once.
+///
+/// # Errors
+/// When it means none, or connections of several grants.
+pub(super) async fn one_grant(host: &Host, tenant: &str, text: &str) -> Result<Connected> {
+    let found = meant(host, tenant, text).await?;
+    match found.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|other| other.grant.id == first.grant.id) => Ok(first.clone()),
+        several => Err(ambiguous(text, several)),
+    }
+}
+
+/// What a text means: at least one.
+async fn meant(host: &Host, tenant: &str, text: &str) -> Result<Vec<Connected>> {
     let all = all(host, tenant).await?;
     let exact: Vec<&Connected> =
         all.iter().filter(|connected| names(connected).any(|name| name.eq_ignore_ascii_case(text))).collect();
-    let found = if exact.is_empty() && text.len() >= 4 {
-        all.iter().filter(|connected| connected.connection.id.as_str().starts_with(text)).collect()
+    let found: Vec<Connected> = if exact.is_empty() && text.len() >= 4 {
+        all.iter().filter(|connected| connected.connection.id.as_str().starts_with(text)).cloned().collect()
     } else {
-        exact
+        exact.into_iter().cloned().collect()
     };
-    match found.as_slice() {
-        [one] => Ok((*one).clone()),
-        [] => Err(Error::Request(format!(
-            "no connection of the tenant `{tenant}` is called `{}`; `connector-host connections` lists them",
-            text.escape_debug()
-        ))),
-        several => {
-            let ids = several.iter().map(|connected| connected.connection.id.as_str()).collect::<Vec<_>>().join(", ");
-            Err(Error::Request(format!(
-                "`{}` means several connections; name one by its id: {ids}",
-                text.escape_debug()
-            )))
-        }
+    if found.is_empty() {
+        let text = text.escape_debug();
+        return Err(Error::Request(format!(
+            "no connection of the tenant `{tenant}` is called `{text}`; `connector-host connections` lists them"
+        )));
     }
+    Ok(found)
+}
+
+fn ambiguous(text: &str, several: &[Connected]) -> Error {
+    let ids = several.iter().map(|connected| connected.connection.id.as_str()).collect::<Vec<_>>().join(", ");
+    Error::Request(format!("`{}` means several connections; name one by its id: {ids}", text.escape_debug()))
 }
 
 fn names(connected: &Connected) -> impl Iterator<Item = &str> {

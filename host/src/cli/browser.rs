@@ -3,7 +3,7 @@ use url::Url;
 use super::output::Output;
 
 /// Sends the person to an address: opened if that can be done here, printed always.
-pub(super) fn send(url: &Url, open: bool, output: &Output) {
+pub(super) fn send(url: &Url, open: bool, output: Output) {
     if !open {
         output.note("Open this address in a browser:\n");
     } else if webbrowser::open(url.as_str()).is_ok() {

@@ -9,7 +9,7 @@ use super::setup::Setup;
 use super::table::table;
 use crate::error::{Error, Result};
 
-pub(super) fn run(setup: &Setup, args: &Config, output: &Output) -> Result<Exit> {
+pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> {
     let config = match setup.config(output) {
         Err(Error::Config(problems)) if output.is_json() => {
             output.data(&refused(&problems));
@@ -34,13 +34,13 @@ fn refused(problems: &Problems) -> serde_json::Value {
     serde_json::json!({ "ok": false, "problems": problems.0.iter().map(row).collect::<Vec<_>>() })
 }
 
-fn check(config: &Configuration, output: &Output) {
+fn check(config: &Configuration, output: Output) {
     let layers: Vec<String> = config.layers.iter().map(ToString::to_string).collect();
     let data = serde_json::json!({ "ok": true, "layers": layers });
     output.either(&data, || format!("The configuration is right: {}.", layers.join(", then ")));
 }
 
-fn show(config: &Configuration, origin: bool, output: &Output) {
+fn show(config: &Configuration, origin: bool, output: Output) {
     let entries = config.entries();
     let data: BTreeMap<String, _> = entries
         .iter()
@@ -55,7 +55,7 @@ fn show(config: &Configuration, origin: bool, output: &Output) {
                 entries.iter().map(|entry| [entry.key.to_string(), entry.value.clone(), entry.origin.to_string()]),
             )
         } else {
-            entries.iter().map(|entry| format!("{} = {}\n", entry.key, entry.value)).collect()
+            entries.iter().map(|entry| format!("{} = {}", entry.key, entry.value)).collect::<Vec<_>>().join("\n")
         }
     });
 }

@@ -31,7 +31,7 @@ pub(super) struct Wish {
     pub(super) other_account: bool,
 }
 
-pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output: &Output) -> Result<Exit> {
+pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output: Output) -> Result<Exit> {
     let platform = setup.registry.get(&args.platform)?.id().clone();
     let host = setup.host(running, output).await?;
     let wish = Wish {
@@ -44,9 +44,9 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output
     go(&host, setup, wish, &args.browse, output).await
 }
 
-pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, output: &Output) -> Result<Exit> {
+pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
-    let connection = ask::one(&host, &setup.global.tenant, &args.connection).await?.connection;
+    let connection = ask::one_grant(&host, &setup.global.tenant, &args.connection).await?.connection;
     let wish = Wish {
         platform: connection.platform,
         app: connection.app,
@@ -57,7 +57,7 @@ pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, ou
     go(&host, setup, wish, &args.browse, output).await
 }
 
-async fn go(host: &Host, setup: &Setup, wish: Wish, browse: &Browse, output: &Output) -> Result<Exit> {
+async fn go(host: &Host, setup: &Setup, wish: Wish, browse: &Browse, output: Output) -> Result<Exit> {
     let app = host.app(wish.platform.as_str(), &wish.app)?;
     if browse.print_url {
         let purpose = if wish.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
@@ -72,7 +72,7 @@ async fn go(host: &Host, setup: &Setup, wish: Wish, browse: &Browse, output: &Ou
     }
     let completed = flow.wait(host).await?;
     host.revoke_due().await?;
-    told(&completed, output)
+    Ok(told(&completed, output))
 }
 
 /// A flow of this process: it waits for the redirect on loopback, or for its address on standard input.
@@ -242,13 +242,13 @@ fn page(outcome: &Result<Completed>) -> Page {
 }
 
 /// What the person at the terminal is told.
-pub(super) fn told(completed: &Completed, output: &Output) -> Result<Exit> {
+pub(super) fn told(completed: &Completed, output: Output) -> Exit {
     let finished = match &completed.finished {
         Ok(finished) => finished,
         Err(error) => {
             output.warn(format!("access was allowed and is kept, but it could not be linked to an account: {error}"));
             output.note("`connector-host connections` tries again.");
-            return Ok(Exit::of(error));
+            return Exit::of(error);
         }
     };
     let data: Vec<_> = finished.linked.iter().map(linked_json).collect();
@@ -262,7 +262,7 @@ pub(super) fn told(completed: &Completed, output: &Output) -> Result<Exit> {
             list_scopes(&finished.lost)
         ));
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 fn text(finished: &Finished, completed: &Completed) -> String {

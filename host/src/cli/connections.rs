@@ -16,14 +16,14 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::store::{Connected, ConnectionState, GrantState, Linked};
 
-pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, output: &Output) -> Result<Exit> {
+pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
     host.finish_all(tenant).await?;
     match &args.action {
         None | Some(ConnectionsAction::List) => list(&host, tenant, output).await?,
         Some(ConnectionsAction::Show { connection }) => {
-            show(&host, &ask::one(&host, tenant, connection).await?, output)
+            show(&host, &ask::one(&host, tenant, connection).await?, output);
         }
     }
     Ok(Exit::Done)
@@ -113,7 +113,7 @@ impl<'a> View<'a> {
     }
 }
 
-async fn list(host: &Host, tenant: &str, output: &Output) -> Result<()> {
+async fn list(host: &Host, tenant: &str, output: Output) -> Result<()> {
     let all = ask::all(host, tenant).await?;
     let views: Vec<View<'_>> = all.iter().map(|connected| View::of(host, connected)).collect();
     if output.is_json() {
@@ -143,7 +143,7 @@ async fn list(host: &Host, tenant: &str, output: &Output) -> Result<()> {
     Ok(())
 }
 
-fn show(host: &Host, connected: &Connected, output: &Output) {
+fn show(host: &Host, connected: &Connected, output: Output) {
     let view = View::of(host, connected);
     output.either(&view.json(), || text(&view));
 }

@@ -23,7 +23,6 @@ use super::{ask, format, list, metrics};
 use crate::apps::Realm;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::layers::ConfigFiles;
 use crate::store::Connected;
 use crate::vault::{VaultError, private};
 
@@ -31,7 +30,7 @@ use crate::vault::{VaultError, private};
 const MARK: &str = "made-by-demo";
 const APP: &str = "default";
 
-pub(super) async fn run(setup: &Setup, running: &Running, args: &Demo, output: &Output) -> Result<Exit> {
+pub(super) async fn run(setup: &Setup, running: &Running, args: &Demo, output: Output) -> Result<Exit> {
     let linked = storyteller(setup, args)?;
     let emulator = linked.emulator().ok_or_else(no_tour)?;
     let tour = emulator.tour().ok_or_else(no_tour)?;
@@ -104,7 +103,7 @@ struct Teller<'a> {
     stage: Stage,
     cx: Context,
     realm: Realm,
-    output: &'a Output,
+    output: Output,
 }
 
 impl Teller<'_> {
@@ -134,8 +133,8 @@ impl Teller<'_> {
         let Realm::Emulated(emulators) = &self.realm else { return Err(no_tour()) };
         let origin = emulators.get(self.linked.id()).map(|info| info.origin.to_string()).unwrap_or_default();
         let name = self.linked.name();
-        self.head(1, &format!("An emulator of {name} runs at {origin} Nothing here leaves this machine. The connectors in this program:"));
-        self.hand("list");
+        self.head(1, &format!("An emulator of {name} runs at {origin} and nothing leaves this machine. The connectors in this program:"));
+        self.hand(&format!("list{}", self.narrow()));
         list::show(self.setup, &self.config(true)?, self.output);
         Ok(())
     }
@@ -151,12 +150,7 @@ impl Teller<'_> {
         );
         self.say(&format!("{} holds:\n{}", self.stage.narrow.display(), narrow_file(self.linked, &self.tour)));
         for person in &self.tour.people {
-            self.hand(&format!(
-                "connect {} --reference {} --overlay {}",
-                self.linked.id(),
-                person.name,
-                self.stage.narrow.display()
-            ));
+            self.hand(&format!("connect {} --reference {}{}", self.linked.id(), person.name, self.narrow()));
             self.walk(host, person, None, &[]).await?;
         }
         Ok(())
@@ -192,7 +186,7 @@ impl Teller<'_> {
     async fn ask_everybody_again(&self, host: &Host) -> Result<()> {
         self.head(5, "Each is asked again, in place: the same connection, its history kept.");
         for person in &self.tour.people {
-            let connected = ask::one(host, &self.setup.global.tenant, &person.name).await?;
+            let connected = ask::one_grant(host, &self.setup.global.tenant, &person.name).await?;
             self.hand(&format!("reconnect {}", person.name));
             if !person.unticked.is_empty() {
                 self.say(&format!("{} unticks {}.", name_of(&connected), list_scopes(&person.unticked)));
@@ -204,8 +198,7 @@ impl Teller<'_> {
 
     async fn show_metrics(&self, host: &Host, step: u8, text: &str, narrow: bool) -> Result<()> {
         self.head(step, text);
-        let overlay = if narrow { format!(" --overlay {}", self.stage.narrow.display()) } else { String::new() };
-        self.hand(&format!("metrics{overlay}"));
+        self.hand(&format!("metrics{}", if narrow { self.narrow() } else { String::new() }));
         metrics::show(host, &self.people(host).await?, SignedDuration::ZERO, self.output).await?;
         Ok(())
     }
@@ -241,7 +234,7 @@ impl Teller<'_> {
         let consent = Consent { person: person.name.clone(), unticked: unticked.to_vec(), declined: false };
         let (completed, brought) = tokio::join!(flow.wait(host), self.browse(&url, &consent));
         brought?;
-        told(&completed?, self.output)?;
+        told(&completed?, self.output);
         Ok(())
     }
 
@@ -263,9 +256,9 @@ impl Teller<'_> {
     }
 
     fn config(&self, narrow: bool) -> Result<Config> {
-        let mut overlays = self.setup.global.overlay.clone();
-        overlays.extend(narrow.then(|| self.stage.narrow.clone()));
-        Ok(ConfigFiles { operator: self.setup.global.config.clone(), overlays }.load(&self.setup.registry)?)
+        let mut files = self.setup.files();
+        files.overlays.extend(narrow.then(|| self.stage.narrow.clone()));
+        files.load(&self.setup.registry)
     }
 
     async fn host(&self, narrow: bool) -> Result<Host> {
@@ -277,9 +270,15 @@ impl Teller<'_> {
         self.say(&format!("\n{}", format!("{step}. {text}").bold()));
     }
 
+    /// The option that makes the app ask for less.
+    fn narrow(&self) -> String {
+        format!(" --overlay {}", self.stage.narrow.display())
+    }
+
     /// The command that does by hand what comes next.
     fn hand(&self, command: &str) {
-        let line = format!("$ connector-host {command} --emulator --data-dir {}", self.stage.dir.display());
+        let files = self.setup.file_options();
+        let line = format!("$ connector-host {command}{files} --emulator --data-dir {}", self.stage.dir.display());
         self.say(&line.dimmed().to_string());
     }
 

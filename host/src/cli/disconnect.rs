@@ -9,7 +9,7 @@ use super::{ask, format};
 use crate::error::Result;
 use crate::flow::Revocation;
 
-pub(super) async fn run(setup: &Setup, running: &Running, args: &Disconnect, output: &Output) -> Result<Exit> {
+pub(super) async fn run(setup: &Setup, running: &Running, args: &Disconnect, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
     let connection = ask::one(&host, tenant, &args.connection).await?.connection;

@@ -12,7 +12,7 @@ use crate::emulate::Emulated;
 use crate::error::Result;
 
 /// Runs an emulator until ctrl-C. Commands with `--emulator` on the same data directory use it.
-pub(super) async fn run(setup: &Setup, args: &Emulator, output: &Output) -> Result<Exit> {
+pub(super) async fn run(setup: &Setup, args: &Emulator, output: Output) -> Result<Exit> {
     let linked = setup.registry.get(&args.platform)?;
     let cx = Setup::context();
     let admin_token = cx.random_token()?;

@@ -40,6 +40,7 @@ pub(super) fn missing(missing: &Missing) -> String {
             ScopeStatus::Granted | ScopeStatus::Unknown => format!("needs {scope}"),
         },
         Missing::NotOffered => "the platform gives none".to_owned(),
+        Missing::NotACount => "not a count: see the profile".to_owned(),
         Missing::Hidden => "hidden by its owner".to_owned(),
         Missing::Failed(kind) => format!("could not be read ({})", kind.as_str()),
     }

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::layers::FILE_NAME;
 
 /// Prints a configuration to begin with, and the checklist for each platform's portal as comments in it.
-pub(super) fn run(setup: &Setup, args: &Init, output: &Output) -> Result<Exit> {
+pub(super) fn run(setup: &Setup, args: &Init, output: Output) -> Result<Exit> {
     let config = setup.config(output)?;
     let linked = match &args.platform {
         Some(id) => vec![setup.registry.get(id)?],

@@ -46,13 +46,13 @@ struct Ability {
     scopes: Vec<String>,
 }
 
-pub(super) fn run(setup: &Setup, _: &args::List, output: &Output) -> Result<Exit> {
+pub(super) fn run(setup: &Setup, _: &args::List, output: Output) -> Result<Exit> {
     show(setup, &setup.config(output)?, output);
     Ok(Exit::Done)
 }
 
 /// Prints the platforms of this program and this configuration.
-pub(super) fn show(setup: &Setup, config: &Config, output: &Output) {
+pub(super) fn show(setup: &Setup, config: &Config, output: Output) {
     let platforms = platforms(setup, config);
     output.either(&platforms, || platforms.iter().map(text).collect::<Vec<_>>().join("\n"));
 }

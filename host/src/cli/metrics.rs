@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::metrics::{Metrics as Read, Shown};
 use crate::store::{Connected, ConnectionState};
 
-pub(super) async fn run(setup: &Setup, running: &Running, args: &Metrics, output: &Output) -> Result<Exit> {
+pub(super) async fn run(setup: &Setup, running: &Running, args: &Metrics, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
     host.finish_all(tenant).await?;
@@ -25,16 +25,17 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Metrics, output
         None => ask::all(&host, tenant)
             .await?
             .into_iter()
-            .filter(|connected| connected.state() != ConnectionState::Disconnected)
+            .filter(|connected| {
+                !matches!(connected.state(), ConnectionState::Disconnecting | ConnectionState::Disconnected)
+            })
             .collect(),
     };
+    host.revoke_due().await?;
     if chosen.is_empty() && !output.is_json() {
         output.say("No connection yet: `connector-host connect <platform>`.");
         return Ok(Exit::Done);
     }
-    let exit = show(&host, &chosen, args.max_age, output).await?;
-    host.revoke_due().await?;
-    Ok(exit)
+    show(&host, &chosen, args.max_age, output).await
 }
 
 /// Reads and prints the counts of these connections.
@@ -42,7 +43,7 @@ pub(super) async fn show(
     host: &Host,
     chosen: &[Connected],
     max_age: jiff::SignedDuration,
-    output: &Output,
+    output: Output,
 ) -> Result<Exit> {
     let mut exit = Exit::Done;
     let mut all = Vec::new();
@@ -71,7 +72,7 @@ fn text(connected: &Connected, read: &Read, now: Timestamp) -> String {
         let (value, note) = cell_text(shown, now);
         [format!("  {name}"), value, note]
     });
-    text.push_str(&table(["  metric", "value", "age, or why there is none"], rows));
+    let _ = writeln!(text, "{}", table(["  metric", "value", "age, or why there is none"], rows));
     if let Some(error) = &read.error {
         let _ = writeln!(text, "  not updated: {error}");
     }
@@ -121,6 +122,6 @@ fn missing_json(missing: &Missing) -> Value {
     match missing {
         Missing::Scope { scope, .. } => json!({ "reason": missing.as_str(), "scope": scope.as_str() }),
         Missing::Failed(kind) => json!({ "reason": "failed", "kind": kind.as_str() }),
-        Missing::NotOffered | Missing::Hidden => json!({ "reason": missing.as_str() }),
+        Missing::NotOffered | Missing::NotACount | Missing::Hidden => json!({ "reason": missing.as_str() }),
     }
 }

@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     start_log(args.global.verbose);
     let output = Output::new(&args.global);
-    let outcome = Setup::new(args.global).and_then(|setup| dispatch(setup, args.command, &output));
+    let outcome = Setup::new(args.global).and_then(|setup| dispatch(&setup, args.command, output));
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -63,23 +63,23 @@ fn start_log(verbose: u8) {
 }
 
 /// Commands that read the configuration alone run as they are; the others get a runtime and a host.
-fn dispatch(setup: Setup, command: Command, output: &Output) -> Result<Exit> {
+fn dispatch(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
     match command {
-        Command::List(args) => list::run(&setup, &args, output),
-        Command::Scopes(args) => scopes::run(&setup, &args, output),
-        Command::Config(args) => config::run(&setup, &args, output),
-        Command::Init(args) => init::run(&setup, &args, output),
+        Command::List(args) => list::run(setup, &args, output),
+        Command::Scopes(args) => scopes::run(setup, &args, output),
+        Command::Config(args) => config::run(setup, &args, output),
+        Command::Init(args) => init::run(setup, &args, output),
         command => block_on(setup, command, output),
     }
 }
 
-fn block_on(setup: Setup, command: Command, output: &Output) -> Result<Exit> {
+fn block_on(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::Machine(format!("no runtime can be started: {error}")))?;
     let exit = runtime.block_on(async {
         let running = Running::default();
         let exit = tokio::select! {
-            exit = serve(&setup, &running, command, output) => exit,
+            exit = serve(setup, &running, command, output) => exit,
             () = interrupted() => {
                 output.note("stopping; what is under way is finished first");
                 Ok(Exit::Interrupted)
@@ -93,7 +93,7 @@ fn block_on(setup: Setup, command: Command, output: &Output) -> Result<Exit> {
     exit
 }
 
-async fn serve(setup: &Setup, running: &Running, command: Command, output: &Output) -> Result<Exit> {
+async fn serve(setup: &Setup, running: &Running, command: Command, output: Output) -> Result<Exit> {
     match command {
         Command::Connect(args) => connect::run(setup, running, &args, output).await,
         Command::Reconnect(args) => connect::again(setup, running, &args, output).await,

@@ -27,11 +27,13 @@ impl Output {
     }
 
     /// One line or block of the result, for people.
+    #[expect(clippy::unused_self, reason = "what is printed, and how, is this type's to decide")]
     pub(super) fn say(self, text: impl Display) {
         println!("{text}");
     }
 
     /// The result as JSON.
+    #[expect(clippy::unused_self, reason = "what is printed, and how, is this type's to decide")]
     pub(super) fn data(self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
             Ok(text) => println!("{text}"),
@@ -63,6 +65,7 @@ impl Output {
     }
 
     /// What a person should know although it went well.
+    #[expect(clippy::unused_self, reason = "what is printed, and how, is this type's to decide")]
     pub(super) fn warn(self, text: impl Display) {
         eprintln!("{} {text}", "warning:".yellow().bold());
     }

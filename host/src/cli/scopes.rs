@@ -24,7 +24,7 @@ struct Row {
     pending_for: Vec<String>,
 }
 
-pub(super) fn run(setup: &Setup, args: &Scopes, output: &Output) -> Result<Exit> {
+pub(super) fn run(setup: &Setup, args: &Scopes, output: Output) -> Result<Exit> {
     let config = setup.config(output)?;
     let only = match &args.action {
         Some(ScopesAction::List { platform }) => platform.as_deref(),

@@ -29,11 +29,24 @@ impl Setup {
         Ok(Self { global, registry: Registry::linked()? })
     }
 
-    /// The configuration files, read and checked.
-    pub(super) fn config(&self, output: &Output) -> Result<Config> {
+    /// The configuration files that are read.
+    pub(super) fn files(&self) -> ConfigFiles {
         let operator = self.global.config.clone().or_else(|| dirs().and_then(|dirs| default_file(dirs.config_dir())));
-        let files = ConfigFiles { operator, overlays: self.global.overlay.clone() };
-        let config = files.load(&self.registry)?;
+        ConfigFiles { operator, overlays: self.global.overlay.clone() }
+    }
+
+    /// The options that name those files, for a command that is to read the same ones.
+    pub(super) fn file_options(&self) -> String {
+        let by_variable = std::env::var_os("CONNECTOR_CONFIG");
+        let named = self.global.config.as_ref().filter(|file| by_variable.as_deref() != Some(file.as_os_str()));
+        let config = named.map(|file| format!(" --config {}", file.display()));
+        let overlays = self.global.overlay.iter().map(|file| format!(" --overlay {}", file.display()));
+        config.into_iter().chain(overlays).collect()
+    }
+
+    /// The configuration files, read and checked.
+    pub(super) fn config(&self, output: Output) -> Result<Config> {
+        let config = self.files().load(&self.registry)?;
         for layer in &config.layers {
             output.detail(format!("configuration: {layer}"));
         }
@@ -64,7 +77,7 @@ impl Setup {
     }
 
     /// The host on this command's data, with the emulators it needs.
-    pub(super) async fn host(&self, running: &Running, output: &Output) -> Result<Host> {
+    pub(super) async fn host(&self, running: &Running, output: Output) -> Result<Host> {
         let config = self.config(output)?;
         let dir = self.data_dir()?;
         let cx = Self::context();
@@ -80,7 +93,7 @@ impl Setup {
         cx: Context,
         realm: Realm,
         running: &Running,
-        output: &Output,
+        output: Output,
     ) -> Result<Host> {
         output.detail(format!("data: {}", dir.display()));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&cx, dir).await?);

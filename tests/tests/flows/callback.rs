@@ -163,7 +163,10 @@ fn a_redirect_uri_that_the_platform_would_refuse_is_refused_first() {
     let refuses = |uri: &str, words: &[&str]| {
         stage.cli("connect tiktok --no-browser --redirect-uri").arg(uri).run().ends(2, words);
     };
-    refuses("http://example.com:8080/back", &["takes no redirect URI like", "kind desktop", "127.0.0.1", "--redirect-uri"]);
+    refuses(
+        "http://example.com:8080/back",
+        &["takes no redirect URI like", "kind desktop", "127.0.0.1", "--redirect-uri"],
+    );
     refuses("http://127.0.0.1/back", &["it must name a port"]);
     refuses("ftp://127.0.0.1:99/back", &["scheme"]);
     let web = stage.file("web.toml", "[platforms.tiktok.apps.default]\nkind = \"web\"\n");

@@ -48,7 +48,10 @@ fn an_unknown_endpoint_is_answered_with_those_there_are() {
 
 #[test]
 fn a_scope_that_no_row_defines_is_refused() {
-    app("scopes = [\"user.info.basic\", \"user.info.stat\"]", &["`user.info.stat` is not in the catalogue", "did you mean `user.info.stats`?"]);
+    app(
+        "scopes = [\"user.info.basic\", \"user.info.stat\"]",
+        &["`user.info.stat` is not in the catalogue", "did you mean `user.info.stats`?"],
+    );
 }
 
 #[test]
@@ -72,12 +75,17 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
     ];
     for text in texts {
         let file = stage.file("mistake.toml", &format!("[platforms.tiktok.apps.default]\n{text}\n"));
-        for command in ["config check", "config show --origin -vv", "list --json -vv", "connect tiktok --emulator -vv"] {
+        for command in ["config check", "config show --origin -vv", "list --json -vv", "connect tiktok --emulator -vv"]
+        {
             stage.live(command).overlay(&file).run().ends(2, &["mistake.toml"]).without(secret);
         }
     }
     let file = stage.file("mistake.toml", &format!("[platforms.tiktok.apps.default]\nclient_secret = \"{secret}\"\n"));
-    stage.live("config").overlay(&file).run().ends(2, &["a secret is never written in this file", "{ env = \"NAME\" }"]);
+    stage
+        .live("config")
+        .overlay(&file)
+        .run()
+        .ends(2, &["a secret is never written in this file", "{ env = \"NAME\" }"]);
 }
 
 #[test]
@@ -99,7 +107,10 @@ fn a_file_in_the_current_directory_is_not_read() {
 fn the_file_in_the_users_configuration_directory_is_read() {
     let stage = Stage::new();
     std::fs::create_dir_all(stage.path(".config/connector-host")).unwrap();
-    stage.file(".config/connector-host/social-platforms.toml", "[platforms.tiktok.apps.second]\nkind = \"web\"\nscopes = [\"video.list\"]\n");
+    stage.file(
+        ".config/connector-host/social-platforms.toml",
+        "[platforms.tiktok.apps.second]\nkind = \"web\"\nscopes = [\"video.list\"]\n",
+    );
     stage.bare("list").run().ends(0, &["app second, web", "asks for video.list"]);
     stage.bare("config show --origin").run().ends(0, &["platforms.tiktok.apps.second.kind", "social-platforms.toml"]);
 }
@@ -131,7 +142,11 @@ fn an_app_without_id_or_secret_names_the_variable() {
     let connect = || stage.live("connect tiktok --print-url");
     connect().run().ends(2, &["client id", "TIKTOK_CLIENT_KEY", "connector-host init tiktok", "--emulator"]);
     connect().env("TIKTOK_CLIENT_KEY", "").run().ends(2, &["TIKTOK_CLIENT_KEY"]);
-    connect().env("TIKTOK_CLIENT_KEY", "awkey").run().ends(2, &["client secret", "TIKTOK_CLIENT_SECRET"]).without("awkey");
+    connect()
+        .env("TIKTOK_CLIENT_KEY", "awkey")
+        .run()
+        .ends(2, &["client secret", "TIKTOK_CLIENT_SECRET"])
+        .without("awkey");
     stage.live("list").run().ends(0, &["not configured", "TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"]);
     stage.live("connect tiktok --print-url").run().ends(2, &[]);
     assert!(!stage.path("data/emulator/store.db").exists());
@@ -156,7 +171,10 @@ fn an_id_of_digits_alone_is_an_id() {
 fn a_secret_in_a_file_is_read_from_it() {
     let stage = Stage::new();
     let secret = stage.file("secret", "s3cret-in-a-file\n");
-    let overlay = format!("[platforms.tiktok.apps.default]\nclient_id = \"k\"\nclient_secret = {{ file = \"{}\" }}\n", secret.display());
+    let overlay = format!(
+        "[platforms.tiktok.apps.default]\nclient_id = \"k\"\nclient_secret = {{ file = \"{}\" }}\n",
+        secret.display()
+    );
     let overlay = stage.file("file.toml", &overlay);
     stage.live("connect tiktok --print-url").overlay(&overlay).run().ok().without("s3cret-in-a-file");
     std::fs::remove_file(&secret).unwrap();

@@ -27,7 +27,10 @@ fn a_connected_account_is_read_by_a_later_command() {
     assert_eq!(row["reference"], "customer-17");
     assert_eq!(row["error"], json!(null));
     let followers = stage.tiktok.field(MIRA, "follower_count").to_string();
-    stage.cli("metrics customer-17").run().ends(0, &["Mira Okafor @mira.bakes (tiktok)", "followers", &grouped(&followers), "now"]);
+    stage
+        .cli("metrics customer-17")
+        .run()
+        .ends(0, &["Mira Okafor @mira.bakes (tiktok)", "followers", &grouped(&followers), "now"]);
 }
 
 /// The program writes `1 284 310`.

@@ -46,7 +46,8 @@ fn without_a_browser_the_address_is_there_to_be_opened_elsewhere() {
 fn without_certificates_only_the_platform_itself_is_out_of_reach() {
     let stage = Stage::new();
     without_certificates(stage.cli("connections")).run().ok();
-    let command = stage.live("connect tiktok --no-browser").env("TIKTOK_CLIENT_KEY", "k").env("TIKTOK_CLIENT_SECRET", "s");
+    let command =
+        stage.live("connect tiktok --no-browser").env("TIKTOK_CLIENT_KEY", "k").env("TIKTOK_CLIENT_SECRET", "s");
     let mut running = without_certificates(command).start();
     let url = running.url();
     let mut back: url::Url = param(&url, "redirect_uri").unwrap().parse().unwrap();

@@ -40,7 +40,10 @@ fn a_reconnect_with_another_account_changes_nothing() {
     let connections = stage.connections();
     assert_eq!(connections.len(), 1);
     assert_eq!((&connections[0]["id"], &connections[0]["state"]), (&connected["id"], &json!("active")));
-    assert_eq!(stage.metrics("--max-age 0")["metrics"]["followers"]["value"], stage.tiktok.field(MIRA, "follower_count"));
+    assert_eq!(
+        stage.metrics("--max-age 0")["metrics"]["followers"]["value"],
+        stage.tiktok.field(MIRA, "follower_count")
+    );
     done.without("is kept").without("tries again");
     assert!(visit.page.contains("Not connected"), "{}", visit.page);
 }

@@ -90,10 +90,7 @@ fn a_scope_removed_by_configuration_is_neither_asked_for_nor_used() {
     assert!(!asked(with()).contains(&"user.info.stats".to_owned()));
     let row = with().args("metrics --json --max-age 0").run().ok().json();
     assert_eq!(row[0]["metrics"]["followers"]["value"], before, "what is stored is shown");
-    assert_eq!(
-        row[0]["metrics"]["followers"]["stale"],
-        json!({ "reason": "not_wanted", "scope": "user.info.stats" })
-    );
+    assert_eq!(row[0]["metrics"]["followers"]["stale"], json!({ "reason": "not_wanted", "scope": "user.info.stats" }));
     assert!(!fields(&stage).contains(&"follower_count".to_owned()), "{:?}", fields(&stage));
     let shown = with().args("connections show mira --json").run().ok().json();
     assert_eq!(shown["extra_scopes"], json!(["user.info.profile", "user.info.stats"]));
@@ -117,9 +114,15 @@ fn a_new_row_of_the_catalogue_brings_a_new_count() {
     let with = || stage.cli("").overlay(&row);
     assert_eq!(asked(with()).last().unwrap(), "user.info.score");
     with().args("list").run().ends(0, &["user.info.score"]);
-    with().args("scopes list tiktok").run().ends(0, &["user.info.score", "The score of the account", "custom.tiktok.score"]);
+    with()
+        .args("scopes list tiktok")
+        .run()
+        .ends(0, &["user.info.score", "The score of the account", "custom.tiktok.score"]);
     assert_eq!(status(with(), "user.info.score"), "never_asked");
-    with().args("connections show mira").run().ends(0, &["never_asked  user.info.score", "would also ask for user.info.score"]);
+    with()
+        .args("connections show mira")
+        .run()
+        .ends(0, &["never_asked  user.info.score", "would also ask for user.info.score"]);
     with().args("metrics").run().ends(0, &["custom.tiktok.score", "needs user.info.score, never asked for"]);
     assert!(!fields(&stage).contains(&"score".to_owned()));
 

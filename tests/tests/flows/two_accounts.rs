@@ -1,5 +1,7 @@
 //! A platform on which one consent reaches two accounts.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::support::{Cli, Stage, person};
@@ -27,8 +29,9 @@ fn one_consent_connects_both_accounts() {
     let ids = connect(&stage);
     assert_eq!(ids.len(), 2);
     let rows = lantern(&stage, "metrics --json").run().ok().json();
-    let followers = |row: usize| rows[row]["metrics"]["followers"]["value"].clone();
-    assert_eq!((followers(0), followers(1)), (Value::from(1204), Value::from(9_007_199_254_740_993_i64)));
+    let followers = |row: &Value| row["metrics"]["followers"]["value"].as_i64().unwrap();
+    let followers: BTreeSet<i64> = rows.as_array().unwrap().iter().map(followers).collect();
+    assert_eq!(followers, [1204, 9_007_199_254_740_993].into());
     lantern(&stage, "metrics").run().ends(0, &["custom.lantern.glow", "77", "9 007 199 254 740 993"]);
 }
 
@@ -55,8 +58,10 @@ fn two_platforms_live_in_one_store() {
     let done = lantern(&stage, "connections").run().ends(0, &["lantern", "tiktok", "Ada", "Mira Okafor"]);
     assert_eq!(done.out.matches("active").count(), 3, "{}", done.out);
     lantern(&stage, "list").run().ends(0, &["Lantern (lantern): linked, with an emulator", "TikTok (tiktok): linked"]);
-    lantern(&stage, "scopes list lantern").run().ends(0, &["audience:read", "custom.lantern.glow"]).without("video.list");
-    lantern(&stage, "reconnect --no-browser Ada").run().ends(2, &["no connection", "called `Ada`"]);
+    lantern(&stage, "scopes list lantern")
+        .run()
+        .ends(0, &["audience:read", "custom.lantern.glow"])
+        .without("video.list");
 }
 
 #[test]

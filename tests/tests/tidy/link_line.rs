@@ -10,6 +10,10 @@ use super::tree::{Source, files, folders, read};
 const FOLDERS: [&str; 6] = [".cargo", "config", "connector-core", "connectors", "host", "tests"];
 const FILES: [&str; 3] = ["Cargo.lock", "Cargo.toml", "rust-toolchain.toml"];
 
+/// A profile that only this test uses, for the members of the workspace alone. Cargo takes a copy of a workspace for the workspace itself,
+/// and without this the two would overwrite each other's artifacts.
+const APART: &str = r#"profile.dev.debug = "line-directives-only""#;
+
 const LINKS: &str = "host/src/linked.rs";
 
 #[test]
@@ -57,12 +61,12 @@ fn is(path: &Path, text: &str) -> bool {
     fs::read_to_string(path).is_ok_and(|there| there == text)
 }
 
-/// Builds the libraries up to the host's. These options, `--examples` of which there are none among them, switch on the features that the
-/// README's test command switches on, so that every dependency is there already.
+/// Builds the libraries up to the host's. `--examples`, of which there are none, makes Cargo switch on the features that the README's test
+/// command switches on, so that every dependency is there already.
 fn build(copy: &Path) -> Output {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     Command::new(env!("CARGO"))
-        .args(["build", "--workspace", "--lib", "--examples", "--offline", "--locked"])
+        .args(["build", "--workspace", "--lib", "--examples", "--offline", "--locked", "--config", APART])
         .current_dir(copy)
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_TERM_COLOR", "never")

@@ -21,7 +21,7 @@ pub(crate) fn platforms() -> String {
             linked.protocol().verified_on.clone(),
         ]
     });
-    table(["platform", "connector", "abilities", "emulator", "verified on"], rows.collect())
+    table(["platform", "connector", "abilities", "emulator", "verified on"], rows)
 }
 
 /// The scopes of all platforms.
@@ -42,7 +42,7 @@ fn scope_table(is_shown: impl Fn(&PlatformId) -> bool) -> String {
         let entries = in_order(settings).into_iter();
         entries.map(|(scope, entry)| scope_row(&name, settings, scope, entry)).collect::<Vec<_>>()
     });
-    table(["platform", "scope", "product", "allows", "unlocks", "asked for by"], rows.collect())
+    table(["platform", "scope", "product", "allows", "unlocks", "asked for by"], rows)
 }
 
 fn scope_row(name: &str, settings: &PlatformSettings, scope: &Scope, entry: &ScopeEntry) -> [String; 6] {
@@ -112,10 +112,10 @@ fn linked() -> Registry {
 }
 
 /// A table in Markdown.
-fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: Vec<[String; COLUMNS]>) -> String {
+fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: impl Iterator<Item = [String; COLUMNS]>) -> String {
     let head = line(&head.map(str::to_owned));
     let rule = line(&[const { "---" }; COLUMNS].map(str::to_owned));
-    let rows: String = rows.iter().map(|row| line(row)).collect();
+    let rows: String = rows.map(|row| line(&row)).collect();
     format!("{head}{rule}{rows}")
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn files(under: &str) -> Vec<Source> {
 
 /// The Rust files among them.
 pub(crate) fn rust_files(under: &str) -> Vec<Source> {
-    files(under).into_iter().filter(|file| file.path.ends_with(".rs")).collect()
+    let is_rust = |file: &Source| Path::new(&file.path).extension().is_some_and(|kind| kind == "rs");
+    files(under).into_iter().filter(is_rust).collect()
 }
 
 /// The Rust files in the `src` of every crate.

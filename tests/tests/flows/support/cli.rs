@@ -21,7 +21,12 @@ pub(crate) struct Cli {
 impl Cli {
     /// A command with a home directory of its own. What it says is told.
     pub(crate) fn new(home: &Path, said: Sender<String>) -> Self {
-        let mut command = Command::new(PROGRAM);
+        Self::of(PROGRAM, home, said)
+    }
+
+    /// The same for another program.
+    pub(crate) fn of(program: &str, home: &Path, said: Sender<String>) -> Self {
+        let mut command = Command::new(program);
         command.env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, said }
@@ -100,9 +105,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Waits for a line on standard error that holds these words.
+    /// Waits for a line, on whichever stream, that holds these words.
     pub(crate) fn line(&mut self, words: &str) -> String {
-        self.found(|running| running.err.lines().find(|line| line.contains(words)).map(str::to_owned), words)
+        let holds = |line: &&str| line.contains(words);
+        let found = |running: &Self| running.err.lines().chain(running.out.lines()).find(holds).map(str::to_owned);
+        self.found(found, words)
     }
 
     /// Waits for the address that a browser is to open.

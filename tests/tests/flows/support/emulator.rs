@@ -64,6 +64,17 @@ impl Emulator {
         self.admin(Method::POST, "/admin/withdraw", Some(&order));
     }
 
+    /// Its clock goes ahead of the machine's.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.admin(Method::POST, "/admin/clock", Some(&json!({ "advance_seconds": seconds })));
+    }
+
+    /// How many refreshes gave new tokens, and how many came with a token that was replaced before.
+    pub(crate) fn refreshes(&self) -> (u64, u64) {
+        let record = self.record();
+        (record["refreshes"].as_u64().unwrap(), record["reuses"].as_u64().unwrap())
+    }
+
     pub(crate) fn edit(&self, person: &str, changes: &Value) {
         self.admin(Method::POST, &format!("/admin/people/{person}"), Some(changes));
     }

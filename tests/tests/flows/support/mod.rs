@@ -11,7 +11,7 @@ pub(crate) use self::cli::{Cli, Running};
 pub(crate) use self::held_line::HeldLine;
 pub(crate) use self::leaks::Leaks;
 pub(crate) use self::stage::Stage;
-pub(crate) use self::web::param;
+pub(crate) use self::web::{Web, param};
 
 use connector_core::Scope;
 use connector_core::emulator::Consent;

@@ -47,17 +47,22 @@ impl Stage {
 
     /// A command on the emulators, under the shipped configuration.
     pub(crate) fn cli(&self, args: &str) -> Cli {
-        self.live(args).arg("--emulator")
+        self.bare("--emulator --data-dir data --config").arg(SHIPPED).args(args)
     }
 
     /// A command on the platforms themselves, under the shipped configuration.
     pub(crate) fn live(&self, args: &str) -> Cli {
-        self.bare(args).args("--data-dir data --config").arg(SHIPPED)
+        self.bare("--data-dir data --config").arg(SHIPPED).args(args)
     }
 
     /// A command as it stands.
     pub(crate) fn bare(&self, args: &str) -> Cli {
         Cli::new(self.home.path(), self.said.0.clone()).args(args)
+    }
+
+    /// Another program than ours.
+    pub(crate) fn program(&self, name: &str) -> Cli {
+        Cli::of(name, self.home.path(), self.said.0.clone())
     }
 
     /// The configuration of the second platform.
@@ -115,7 +120,9 @@ impl Stage {
             assert_eq!(next.query(), None, "the page the browser ends at has no code in its address");
             answer = self.web.get(&next);
         }
-        String::from_utf8(answer.body).unwrap().replace("&#39;", "'").replace("&#38;", "&")
+        let escapes = [("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+        let page = String::from_utf8(answer.body).unwrap();
+        escapes.iter().fold(page, |page, (escape, plain)| page.replace(escape, plain))
     }
 
     /// Connects somebody to TikTok and gives what the command said as data.

@@ -71,8 +71,8 @@ fn read(source: Option<&ValueSource>, missing: impl Fn() -> String, linked: &Lin
     }
 }
 
-/// What an app lacks before it can be used, if anything: the answer of `list`.
-pub(crate) fn lacks(settings: &AppSettings) -> Option<String> {
+/// The credentials an app lacks before it can be used, in words; nothing when it lacks none.
+pub fn missing_credentials(settings: &AppSettings) -> Option<String> {
     let lacking: Vec<String> = [("client id", &settings.client_id), ("client secret", &settings.client_secret)]
         .into_iter()
         .filter_map(|(what, source)| match source {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use connector_core::app::{AppKind, PlatformId};
+use connector_core::app::AppKind;
 use connector_core::emulator::{EmulatedApp, EmulatorInfo, Person, RunningEmulator, StartEmulator};
 use connector_core::grant::BaseUrls;
 use connector_core::{Context, Linked, Secret};
@@ -192,6 +192,3 @@ fn read_notice(path: &Path) -> Option<EmulatorInfo> {
         people: notice.people.into_iter().map(|(name, about)| Person { name, about }).collect(),
     })
 }
-
-/// The emulators of every platform that has one, by platform.
-pub(crate) type Emulators = BTreeMap<PlatformId, Emulated>;

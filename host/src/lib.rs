@@ -20,7 +20,7 @@ mod tokens;
 pub mod vault;
 
 pub use self::abilities::{AbilityStatus, abilities};
-pub use self::apps::Realm;
+pub use self::apps::{Realm, missing_credentials};
 pub use self::emulate::Emulated;
 pub use self::error::{Error, Result};
 pub use self::flow::{Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, Started};

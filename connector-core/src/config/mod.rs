@@ -32,6 +32,7 @@ pub use self::load::Config;
 pub use self::origins::{LayerName, Origins};
 pub use self::problem::{Problem, Problems};
 pub use self::schema::config_schema;
+pub(crate) use self::schema::file_schema;
 pub use self::settings::{AppSettings, PlatformSettings, Settings};
 pub use self::source::ValueSource;
 pub use self::source_file::{IdSource, SecretSource};

@@ -2,7 +2,7 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::ABILITIES;
@@ -12,10 +12,15 @@ use crate::metrics::METRICS;
 
 /// The JSON Schema (2020-12) of a layer's file.
 pub fn config_schema() -> Value {
+    file_schema::<ConfigFile>()
+}
+
+/// The JSON Schema (2020-12) of a TOML file of this type.
+pub(crate) fn file_schema<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with_transform(RecursiveTransform(without_null))
         .with_transform(RecursiveTransform(unwrapped));
-    let mut schema = settings.into_generator().into_root_schema_for::<ConfigFile>().to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     // Another crate of the same build may make the JSON library keep the order of insertion; the file is the same in any build.
     schema.sort_all_objects();
     schema

@@ -20,6 +20,7 @@ pub use self::oauth::{
     RevokeFacts, RevokedToken, TokenBody, TokenFacts, TokenPointers,
 };
 pub use self::redirect::{PortRule, RedirectFacts, RedirectRule};
+use crate::config::file_schema;
 use crate::grant::BaseUrls;
 use crate::{Error, Result};
 
@@ -95,7 +96,7 @@ impl Protocol {
 
     /// The JSON schema of the file, for editors.
     pub fn schema() -> Value {
-        schemars::schema_for!(Self).to_value()
+        file_schema::<Self>()
     }
 
     /// The endpoint of that name.

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::setup::Setup;
 use crate::abilities::{known, offers};
-use crate::apps::lacks;
+use crate::apps::missing_credentials;
 use crate::error::Result;
 
 /// One platform, linked or configured or both.
@@ -85,7 +85,7 @@ fn platform(id: &PlatformId, linked: Option<&Linked>, settings: &PlatformSetting
 }
 
 fn app_row(name: &str, app: &connector_core::config::AppSettings) -> App {
-    let lacks = lacks(app);
+    let lacks = missing_credentials(app);
     App {
         name: name.to_owned(),
         kind: app.kind.as_str(),

@@ -1,7 +1,13 @@
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use crate::emulate::Emulators;
+use connector_core::PlatformId;
+
+use crate::emulate::Emulated;
 use crate::host::Host;
+
+/// The emulators of every platform that has one, by platform.
+pub(super) type Emulators = BTreeMap<PlatformId, Emulated>;
 
 /// What a command has started and must end in order: the host's work first, the emulators after it.
 #[derive(Debug, Default)]
@@ -29,7 +35,7 @@ impl Running {
         for host in hosts {
             host.drain().await;
         }
-        for emulated in self.emulators.lock().await.drain(..).flat_map(std::collections::BTreeMap::into_values) {
+        for emulated in self.emulators.lock().await.drain(..).flat_map(BTreeMap::into_values) {
             emulated.close().await;
         }
     }

@@ -8,9 +8,9 @@ use directories::ProjectDirs;
 
 use super::args::Global;
 use super::output::Output;
-use super::running::Running;
+use super::running::{Emulators, Running};
 use crate::apps::Realm;
-use crate::emulate::{Emulated, Emulators};
+use crate::emulate::Emulated;
 use crate::error::{Error, Result};
 use crate::host::{Host, Parts};
 use crate::layers::{ConfigFiles, default_file};

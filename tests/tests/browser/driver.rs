@@ -1,24 +1,39 @@
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use connector_core::http::{Policy, Request};
 use http::Method;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::support::{Running, Stage, Web};
+use crate::support::Stage;
+use crate::support::web::Web;
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
-/// The key of an element's id in every answer (WebDriver section 12).
+/// The key of an element's id in every answer (`WebDriver` section 12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A Chromium without a window, for as long as this value lives.
 pub(crate) struct Browser {
     web: Web,
     session: Url,
-    _driver: Running,
+    _driver: Driver,
+}
+
+/// The program that drives it. It is killed when the test ends.
+struct Driver(Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Browser {
@@ -28,9 +43,7 @@ impl Browser {
             skipped(missing);
             return None;
         }
-        let mut driver = stage.program(CHROMEDRIVER).args("--port=0").start();
-        let started = driver.line("started successfully on port");
-        let port = started.rsplit(' ').next().unwrap().trim_end_matches('.');
+        let (driver, port) = drive(&stage.path("."));
         let root: Url = format!("http://127.0.0.1:{port}/session").parse().unwrap();
         let web = Web::new();
         let opened = web.json(Method::POST, &root, "", Some(&capabilities(&stage.path("profile"))));
@@ -86,11 +99,24 @@ impl Browser {
 impl Drop for Browser {
     /// Chromium ends with its session; it would outlive a driver that is killed.
     fn drop(&mut self) {
-        let end = self.session.join(".").map(|url| Url::parse(url.as_str().trim_end_matches('/')));
-        if let Ok(Ok(session)) = end {
-            self.web.try_delete(&session);
+        if let Ok(session) = self.session.as_str().trim_end_matches('/').parse() {
+            // The driver may have ended by itself.
+            let _ = self.web.wait(self.web.cx.send(Request::new(Method::DELETE, session, Policy::TOKEN)));
         }
     }
+}
+
+/// Starts the driver, and gives the port it says it listens on.
+fn drive(home: &Path) -> (Driver, u16) {
+    let mut command = Command::new(CHROMEDRIVER);
+    command.env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let mut driver = Driver(command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut said = BufReader::new(driver.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let port = said.find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
+    let port = port.unwrap();
+    // What it says later has somewhere to go.
+    std::thread::spawn(move || said.count());
+    (driver, port)
 }
 
 fn capabilities(profile: &Path) -> Value {

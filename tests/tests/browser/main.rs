@@ -1,4 +1,4 @@
-//! The consent page and the last page in a real browser: Chromium, driven over the WebDriver protocol.
+//! The consent page and the last page in a real browser: Chromium, driven over the `WebDriver` protocol.
 //!
 //! Without `chromium` and `chromedriver` on this machine the tests pass and say so, unless `CONNECTOR_TESTS_REQUIRE` names `chromium`.
 

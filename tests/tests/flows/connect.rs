@@ -5,7 +5,7 @@ use connector_host::store::Flows as _;
 use serde_json::json;
 use url::Url;
 
-use crate::support::{MIRA, Stage, param, person, unticking};
+use crate::support::{Emulator, MIRA, Stage, param, person, unticking};
 
 #[test]
 fn a_connected_account_is_read_by_a_later_command() {
@@ -173,4 +173,58 @@ fn a_tenant_does_not_see_what_is_anothers() {
     let kept = stage.cli("--tenant a connections --json").run().ok().json();
     assert_eq!(kept[0]["id"], theirs["id"]);
     assert_eq!(kept[0]["state"], "active");
+}
+
+#[test]
+fn what_is_pasted_by_mistake_does_not_end_the_flow() {
+    let stage = Stage::new();
+    let mut running = stage.cli("connect tiktok --no-browser").with_input().start();
+    let back = stage.consent(&mut running, &person(MIRA));
+    running.paste("oops, that was for another window");
+    running.line("no `state`");
+    running.paste("http://127.0.0.1:1/oauth/callback/tiktok/default?code=x&state=of-another-flow");
+    running.line("no flow in progress");
+    running.paste(back);
+    running.done().ok();
+}
+
+#[test]
+fn a_reference_that_means_two_connections_is_asked_back() {
+    let stage = Stage::new();
+    let ids = [MIRA, "jonas"].map(|name| stage.connect_with("--reference shop", &person(name))["id"].clone());
+    let ids = ids.map(|id| id.as_str().unwrap().to_owned());
+    for command in ["metrics shop", "disconnect shop", "connections show shop", "reconnect shop --no-browser"] {
+        stage.cli(command).run().ends(2, &["means several connections", &ids[0], &ids[1]]);
+    }
+    stage.cli("metrics").arg(&ids[1]).run().ends(0, &["Jonas"]);
+    assert_eq!(stage.tiktok.live_grants(MIRA), 1);
+}
+
+#[test]
+fn a_second_flow_outlives_the_command_that_started_the_emulator() {
+    let stage = Stage::new();
+    let connect = || stage.bare("--emulator --data-dir alone connect tiktok --no-browser");
+    let mut first = connect().start();
+    let back = stage.consent(&mut first, &person(MIRA));
+    let mut second = connect().start();
+    second.url();
+    stage.visit(&back);
+    first.done().ok();
+    let back = stage.consent(&mut second, &person("jonas"));
+    stage.visit(&back);
+    second.done().ok();
+}
+
+#[test]
+fn a_grant_is_only_sent_where_it_was_made() {
+    let stage = Stage::new();
+    let alone = |args: &str| stage.bare("--emulator --data-dir alone").args(args);
+    stage.walk(alone("connect tiktok --no-browser"), &person(MIRA)).done.ok();
+    alone("metrics").run().ok();
+
+    let moved = Emulator::start(stage.bare("emulator tiktok --json --data-dir alone --port 0"));
+    alone("metrics --max-age 0").run().ends(2, &["at another address", "reconnect it", "stale"]);
+    assert_eq!(moved.record()["seen"], 0);
+    stage.walk(alone("reconnect mira.bakes --no-browser"), &person(MIRA)).done.ok();
+    alone("metrics --max-age 0").run().ok();
 }

@@ -1,6 +1,6 @@
 //! The story that the program tells.
 
-use crate::support::Stage;
+use crate::support::{LANTERN, Stage};
 
 const STORY: [&str; 12] = [
     "1. An emulator of TikTok runs at http://127.0.0.1:",
@@ -55,7 +55,6 @@ fn the_demo_removes_nothing_that_it_did_not_make() {
 #[test]
 fn any_connector_with_a_tour_can_tell_the_story() {
     let stage = Stage::new();
-    let overlay = stage.lantern_config();
-    let done = stage.bare("demo lantern --data-dir play").overlay(overlay).run();
+    let done = stage.bare("demo lantern --data-dir play").overlay(LANTERN).run();
     done.ends(0, &["An emulator of Lantern", "needs stats:read", "Ada", "1 204", "7. That was all."]);
 }

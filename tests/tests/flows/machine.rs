@@ -177,3 +177,12 @@ fn emulated_connections_and_real_ones_never_meet() {
     assert_eq!(done.json(), serde_json::json!([]));
     assert_ne!(fs::read(stage.realm().join("vault.key")).unwrap(), fs::read(stage.path("data/vault.key")).unwrap());
 }
+
+#[test]
+fn commands_that_begin_at_the_same_time_make_one_store_and_one_key() {
+    let stage = Stage::new();
+    let running: Vec<_> = (0..6).map(|_| stage.bare("connections --json --data-dir fresh").start()).collect();
+    let ended: Vec<_> = running.into_iter().map(|command| command.done().ok()).collect();
+    assert_eq!(ended.iter().filter(|done| done.err.contains("Made the key")).count(), 1);
+    stage.bare("connections --data-dir fresh").run().ok();
+}

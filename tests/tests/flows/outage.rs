@@ -105,3 +105,14 @@ fn accounts_that_cannot_be_read_yet_are_read_later_and_nothing_is_lost() {
     assert_eq!(stage.tiktok.live_grants(MIRA), 1);
     stage.assert_nothing_leaked();
 }
+
+#[test]
+fn of_several_things_that_go_wrong_the_one_for_a_person_decides_the_exit_code() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    stage.connect(&person("jonas"));
+    stage.tiktok.withdraw(MIRA, None);
+    stage.cli("metrics mira.bakes").run().ends(3, &[]);
+    with_fault(&stage, "user_info", TRIES, &json!({ "status": 503 }));
+    stage.cli("metrics --max-age 0").run().ends(3, &["connect this account again", "Internal error"]);
+}

@@ -146,3 +146,25 @@ fn a_platform_that_fails_while_refreshing_costs_nothing() {
     }
     assert_eq!(stage.tiktok.refreshes().1, 0);
 }
+
+#[test]
+fn a_command_that_is_killed_while_it_refreshes_leaves_a_connection_that_can_be_repaired() {
+    let stage = Stage::new();
+    let line = held_line(&stage);
+    stage.tiktok.let_tokens_expire_at_once();
+    let connected = stage.connect(&person(MIRA));
+    let before = stage.metrics("")["metrics"]["followers"]["value"].clone();
+
+    line.hold();
+    let running = stage.cli("metrics --max-age 0").start();
+    line.wait();
+    drop(running);
+    line.release();
+
+    let done = stage.cli("metrics --json --max-age 0").run().ends(3, &[]);
+    assert_eq!(done.json()[0]["metrics"]["followers"]["value"], before);
+    stage.cli("connections").run().ends(0, &["reauth_required (refresh_result_lost)", "connector-host reconnect"]);
+    stage.walk(stage.cli("reconnect mira.bakes --no-browser"), &person(MIRA)).done.ok();
+    assert_eq!(stage.connections()[0]["id"], connected["id"]);
+    stage.metrics("--max-age 0");
+}

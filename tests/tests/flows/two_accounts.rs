@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Cli, Stage, person};
+use crate::support::{Cli, LANTERN, Stage, person, unticking};
 
 fn lantern(stage: &Stage, args: &str) -> Cli {
-    stage.cli(args).overlay(stage.lantern_config())
+    stage.cli(args).overlay(LANTERN)
 }
 
 /// The grants that the platform still holds.
 fn grants(stage: &Stage) -> usize {
-    let state: Value = serde_json::from_slice(&std::fs::read(stage.realm().join("lantern.json")).unwrap()).unwrap();
-    state["grants"].as_object().unwrap().len()
+    let kept = std::fs::read(stage.realm().join("lantern.json")).unwrap();
+    let kept: Value = serde_json::from_slice(&kept).unwrap();
+    kept["grants"].as_object().unwrap().len()
 }
 
 fn connect(stage: &Stage) -> Vec<String> {
@@ -71,7 +72,18 @@ fn connections_of_a_platform_that_is_configured_no_more_stay_where_they_are() {
     stage.connect(&person("mira"));
     stage.cli("connections").run().ends(0, &["lantern", "tiktok"]);
     stage.cli("metrics mira.bakes").run().ok();
+    let done = stage.cli("metrics").run();
+    assert!(done.out.contains("Mira Okafor"), "one platform does not hide the others: {done:?}");
     stage.cli("connect lantern").run().ends(2, &["linked but not configured", "[platforms.lantern]"]);
     let rows = lantern(&stage, "metrics --json").run().ok().json();
     assert_eq!(rows.as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_person_who_allows_no_counts_at_all_is_respected() {
+    let stage = Stage::new();
+    let consent = unticking("ada", &["stats:read", "audience:read"]);
+    stage.walk(lantern(&stage, "connect lantern --no-browser"), &consent).done.ok();
+    lantern(&stage, "metrics").run().ends(0, &["needs stats:read, not granted", "needs audience:read, not granted"]);
+    lantern(&stage, "connections").run().ok().without("hint");
 }

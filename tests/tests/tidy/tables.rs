@@ -1,6 +1,6 @@
 //! The tables of the docs, as the shipped configuration and the linked connectors have them.
 
-use connector_core::config::{ABILITIES, Ability, AppSettings, Config, Layer, PlatformSettings, ScopeEntry};
+use connector_core::config::{Ability, AppSettings, Config, Layer, PlatformSettings, ScopeEntry};
 use connector_core::scope::{GrantScopes, Wanted};
 use connector_core::{Linked, PlatformId, Registry, Scope};
 use connector_host::AbilityStatus;
@@ -77,10 +77,9 @@ fn unlocked(entry: &ScopeEntry) -> Vec<String> {
 }
 
 fn asked_for_by(settings: &PlatformSettings, scope: &Scope) -> String {
-    let word = |(name, app): (&String, &AppSettings)| match (&app.wanted, app.wanted.requested().contains(scope)) {
-        (_, true) => Some(name.clone()),
-        (wanted, false) if wanted.pending.contains(scope) => Some(format!("{name} (pending)")),
-        _ => None,
+    let word = |(name, app): (&String, &AppSettings)| {
+        let pending = app.wanted.pending.contains(scope).then(|| format!("{name} (pending)"));
+        if app.wanted.requested().contains(scope) { Some(name.clone()) } else { pending }
     };
     let apps: Vec<_> = settings.apps.iter().filter_map(word).collect();
     if apps.is_empty() { "no app".to_owned() } else { apps.join(", ") }
@@ -93,13 +92,9 @@ fn abilities(linked: &Linked, settings: &PlatformSettings) -> String {
         connector_host::abilities(connector.as_ref(), &settings.catalogue, &Wanted::default(), &GrantScopes::default());
     let word = |(ability, status): &(Ability, AbilityStatus)| {
         let is_offered = *status != AbilityStatus::NotOffered;
-        format!("{}: {}", meaning(ability), if is_offered { "available" } else { "not yet" })
+        format!("`{ability}` {}", if is_offered { "available" } else { "not yet" })
     };
     all.iter().map(word).collect::<Vec<_>>().join(" · ")
-}
-
-fn meaning(ability: &Ability) -> &str {
-    ABILITIES.iter().find(|(name, _)| *name == ability.as_str()).map_or(ability.as_str(), |(_, meaning)| meaning)
 }
 
 fn shipped() -> Config {

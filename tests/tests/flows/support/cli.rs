@@ -21,12 +21,7 @@ pub(crate) struct Cli {
 impl Cli {
     /// A command with a home directory of its own. What it says is told.
     pub(crate) fn new(home: &Path, said: Sender<String>) -> Self {
-        Self::of(PROGRAM, home, said)
-    }
-
-    /// The same for another program.
-    pub(crate) fn of(program: &str, home: &Path, said: Sender<String>) -> Self {
-        let mut command = Command::new(program);
+        let mut command = Command::new(PROGRAM);
         command.env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, said }
@@ -45,8 +40,8 @@ impl Cli {
     }
 
     /// Lays a file over the configuration.
-    pub(crate) fn overlay(self, path: &Path) -> Self {
-        self.arg("--overlay").arg(path)
+    pub(crate) fn overlay(self, path: impl AsRef<Path>) -> Self {
+        self.arg("--overlay").arg(path.as_ref())
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {

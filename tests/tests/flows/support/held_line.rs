@@ -65,8 +65,8 @@ impl Shared {
         let mut head = String::new();
         while reader.read_line(&mut head)? > 2 {}
         let length = head.lines().filter_map(|line| line.split_once(':'));
-        let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let length = length.filter_map(|(_, value)| value.trim().parse().ok()).next().unwrap_or(0);
+        let mut length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let length = length.find_map(|(_, value)| value.trim().parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
         let (first, rest) = head.split_once("\r\n").unwrap_or_default();

@@ -5,13 +5,14 @@ mod emulator;
 mod held_line;
 mod leaks;
 mod stage;
-mod web;
+pub(crate) mod web;
 
 pub(crate) use self::cli::{Cli, Running};
+pub(crate) use self::emulator::Emulator;
 pub(crate) use self::held_line::HeldLine;
 pub(crate) use self::leaks::Leaks;
-pub(crate) use self::stage::Stage;
-pub(crate) use self::web::{Web, param};
+pub(crate) use self::stage::{LANTERN, Stage};
+pub(crate) use self::web::param;
 
 use connector_core::Scope;
 use connector_core::emulator::Consent;

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use connector_core::emulator::{Consent, Emulator as _};
@@ -16,7 +16,9 @@ use super::leaks::Leaks;
 use super::web::Web;
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/social-platforms.toml");
-const LANTERN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lantern/platforms.toml");
+
+/// The configuration of the second platform.
+pub(crate) const LANTERN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lantern/platforms.toml");
 
 /// A home directory, a data directory in it, and emulators that run in processes of their own.
 pub(crate) struct Stage {
@@ -58,16 +60,6 @@ impl Stage {
     /// A command as it stands.
     pub(crate) fn bare(&self, args: &str) -> Cli {
         Cli::new(self.home.path(), self.said.0.clone()).args(args)
-    }
-
-    /// Another program than ours.
-    pub(crate) fn program(&self, name: &str) -> Cli {
-        Cli::of(name, self.home.path(), self.said.0.clone())
-    }
-
-    /// The configuration of the second platform.
-    pub(crate) fn lantern_config(&self) -> &'static Path {
-        Path::new(LANTERN)
     }
 
     /// Writes a file for a command to read.

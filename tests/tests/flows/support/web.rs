@@ -33,11 +33,6 @@ impl Web {
         self.wait(self.cx.send(Request::new(Method::GET, url.clone(), PATIENT))).unwrap()
     }
 
-    /// Asks for something to be ended, of whoever may have gone already.
-    pub(crate) fn try_delete(&self, url: &Url) {
-        let _ = self.wait(self.cx.send(Request::new(Method::DELETE, url.clone(), PATIENT)));
-    }
-
     /// Sends JSON, or nothing, and reads JSON.
     pub(crate) fn json(&self, method: Method, url: &Url, bearer: &str, body: Option<&Value>) -> Value {
         let mut request = Request::new(method, url.clone(), PATIENT);

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use connector_core::config::{Config, Layer};
-use connector_core::{Error, Registry};
+use connector_core::config::{Config, Key, Layer, LayerName, Problem, Problems};
+use connector_core::{Linked, Registry, Scope};
 
 use crate::error::Result;
 
@@ -50,21 +50,25 @@ pub fn default_file(config_dir: &Path) -> Option<PathBuf> {
 }
 
 /// A field of an endpoint that the platform's file does not describe could never be asked for.
-fn check_endpoints(config: &Config, registry: &Registry) -> Result<()> {
+fn check_endpoints(config: &Config, registry: &Registry) -> Result<(), Problems> {
+    let mut problems = Vec::new();
     for linked in registry.iter() {
         let Some(platform) = config.settings.platforms.get(linked.id()) else { continue };
-        let known = &linked.protocol().endpoints;
         for (scope, entry) in &platform.catalogue.scopes {
-            if let Some(unknown) = entry.fields.keys().find(|endpoint| !known.contains_key(*endpoint)) {
-                let names = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                let key = format!("platforms.{}.scopes.\"{scope}\".fields.{unknown}", linked.id());
-                return Err(Error::config(format!(
-                    "{key}: {} has no endpoint `{unknown}`; it has: {names}",
-                    linked.name()
-                ))
-                .into());
-            }
+            let known = &linked.protocol().endpoints;
+            let unknown = entry.fields.keys().filter(|endpoint| !known.contains_key(*endpoint));
+            problems.extend(unknown.map(|endpoint| unknown_endpoint(config, linked, scope, endpoint)));
         }
     }
-    Ok(())
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+fn unknown_endpoint(config: &Config, linked: &Linked, scope: &Scope, endpoint: &str) -> Problem {
+    let key = Key::of(["platforms", linked.id().as_str(), "scopes", scope.as_str()]);
+    let names = linked.protocol().endpoints.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    Problem {
+        layer: config.origins.get(&key).cloned().unwrap_or_else(|| LayerName::new("built-in")),
+        key: key.child("fields").child(endpoint),
+        message: format!("{} has no endpoint `{endpoint}`; it has: {names}", linked.name()),
+    }
 }

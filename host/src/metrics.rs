@@ -39,7 +39,10 @@ impl Host {
     /// When the store cannot be read or written. What the platform says is in the result.
     pub async fn metrics(&self, connected: &Connected, max_age: SignedDuration) -> Result<Metrics> {
         let Connected { connection, grant } = connected;
-        let platform = self.platform(connection.platform.as_str())?;
+        let platform = match self.platform(connection.platform.as_str()) {
+            Ok(platform) => platform,
+            Err(error) => return self.stored(connected, error).await,
+        };
         let expected = expected(platform, connected);
         let latest = self.store().latest_reading(&connection.id).await?;
         let error = match latest {
@@ -47,6 +50,8 @@ impl Host {
             _ if connected.state() == ConnectionState::Active => self.fetch(platform, connected).await.err(),
             _ => Some(not_active(connected).into()),
         };
+        // That the grant allows no count at all is said by each of them.
+        let error = error.filter(|error| !is_withheld(error));
         if let Some(error) = error.as_ref().and_then(Error::connector) {
             let last_error = LastError::new(error, self.context().now());
             self.store().note_grant_error(&grant.id, Some(last_error)).await?;
@@ -59,6 +64,14 @@ impl Host {
             (name, shown)
         });
         Ok(Metrics { cells: cells.collect(), error })
+    }
+
+    /// What is stored of a connection whose platform cannot be asked.
+    async fn stored(&self, connected: &Connected, error: Error) -> Result<Metrics> {
+        let values = self.store().last_values(&connected.connection.id).await?;
+        let stale = |sample| Shown::Stale(sample, Missing::Failed(ErrorKind::Config));
+        let cells = values.into_iter().map(|(name, sample)| (name, stale(sample))).collect();
+        Ok(Metrics { cells, error: Some(error) })
     }
 
     /// Fetches and stores one reading.
@@ -99,6 +112,12 @@ impl Host {
         let metrics = metrics.ok_or_else(|| CoreError::new(ErrorKind::Unsupported, "the platform offers no counts"))?;
         metrics.account_metrics(self.context(), session, account_id).await
     }
+}
+
+/// Whether the call never left, because the grant allows nothing of it. A platform that says so gives a code.
+fn is_withheld(error: &Error) -> bool {
+    let error = error.connector().filter(|error| matches!(error.kind(), ErrorKind::MissingScopes { .. }));
+    error.is_some_and(|error| error.code().is_none())
 }
 
 /// Each metric the platform offers, with the scope that is in the way, if one is.

@@ -143,12 +143,23 @@ impl Flow {
                     }
                 },
             };
+            let foreign = self.is_foreign(&query);
             let outcome = self.complete(host, &query).await;
             match (arrival, &outcome) {
-                (Some(arrival), Err(error)) if is_foreign(error) => arrival.refuse(error.to_string()),
-                (None, Err(error)) if is_foreign(error) && self.listener.is_some() => anstream::eprintln!("{error}"),
+                (Some(arrival), Err(error)) if foreign => arrival.refuse(error.to_string()),
+                (None, Err(error)) if foreign => anstream::eprintln!("{error}"),
                 (arrival, _) => return (arrival, outcome),
             }
+        }
+    }
+
+    /// Whether a callback belongs to another flow, so that this one goes on. One that reports an error without a state may be this one's.
+    fn is_foreign(&self, query: &str) -> bool {
+        let params = CallbackParams::from_query(query);
+        match (params.one("state"), params.one("error")) {
+            (Ok(Some(state)), _) => Secret::from(state).digest() != self.started.state_digest,
+            (Ok(None), Ok(Some(_))) => false,
+            _ => true,
         }
     }
 
@@ -178,11 +189,6 @@ async fn arrived(listener: Option<&mut Listener>) -> Option<Arrival> {
         Some(listener) => listener.next().await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether a callback belonged to another flow, so that this one goes on.
-fn is_foreign(error: &Error) -> bool {
-    error.connector().is_some_and(|error| *error.kind() == ErrorKind::InvalidCallback && error.code().is_none())
 }
 
 /// The query of a pasted address, or the pasted text if it is a query.
@@ -237,6 +243,11 @@ fn page(outcome: &Result<Completed>) -> Page {
         Ok(Completed { finished: Err(error), .. }) => {
             Page { well: false, title: "Allowed, but not connected yet".to_owned(), text: error.to_string() }
         }
+        Err(error) if error.kind() == Some(&ErrorKind::Declined) => Page {
+            well: false,
+            title: "Not connected".to_owned(),
+            text: "Access was not allowed, so nothing was connected.".to_owned(),
+        },
         Err(error) => Page { well: false, title: "Not connected".to_owned(), text: error.to_string() },
     }
 }

@@ -19,6 +19,7 @@ use crate::store::{Connected, ConnectionState, GrantState, Linked};
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
+    host.revoke_due().await?;
     host.finish_all(tenant).await?;
     match &args.action {
         None | Some(ConnectionsAction::List) => list(&host, tenant, output).await?,

@@ -24,7 +24,7 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Disconnect, out
             ("not_offered", "it cannot be revoked from here; the person can remove the app at the platform.".to_owned())
         }
         Revocation::Pending(error) => {
-            ("pending", format!("the platform could not be told yet ({error}); the next command tries again."))
+            ("pending", format!("the platform could not be told yet ({error}); later commands try again."))
         }
     };
     output.either(&json!({ "connection": connection.id.as_str(), "revocation": word }), || {

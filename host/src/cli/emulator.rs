@@ -7,12 +7,13 @@ use serde_json::{Map, Value, json};
 use super::args::Emulator;
 use super::exit::Exit;
 use super::output::Output;
+use super::running::{Emulators, Running};
 use super::setup::Setup;
 use crate::emulate::Emulated;
 use crate::error::Result;
 
 /// Runs an emulator until ctrl-C. Commands with `--emulator` on the same data directory use it.
-pub(super) async fn run(setup: &Setup, args: &Emulator, output: Output) -> Result<Exit> {
+pub(super) async fn run(setup: &Setup, running: &Running, args: &Emulator, output: Output) -> Result<Exit> {
     let linked = setup.registry.get(&args.platform)?;
     let cx = Setup::context();
     let admin_token = cx.random_token()?;
@@ -21,10 +22,8 @@ pub(super) async fn run(setup: &Setup, args: &Emulator, output: Output) -> Resul
     output.either(&data(linked, &emulated.info, admin_token.expose()), || {
         text(linked, &emulated.info, admin_token.expose())
     });
-    super::interrupted().await;
-    emulated.close().await;
-    output.note("stopped");
-    Ok(Exit::Done)
+    running.emulators(Emulators::from([(linked.id().clone(), emulated)])).await;
+    std::future::pending().await
 }
 
 /// What a program needs to use the emulator, with the platform's own names for an app's credentials.

@@ -22,6 +22,14 @@ pub(super) enum Exit {
 }
 
 impl Exit {
+    /// Of two ways to end, the one that asks more of whoever reads it.
+    pub(super) fn or_worse(self, other: Self) -> Self {
+        let weight = |exit| {
+            [Self::Done, Self::Later, Self::Failed, Self::Usage, Self::Person].iter().position(|rank| *rank == exit)
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+
     /// How a command that failed with this error ends.
     pub(super) fn of(error: &Error) -> Self {
         match (error.kind(), error) {

@@ -50,7 +50,7 @@ pub(super) async fn show(
     for connected in chosen {
         let read = host.metrics(connected, max_age).await?;
         if let Some(error) = &read.error {
-            exit = Exit::of(error);
+            exit = exit.or_worse(Exit::of(error));
         }
         all.push((connected, read));
     }

@@ -100,15 +100,24 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
         Command::Disconnect(args) => disconnect::run(setup, running, &args, output).await,
         Command::Connections(args) => connections::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
-        Command::Emulator(args) => emulator::run(setup, &args, output).await,
+        Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
         Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => Ok(Exit::Done),
     }
 }
 
-/// Ends when the person presses ctrl-C; where the system cannot say so, never.
+/// Ends when the person presses ctrl-C or the system asks the program to end; where the system cannot say so, never.
 async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
+    let terminated = async {
+        #[cfg(unix)]
+        if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            signal.recv().await;
+            return;
+        }
         std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
     }
 }

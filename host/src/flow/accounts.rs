@@ -18,21 +18,6 @@ pub struct Finished {
 }
 
 impl Host {
-    /// Reads the accounts of a new grant and links them. A failure leaves the grant stored, to be tried again by [`Host::finish_all`].
-    pub(super) async fn finish(&self, grant: &GrantRecord) -> Result<Finished> {
-        let accounts = match self.read_accounts(grant).await {
-            Ok(accounts) => accounts,
-            Err(error) => {
-                if let Some(error) = error.connector() {
-                    let last_error = LastError::new(error, self.context().now());
-                    self.store().note_grant_error(&grant.id, Some(last_error)).await?;
-                }
-                return Err(error);
-            }
-        };
-        self.link(grant, accounts).await
-    }
-
     /// Tries again to read the accounts of every grant of a tenant for which that failed. What fails again stays for the next time.
     ///
     /// # Errors
@@ -40,12 +25,26 @@ impl Host {
     pub async fn finish_all(&self, tenant: &str) -> Result<Vec<Finished>> {
         let mut finished = Vec::new();
         for grant in self.store().unlinked_grants(tenant).await? {
-            match self.finish(&grant).await {
+            let linked = match self.accounts_of(&grant).await {
+                Ok(accounts) => self.link(&grant, accounts).await,
+                Err(error) => Err(error),
+            };
+            match linked {
                 Ok(linked) => finished.push(linked),
-                Err(error) => tracing::warn!(grant = %grant.id, %error, "the accounts of a grant still cannot be read"),
+                Err(error) => tracing::warn!(grant = %grant.id, %error, "a grant still could not be linked"),
             }
         }
         Ok(finished)
+    }
+
+    /// Reads the accounts of a new grant. A failure leaves the grant stored, to be tried again by [`Host::finish_all`].
+    pub(super) async fn accounts_of(&self, grant: &GrantRecord) -> Result<Vec<Account>> {
+        let accounts = self.read_accounts(grant).await;
+        if let Some(error) = accounts.as_ref().err().and_then(Error::connector) {
+            let last_error = LastError::new(error, self.context().now());
+            self.store().note_grant_error(&grant.id, Some(last_error)).await?;
+        }
+        accounts
     }
 
     async fn read_accounts(&self, grant: &GrantRecord) -> Result<Vec<Account>> {
@@ -58,7 +57,8 @@ impl Host {
         Ok(accounts)
     }
 
-    async fn link(&self, grant: &GrantRecord, accounts: Vec<Account>) -> Result<Finished> {
+    /// Links them, unless they are somebody else's than the flow was for.
+    pub(super) async fn link(&self, grant: &GrantRecord, accounts: Vec<Account>) -> Result<Finished> {
         let intent = grant.unlinked.clone().unwrap_or_default();
         self.refuse_other_account(grant, &intent, &accounts).await?;
         let mut scopes = grant.scopes.clone();

@@ -86,7 +86,10 @@ impl Host {
         let grant = oauth.complete(self.context(), &app, &pending, &callback.params).await?;
         let record = self.store_grant(&flow, &app, &grant, callback.other_account_allowed).await?;
         let (requested, granted) = (grant.scopes.requested.clone(), grant.scopes.granted.scopes().cloned());
-        let finished = self.finish(&record).await;
+        let finished = match self.accounts_of(&record).await {
+            Ok(accounts) => Ok(self.link(&record, accounts).await?),
+            Err(error) => Err(error),
+        };
         Ok(Completed { finished, requested, granted })
     }
 

@@ -201,21 +201,6 @@ fn a_reference_that_means_two_connections_is_asked_back() {
 }
 
 #[test]
-fn a_second_flow_outlives_the_command_that_started_the_emulator() {
-    let stage = Stage::new();
-    let connect = || stage.bare("--emulator --data-dir alone connect tiktok --no-browser");
-    let mut first = connect().start();
-    let back = stage.consent(&mut first, &person(MIRA));
-    let mut second = connect().start();
-    second.url();
-    stage.visit(&back);
-    first.done().ok();
-    let back = stage.consent(&mut second, &person("jonas"));
-    stage.visit(&back);
-    second.done().ok();
-}
-
-#[test]
 fn a_grant_is_only_sent_where_it_was_made() {
     let stage = Stage::new();
     let alone = |args: &str| stage.bare("--emulator --data-dir alone").args(args);

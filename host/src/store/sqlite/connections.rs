@@ -38,7 +38,7 @@ impl Connections for SqliteStore {
         let mut view = self.read().await?;
         let grants = grants_of(&mut view, filter).await?;
         let select = sqlx::query(
-            "SELECT * FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2) ORDER BY created_at, id",
+            "SELECT * FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2) ORDER BY number",
         );
         let rows = fetch_all(&mut view, filtered(select, filter)).await?;
         let all = rows.iter().map(|row| connected(row, &grants)).collect::<Result<Vec<_>>>()?;

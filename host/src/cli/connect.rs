@@ -246,7 +246,7 @@ fn page(outcome: &Result<Completed>) -> Page {
         Err(error) if error.kind() == Some(&ErrorKind::Declined) => Page {
             well: false,
             title: "Not connected".to_owned(),
-            text: "Access was not allowed, so nothing was connected.".to_owned(),
+            text: "Nothing was connected: the person did not allow access.".to_owned(),
         },
         Err(error) => Page { well: false, title: "Not connected".to_owned(), text: error.to_string() },
     }

@@ -74,7 +74,7 @@ fn a_click_on_cancel_connects_nothing() {
     browser.visit(&running.url());
     browser.click("button[value=cancel]");
     assert_eq!(browser.text("main.ill h1"), "Not connected");
-    assert!(browser.text("main").contains("Access was not allowed"), "{}", browser.text("main"));
+    assert!(browser.text("main").contains("the person did not allow access"), "{}", browser.text("main"));
     browser.screenshot("cancelled");
     running.done().ends(3, &["the person did not allow access"]);
     assert!(stage.connections().is_empty());

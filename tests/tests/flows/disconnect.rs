@@ -45,7 +45,7 @@ fn a_platform_that_is_down_is_told_later() {
     let stage = Stage::new();
     stage.connect_with("--reference customer-17", &person(MIRA));
     stage.tiktok.fail(&json!({ "endpoint": "revoke", "status": 503 }));
-    stage.cli("disconnect customer-17").run().ends(0, &["could not be told yet", "tries again"]);
+    stage.cli("disconnect customer-17").run().ends(0, &["could not be told yet", "later commands try again"]);
     assert_eq!(stage.tiktok.live_grants(MIRA), 1);
     stage.cli("connections").run().ends(0, &["disconnecting"]);
     let calls = stage.tiktok.requests("user_info").len();

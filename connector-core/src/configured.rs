@@ -31,12 +31,8 @@ impl ConfiguredAccounts {
     }
 
     fn account(&self, plan: &Plan, object: &Value) -> Result<Account> {
-        let id = if self.id.starts_with('/') { object.pointer(&self.id) } else { object.get(&self.id) };
-        let id = match id {
-            Some(Value::String(text)) if !text.is_empty() => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            _ => return Err(Error::protocol(format!("the platform answered an account without its id `{}`", self.id))),
-        };
+        let id = id_in(object, &self.id)
+            .ok_or_else(|| Error::protocol(format!("the platform answered an account without its id `{}`", self.id)))?;
         Ok(Account { id, profile: profile(&plan.allowed, object) })
     }
 }
@@ -58,6 +54,10 @@ impl Accounts for ConfiguredAccounts {
 #[derive(Clone, Debug)]
 pub struct ConfiguredMetrics {
     endpoint: Endpoint,
+    /// The field of the accounts' ids, where an answer may be about several accounts.
+    id: Option<String>,
+    /// Whether the accounts are read from the same endpoint, so that the field is the id of an account for sure.
+    lists_accounts: bool,
 }
 
 impl ConfiguredMetrics {
@@ -65,7 +65,28 @@ impl ConfiguredMetrics {
     pub fn new(platform: &Platform) -> Self {
         let endpoint =
             platform.protocol.account_metrics.as_ref().map(|facts| facts.endpoint.as_str()).unwrap_or_default();
-        Self { endpoint: Endpoint::new(platform, endpoint) }
+        let facts = platform.protocol.endpoints.get(endpoint);
+        let about_one = facts.is_some_and(|facts| facts.at.path.contains("{account_id}"));
+        let accounts = platform.protocol.accounts.as_ref().filter(|_| !about_one);
+        Self {
+            endpoint: Endpoint::new(platform, endpoint),
+            id: accounts.map(|facts| facts.id.clone()),
+            lists_accounts: accounts.is_some_and(|facts| facts.endpoint == endpoint),
+        }
+    }
+
+    /// The object of an answer that is about this account.
+    fn object_of<'a>(&self, objects: &'a [Value], account_id: &str) -> Result<&'a Value> {
+        let id_of = |object| self.id.as_deref().and_then(|field| id_in(object, field));
+        let named = objects.iter().find(|object| id_of(object).as_deref() == Some(account_id));
+        match (named, objects, &self.id) {
+            (Some(object), ..) => Ok(object),
+            (None, [], _) => Err(Error::protocol("the platform answered an empty list for the account")),
+            (None, [first, ..], None) => Ok(first),
+            // The id may need a scope that the counts do without.
+            (None, [only], _) if !self.lists_accounts || id_of(only).is_none() => Ok(only),
+            _ => Err(Error::protocol("the platform answered other accounts than the one that was asked for")),
+        }
     }
 }
 
@@ -86,9 +107,8 @@ impl AccountMetrics for ConfiguredMetrics {
             return Err(missing(plan.withheld.iter().map(|field| field.scope.clone()).collect()));
         }
         let read = self.endpoint.read(cx, session, &plan, Some(account_id)).await?;
-        let object = read.objects.first().ok_or_else(|| {
-            Error::protocol("the platform answered an empty list for the account").with_log_id(read.log_id.clone())
-        })?;
+        let object =
+            self.object_of(&read.objects, account_id).map_err(|error| error.with_log_id(read.log_id.clone()))?;
         cells.extend(plan.allowed.iter().filter_map(|field| cell(field, object)));
         Ok(Report {
             observed_at: read.answer.sent_at,
@@ -96,6 +116,15 @@ impl AccountMetrics for ConfiguredMetrics {
             profile: profile(&plan.allowed, object),
             log_id: read.log_id,
         })
+    }
+}
+
+/// The id of an account in an object of an answer.
+fn id_in(object: &Value, field: &str) -> Option<String> {
+    match if field.starts_with('/') { object.pointer(field) } else { object.get(field) }? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -130,4 +159,47 @@ fn profile(fields: &[Allowed], object: &Value) -> Profile {
         }
     });
     known.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Catalogue;
+    use crate::platform::Protocol;
+
+    fn metrics(path: &str, endpoint: &str) -> ConfiguredMetrics {
+        let text = format!(
+            "verified_on = \"2026-11-22\"\nbase_urls = {{ api = \"https://example.test\" }}\n\
+             [endpoints.all]\nat = {{ base = \"api\", path = \"{path}\" }}\n\
+             [endpoints.stats]\nat = {{ base = \"api\", path = \"/stats\" }}\n\
+             [accounts]\nendpoint = \"all\"\nid = \"/who/id\"\n[account_metrics]\nendpoint = \"{endpoint}\"\n"
+        );
+        let protocol = Arc::new(Protocol::parse(&text).unwrap());
+        ConfiguredMetrics::new(&Platform { protocol, catalogue: Arc::new(Catalogue::default()) })
+    }
+
+    #[test]
+    fn of_several_accounts_the_one_that_was_asked_for_is_read() {
+        let objects = [json!({ "who": { "id": "1" } }), json!({ "who": { "id": 2 } })];
+        let all = metrics("/accounts", "all");
+        assert_eq!(all.object_of(&objects, "1").unwrap(), &objects[0]);
+        assert_eq!(all.object_of(&objects, "2").unwrap(), &objects[1]);
+        for (objects, id) in [(&objects[..], "3"), (&objects[..1], "2"), (&[], "1"), (&[json!({}), json!({})], "1")] {
+            assert_eq!(*all.object_of(objects, id).unwrap_err().kind(), ErrorKind::Protocol, "{id}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_one_account_need_not_say_which() {
+        let nameless = [json!({ "stars": 1 })];
+        assert_eq!(metrics("/accounts", "all").object_of(&nameless, "1").unwrap(), &nameless[0]);
+        let other = [json!({ "who": { "id": "of something else" } }), json!({})];
+        assert_eq!(metrics("/accounts/{account_id}", "all").object_of(&other, "1").unwrap(), &other[0]);
+        assert_eq!(metrics("/accounts", "stats").object_of(&other[..1], "1").unwrap(), &other[0]);
+        assert!(metrics("/accounts", "stats").object_of(&other, "1").is_err());
+    }
 }

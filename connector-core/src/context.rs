@@ -74,11 +74,17 @@ impl Context {
     }
 
     /// Fills the buffer with bytes nobody can guess.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
     pub fn fill_random(&self, buffer: &mut [u8]) -> Result<()> {
         self.random.fill(buffer)
     }
 
     /// A fresh text of 256 random bits in 43 base64url characters, fit for `state` and for a PKCE verifier (RFC 7636 section 4.1).
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
     pub fn random_token(&self) -> Result<Secret> {
         let mut bytes = [0_u8; 32];
         self.random.fill(&mut bytes)?;
@@ -86,6 +92,9 @@ impl Context {
     }
 
     /// Sends one request and notes the time before it left, from which lifetimes in the answer count.
+    ///
+    /// # Errors
+    /// When no answer came. Any answer, whatever its status, is an answer.
     pub async fn send(&self, request: Request) -> Result<RawAnswer, TransportError> {
         let sent_at = self.now();
         let (parts, body) = self.transport.send(request).await?.into_parts();

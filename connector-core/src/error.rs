@@ -82,6 +82,21 @@ impl ErrorKind {
         }
     }
 
+    /// The words a data file may use for a kind.
+    pub(crate) const WORDS: [&str; 11] = [
+        "config",
+        "unsupported",
+        "declined",
+        "invalid_callback",
+        "missing_scopes",
+        "rate_limited",
+        "quota_exhausted",
+        "account_restricted",
+        "rejected",
+        "unavailable",
+        "protocol",
+    ];
+
     /// The kind a data file names by its word; words that need more than a name get it empty.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         Some(match word {
@@ -149,6 +164,11 @@ impl Error {
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
+    }
+
+    /// The same error, as a grant that needs its person for this reason.
+    pub fn for_reason(self, reason: impl Into<String>) -> Self {
+        self.with_kind(ErrorKind::ReauthRequired { reason: reason.into() })
     }
 
     /// Puts what was being done in front of the sentence.
@@ -222,16 +242,7 @@ mod tests {
 
     #[test]
     fn every_word_a_data_file_may_use_reads_back_as_itself() {
-        for word in [
-            "config",
-            "declined",
-            "missing_scopes",
-            "rate_limited",
-            "quota_exhausted",
-            "account_restricted",
-            "rejected",
-            "unavailable",
-        ] {
+        for word in ErrorKind::WORDS {
             assert_eq!(ErrorKind::from_word(word).map(|kind| kind.as_str()), Some(word));
         }
         assert_eq!(ErrorKind::from_word("oops"), None);

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod app;
+mod by_data;
 pub mod config;
 mod configured;
 mod connector;
@@ -24,6 +25,7 @@ mod secret;
 pub mod testing;
 
 pub use self::app::{App, AppKind, PlatformId};
+pub use self::by_data::ConfiguredConnector;
 pub use self::configured::{ConfiguredAccounts, ConfiguredMetrics};
 pub use self::connector::Connector;
 pub use self::context::{Clock, Context, Random, SystemClock, SystemRandom};

@@ -37,39 +37,14 @@ pub type Build = fn(&Platform) -> Arc<dyn Connector>;
 /// A connector's entry in the list of what is linked: constant data and function pointers, so that nothing runs before `main`.
 ///
 /// ```
-/// use std::sync::Arc;
-///
-/// use connector_core::account::Accounts;
-/// use connector_core::oauth::{ConfiguredOAuth2, OAuthProvider};
-/// use connector_core::{ConfiguredAccounts, Connector, Descriptor, Platform, Registration};
-///
-/// #[derive(Debug)]
-/// struct Example {
-///     oauth: ConfiguredOAuth2,
-///     accounts: ConfiguredAccounts,
-/// }
-///
-/// impl Connector for Example {
-///     fn oauth(&self) -> &dyn OAuthProvider {
-///         &self.oauth
-///     }
-///
-///     fn accounts(&self) -> &dyn Accounts {
-///         &self.accounts
-///     }
-/// }
+/// use connector_core::{ConfiguredConnector, Descriptor, Registration};
 ///
 /// const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
 ///
 /// // In a connector this is `include_str!("../platform.toml")`.
 /// const PLATFORM: &str = "verified_on = \"2026-11-22\"";
 ///
-/// fn build(platform: &Platform) -> Arc<dyn Connector> {
-///     let oauth = ConfiguredOAuth2::new(Arc::clone(&platform.protocol));
-///     Arc::new(Example { oauth, accounts: ConfiguredAccounts::new(platform) })
-/// }
-///
-/// inventory::submit! { Registration::new(DESCRIPTOR, PLATFORM, build) }
+/// inventory::submit! { Registration::new(DESCRIPTOR, PLATFORM, ConfiguredConnector::build) }
 /// ```
 #[derive(Clone, Copy)]
 pub struct Registration {

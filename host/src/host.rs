@@ -4,18 +4,25 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use connector_core::app::{App, PlatformId};
 use connector_core::config::{PlatformSettings, Settings};
 use connector_core::grant::BaseUrls;
 use connector_core::{Connector, Context, Linked, Registry};
+use jiff::SignedDuration;
 use tokio_util::task::TaskTracker;
 
 use crate::apps::Realm;
 use crate::error::{Error, Result};
 use crate::refresh::InFlight;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::vault::Vault;
+
+/// How long a store is tried that must not fail.
+const INSIST_FOR: SignedDuration = SignedDuration::from_mins(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs any linked connector. Cloning it is cheap, and every clone is the same host.
 #[derive(Clone)]
@@ -151,7 +158,30 @@ impl Host {
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let done = self.0.tasks.spawn(work).await;
-        done.unwrap_or_else(|error| Err(Error::Machine(format!("an inner task failed: {error}"))))
+        // What a panic says may hold anything, so it is not repeated.
+        done.unwrap_or_else(|_| Err(Error::Machine("an inner task failed; please report it".to_owned())))
+    }
+
+    /// Stores what exists nowhere else any more, such as the only working refresh token: a store that is busy or full is tried again, for
+    /// as long as it takes a person to notice.
+    ///
+    /// # Errors
+    /// What the store said last.
+    pub(crate) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, store: impl Fn() -> F) -> Result<T> {
+        let began = self.context().now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match store().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if self.context().now().duration_since(began) > INSIST_FOR {
+                return Err(error.into());
+            }
+            tracing::error!(%error, "what must not be lost is not stored yet; trying again");
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
     }
 
     /// The same for work that nobody waits for here.

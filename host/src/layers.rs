@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use connector_core::config::{Config, Key, Layer, LayerName, Problem, Problems};
+use connector_core::config::{Config, Key, Layer, LayerName, PlatformSettings, Problem, Problems};
 use connector_core::{Linked, Registry, Scope};
 
 use crate::error::Result;
@@ -33,7 +33,7 @@ impl ConfigFiles {
             layers.push(Layer::read(path)?);
         }
         let config = Config::of(layers)?;
-        check_endpoints(&config, registry)?;
+        check_platforms(&config, registry)?;
         Ok(config)
     }
 }
@@ -49,25 +49,59 @@ pub fn default_file(config_dir: &Path) -> Option<PathBuf> {
     Some(config_dir.join(FILE_NAME)).filter(|path| path.is_file())
 }
 
-/// A field of an endpoint that the platform's file does not describe could never be asked for.
-fn check_endpoints(config: &Config, registry: &Registry) -> Result<(), Problems> {
+/// What the layers say of the linked platforms.
+fn check_platforms(config: &Config, registry: &Registry) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for linked in registry.iter() {
         let Some(platform) = config.settings.platforms.get(linked.id()) else { continue };
-        for (scope, entry) in &platform.catalogue.scopes {
-            let known = &linked.protocol().endpoints;
-            let unknown = entry.fields.keys().filter(|endpoint| !known.contains_key(*endpoint));
-            problems.extend(unknown.map(|endpoint| unknown_endpoint(config, linked, scope, endpoint)));
-        }
+        problems.extend(unknown_endpoints(config, linked, platform));
+        problems.extend(nameless_accounts(config, linked, platform));
     }
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// A field of an endpoint that the platform's file does not describe could never be asked for.
+fn unknown_endpoints(config: &Config, linked: &Linked, platform: &PlatformSettings) -> Vec<Problem> {
+    let known = &linked.protocol().endpoints;
+    let scopes = platform.catalogue.scopes.iter();
+    let named = scopes.flat_map(|(scope, entry)| entry.fields.keys().map(move |endpoint| (scope, endpoint)));
+    named
+        .filter(|(_, endpoint)| !known.contains_key(*endpoint))
+        .map(|(scope, endpoint)| unknown_endpoint(config, linked, scope, endpoint))
+        .collect()
+}
+
+/// An app that does not ask for the scope of the accounts' ids could connect nobody: its accounts would have no names.
+fn nameless_accounts(config: &Config, linked: &Linked, platform: &PlatformSettings) -> Vec<Problem> {
+    let Some(facts) = &linked.protocol().accounts else { return Vec::new() };
+    let mut fields = platform.catalogue.fields(&facts.endpoint);
+    let Some((scope, ..)) = fields.find(|(_, field, _)| *field == facts.id) else { return Vec::new() };
+    let lacking = platform.apps.iter().filter(|(_, app)| !app.wanted.requested().contains(scope));
+    lacking
+        .map(|(name, app)| {
+            let key = Key::of(["platforms", linked.id().as_str(), "apps", name.as_str(), "scopes"]);
+            let pending = if app.wanted.pending.contains(scope) { ", and take it out of `pending`" } else { "" };
+            Problem {
+                layer: layer_of(config, &key),
+                key,
+                message: format!(
+                    "add `{scope}`{pending}: {} gives the id of an account by this scope alone, so nobody could be connected without it",
+                    linked.name()
+                ),
+            }
+        })
+        .collect()
+}
+
+fn layer_of(config: &Config, key: &Key) -> LayerName {
+    config.origins.get(key).cloned().unwrap_or_else(|| LayerName::new("built-in"))
 }
 
 fn unknown_endpoint(config: &Config, linked: &Linked, scope: &Scope, endpoint: &str) -> Problem {
     let key = Key::of(["platforms", linked.id().as_str(), "scopes", scope.as_str()]);
     let names = linked.protocol().endpoints.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     Problem {
-        layer: config.origins.get(&key).cloned().unwrap_or_else(|| LayerName::new("built-in")),
+        layer: layer_of(config, &key),
         key: key.child("fields").child(endpoint),
         message: format!("{} has no endpoint `{endpoint}`; it has: {names}", linked.name()),
     }

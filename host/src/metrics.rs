@@ -38,24 +38,19 @@ impl Host {
     /// # Errors
     /// When the store cannot be read or written. What the platform says is in the result.
     pub async fn metrics(&self, connected: &Connected, max_age: SignedDuration) -> Result<Metrics> {
-        let Connected { connection, grant } = connected;
+        let connection = &connected.connection;
         let platform = match self.platform(connection.platform.as_str()) {
             Ok(platform) => platform,
             Err(error) => return self.stored(connected, error).await,
         };
         let expected = expected(platform, connected);
         let latest = self.store().latest_reading(&connection.id).await?;
+        let now = self.context().now();
         let error = match latest {
-            Some(reading) if is_recent(&reading, self.context().now(), max_age) && covers(&reading, &expected) => None,
-            _ if connected.state() == ConnectionState::Active => self.fetch(platform, connected).await.err(),
-            _ => Some(not_active(connected).into()),
+            _ if connected.state() != ConnectionState::Active => Some(not_active(connected).into()),
+            Some(reading) if is_recent(&reading, now, max_age) && covers(&reading, &expected) => None,
+            _ => self.fetch_or_say_why(platform, connected).await?,
         };
-        // That the grant allows no count at all is said by each of them.
-        let error = error.filter(|error| !is_withheld(error));
-        if let Some(error) = error.as_ref().and_then(Error::connector) {
-            let last_error = LastError::new(error, self.context().now());
-            self.store().note_grant_error(&grant.id, Some(last_error)).await?;
-        }
         let values = self.store().last_values(&connection.id).await?;
         let reading = self.store().latest_reading(&connection.id).await?;
         let cells = expected.into_iter().map(|(name, withheld)| {
@@ -72,6 +67,19 @@ impl Host {
         let stale = |sample| Shown::Stale(sample, Missing::Failed(ErrorKind::Config));
         let cells = values.into_iter().map(|(name, sample)| (name, stale(sample))).collect();
         Ok(Metrics { cells, error: Some(error) })
+    }
+
+    /// Fetches one reading; gives and notes what the platform says instead. That the grant allows no count at all is said by each of them.
+    async fn fetch_or_say_why(&self, platform: &ConfiguredPlatform, connected: &Connected) -> Result<Option<Error>> {
+        let Err(error) = self.fetch(platform, connected).await else { return Ok(None) };
+        if is_withheld(&error) {
+            return Ok(None);
+        }
+        if let Some(error) = error.connector() {
+            let last_error = LastError::new(error, self.context().now());
+            self.store().note_grant_error(&connected.grant.id, Some(last_error)).await?;
+        }
+        Ok(Some(error))
     }
 
     /// Fetches and stores one reading.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use connector_core::account::Session;
 use connector_core::grant::TokenAnswer;
 use connector_core::http::Reach;
-use connector_core::oauth::RefreshOutcome;
+use connector_core::oauth::{RefreshClass, RefreshOutcome};
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -22,6 +22,10 @@ use crate::tokens::Place;
 
 /// A token that expires within this time is not handed out: the call it is for takes time as well.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a refresh token that may be spent is left alone, where a second use of it would be the end of the grant. It is longer than a
+/// token request may take.
+const QUARANTINE: SignedDuration = SignedDuration::from_mins(2);
 
 /// The refreshes under way in this process, by grant.
 pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
@@ -91,10 +95,10 @@ impl Host {
         }
         let (tell, done) = watch::channel(None);
         all.insert(record.id.clone(), done.clone());
-        let (host, record) = (self.clone(), record.clone());
+        let (leaving, record) = (Leaving { host: self.clone(), grant: record.id.clone() }, record.clone());
         self.spawn(async move {
-            let outcome = host.refresh_alone(&record).await.map_err(Arc::new);
-            host.refreshes().lock().unwrap_or_else(PoisonError::into_inner).remove(&record.id);
+            let outcome = leaving.host.refresh_alone(&record).await.map_err(Arc::new);
+            drop(leaving);
             tell.send_replace(Some(outcome));
         });
         done
@@ -111,44 +115,55 @@ impl Host {
         let connector = &self.platform(record.platform.as_str())?.connector;
         let request = match connector.oauth().refresh_request(&session.app, &session.grant) {
             Ok(request) => request,
-            Err(error) => return self.refresh_failed(&record, error).await,
+            Err(error) => return self.cannot_refresh(&record, error).await,
         };
-        let Some(record) = self.mark(record).await? else { return Ok(()) };
-        tracing::debug!(grant = %record.id, generation = record.generation, "refreshing");
+        let class = connector.oauth().refresh_class();
+        let Some(attempt) = self.mark(record, class).await? else { return Ok(()) };
+        tracing::debug!(grant = %attempt.record.id, generation = attempt.record.generation, "refreshing");
         let answer = match self.context().send(request).await {
             Ok(answer) => answer,
-            Err(error) if error.reach == Reach::NotSent => return self.refresh_failed(&record, error.into()).await,
-            Err(error) => return self.refresh_in_doubt(&record, error.into()).await,
+            Err(error) if error.reach == Reach::NotSent => return self.not_processed(attempt, error.into()).await,
+            Err(error) => return self.failed(&attempt.record, error.into()).await,
         };
         match connector.oauth().read_refresh(&answer) {
-            RefreshOutcome::Refreshed(answer) => self.commit_refresh(&record, session, answer).await,
-            RefreshOutcome::Rejected(error) => self.refresh_failed(&record, rejected(&record, error)).await,
+            RefreshOutcome::Refreshed(answer) => self.commit_refresh(attempt, session, answer).await,
+            RefreshOutcome::Rejected(error) => self.rejected(attempt, error).await,
             RefreshOutcome::AppFault(error) | RefreshOutcome::Refused(error) | RefreshOutcome::NotProcessed(error) => {
-                self.refresh_failed(&record, error).await
+                self.not_processed(attempt, error).await
             }
+            // The token may be spent. The mark stays, so that the next refresh knows what a rejection means.
             RefreshOutcome::InDoubt(error) | RefreshOutcome::Unreadable(error) => {
-                self.refresh_in_doubt(&record, error).await
+                self.failed(&attempt.record, error).await
             }
         }
     }
 
     /// Notes that the refresh token may be spent, before any byte leaves. `None` means that somebody else moved the grant.
-    async fn mark(&self, mut record: GrantRecord) -> Result<Option<GrantRecord>> {
-        let earlier = record.refresh_mark.take();
+    ///
+    /// # Errors
+    /// When the token may be under way already: a second request could spend what the first one is still spending.
+    async fn mark(&self, mut record: GrantRecord, class: RefreshClass) -> Result<Option<Attempt>> {
+        let (now, earlier) = (self.context().now(), record.refresh_mark.take());
+        if let Some(mark) = earlier.as_ref().filter(|_| class == RefreshClass::RotatingStrict) {
+            let until = mark.sent_at.saturating_add(QUARANTINE).unwrap_or(mark.sent_at);
+            if now < until {
+                return Err(in_quarantine(until).into());
+            }
+        }
         let probes = earlier.as_ref().map_or(0, |mark| mark.probes + 1);
-        let attempt = new_id(self.context())?.to_string();
-        let mark = RefreshMark { attempt, sent_at: self.context().now(), probes };
-        let swapped =
-            self.store().swap_refresh_mark(&record.id, record.generation, earlier, Some(mark.clone())).await?;
-        record.refresh_mark = Some(mark);
-        Ok(swapped.then_some(record))
+        let mark = RefreshMark { attempt: new_id(self.context())?.to_string(), sent_at: now, probes };
+        let (id, generation) = (&record.id, record.generation);
+        let swapped = self.store().swap_refresh_mark(id, generation, earlier.clone(), Some(mark.clone())).await?;
+        Ok(swapped.then_some(Attempt { record, earlier, mark }))
     }
 
-    /// Stores the new tokens. Nothing runs between the answer and this commit.
-    async fn commit_refresh(&self, record: &GrantRecord, mut session: Session, answer: TokenAnswer) -> Result<()> {
+    /// Stores the new tokens. Nothing runs between the answer and this commit, and a store that fails is tried again: the platform takes
+    /// no other token any more.
+    async fn commit_refresh(&self, attempt: Attempt, mut session: Session, answer: TokenAnswer) -> Result<()> {
         if let Err(error) = session.grant.take_refreshed(answer) {
-            return self.refresh_failed(record, error).await;
+            return self.rejected(attempt, error).await;
         }
+        let record = attempt.record;
         let tokens = session.grant.tokens;
         let sealed = self.seal_tokens(Place::of_grant(&record.tenant, &record.id, record.generation + 1), &tokens)?;
         let refreshed = Refreshed {
@@ -159,44 +174,80 @@ impl Host {
             scopes: session.grant.scopes,
             at: self.context().now(),
         };
-        if self.store().commit_refresh(&record.id, record.generation, &refreshed).await? {
+        if self.insist(|| self.store().commit_refresh(&record.id, record.generation, &refreshed)).await? {
             return Ok(());
         }
         Err(Error::Request("the connection changed while its token was refreshed; try again".to_owned()))
     }
 
-    /// The refresh was not processed, or the answer says what is wrong: the token is as good as it was.
+    /// The token is as good as it was before the attempt, and as much in doubt.
+    async fn not_processed(&self, attempt: Attempt, error: CoreError) -> Result<()> {
+        let Attempt { record, earlier, mark } = attempt;
+        self.store().swap_refresh_mark(&record.id, record.generation, Some(mark), earlier).await?;
+        self.failed(&record, error).await
+    }
+
+    /// The grant needs its person, unless somebody else took over meanwhile: a failure never changes a row that has moved.
     ///
-    /// A failure never changes a row whose generation moved. Only an answer about the grant itself changes its state.
-    async fn refresh_failed(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
-        let now = self.context().now();
-        self.store().swap_refresh_mark(&record.id, record.generation, record.refresh_mark.clone(), None).await?;
+    /// A token that is rejected after an earlier refresh with it went unanswered was spent by that one: its answer is lost.
+    async fn rejected(&self, attempt: Attempt, error: CoreError) -> Result<()> {
+        let Attempt { record, earlier, mark } = attempt;
+        let error = if earlier.is_some() { error.for_reason("refresh_result_lost") } else { error };
+        if self.store().swap_refresh_mark(&record.id, record.generation, Some(mark), None).await? {
+            self.needs_person(&record, &error).await?;
+        }
+        self.failed(&record, error).await
+    }
+
+    /// The grant cannot be refreshed at all.
+    async fn cannot_refresh(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
+        self.needs_person(record, &error).await?;
+        self.failed(record, error).await
+    }
+
+    async fn needs_person(&self, record: &GrantRecord, error: &CoreError) -> Result<()> {
         if let ErrorKind::ReauthRequired { reason } = error.kind() {
             let state = GrantState::ReauthRequired { reason: reason.clone() };
-            self.store().set_grant_state(&record.id, record.generation, &state, now).await?;
+            self.store().set_grant_state(&record.id, record.generation, &state, self.context().now()).await?;
         }
-        self.note_refresh_error(record, error).await
+        Ok(())
     }
 
-    /// The token may be spent: the mark stays, so that the next refresh knows what a rejection means.
-    async fn refresh_in_doubt(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
-        self.note_refresh_error(record, error).await
-    }
-
-    async fn note_refresh_error(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
+    /// Notes what went wrong, and says it.
+    async fn failed(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
         let last_error = LastError::new(&error, self.context().now());
         self.store().note_grant_error(&record.id, Some(last_error)).await?;
         Err(error.context("the access token could not be refreshed").into())
     }
 }
 
-/// A token that the platform rejects after an earlier refresh with it went unanswered was spent by that one: its answer is lost.
-fn rejected(record: &GrantRecord, error: CoreError) -> CoreError {
-    match record.refresh_mark.as_ref().filter(|mark| mark.probes > 0) {
-        None => error,
-        Some(_) => CoreError::reauth_required("refresh_result_lost", error.message().to_owned())
-            .with_log_id(error.log_id().map(str::to_owned)),
+/// A refresh that is on record and not settled.
+struct Attempt {
+    /// The grant as it was before, without a mark.
+    record: GrantRecord,
+    /// The mark of an earlier attempt that was never answered.
+    earlier: Option<RefreshMark>,
+    /// The mark of this one.
+    mark: RefreshMark,
+}
+
+/// Takes a refresh off the list of those under way, also when it ends by a panic.
+struct Leaving {
+    host: Host,
+    grant: GrantId,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.host.refreshes().lock().unwrap_or_else(PoisonError::into_inner).remove(&self.grant);
     }
+}
+
+fn in_quarantine(until: Timestamp) -> CoreError {
+    let message = format!(
+        "the access token could not be refreshed: an earlier refresh was not answered, and the platform may still be at it; the next try is at {until:.0}"
+    );
+    CoreError::new(ErrorKind::Unavailable, message)
 }
 
 /// Whether a token is good for a call that starts now. One that never said when it ends is tried.

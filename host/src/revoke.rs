@@ -19,6 +19,26 @@ const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// The wait after the first attempt in vain; it doubles with each.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
+/// How a revocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revoked {
+    /// The platform knows.
+    Done,
+    /// The person's access is used by another grant, so it was left alone.
+    AccessShared,
+    /// The platform no longer takes the tokens. The access may be gone there, or live on without anybody who could use it.
+    TokensDead,
+}
+
+impl Revoked {
+    fn outcome(self) -> RevocationOutcome {
+        match self {
+            Self::Done => RevocationOutcome::Revoked,
+            Self::AccessShared | Self::TokensDead => RevocationOutcome::GivenUp,
+        }
+    }
+}
+
 impl Host {
     /// What would be left to tell the platform if this grant ended now; nothing where the platform takes no revocation.
     ///
@@ -32,7 +52,7 @@ impl Host {
         let tokens = self.open_record(grant)?;
         let id = RevocationId::new(self.context())?;
         let now = self.context().now();
-        let dies_at = grant.refresh_expires_at.or(grant.access_expires_at);
+        let dies_at = if grant.refresh.is_some() { grant.refresh_expires_at } else { grant.access_expires_at };
         Ok(Some(RevocationRecord {
             tokens: self.sealed_for(&grant.tenant, &id, &tokens)?,
             id,
@@ -57,24 +77,30 @@ impl Host {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn revoke_due(&self) -> Result<()> {
-        let now = self.context().now();
-        for job in self.store().revocations_due(now).await? {
-            if job.expires_at <= now {
-                self.store().finish_revocation(&job.id, RevocationOutcome::GivenUp, now).await?;
-            } else if let Err(error) = self.revoke(&job).await {
+        for job in self.store().revocations_due(self.context().now()).await? {
+            if let Err(error) = self.revoke(&job).await {
                 tracing::warn!(platform = %job.platform, grant = %job.grant_id, %error, "a revocation is still pending");
             }
         }
         Ok(())
     }
 
-    /// Tries one revocation, and stores what came of it.
-    pub(crate) async fn revoke(&self, job: &RevocationRecord) -> Result<RevocationOutcome> {
+    /// Tries one revocation, and stores what came of it. It goes on even if the caller goes away.
+    pub(crate) async fn revoke(&self, job: &RevocationRecord) -> Result<Revoked> {
+        let (host, job) = (self.clone(), job.clone());
+        self.detached(async move { host.revoke_alone(&job).await }).await
+    }
+
+    /// Tries it while nobody else does, unless somebody else already has.
+    async fn revoke_alone(&self, seen: &RevocationRecord) -> Result<Revoked> {
+        let _guard = self.store().lock_refresh(&seen.grant_id).await?;
+        let Some(job) = self.store().revocation_of(&seen.grant_id).await? else { return Ok(Revoked::Done) };
         let now = self.context().now();
-        match self.try_revoke(job).await {
-            Ok(outcome) => {
-                self.store().finish_revocation(&job.id, outcome, now).await?;
-                Ok(outcome)
+        let tried = if job.expires_at <= now { Ok(Revoked::TokensDead) } else { self.try_revoke(&job).await };
+        match tried {
+            Ok(revoked) => {
+                self.store().finish_revocation(&job.id, revoked.outcome(), now).await?;
+                Ok(revoked)
             }
             Err(error) => {
                 let shown = error.connector().map_or_else(
@@ -87,27 +113,28 @@ impl Host {
         }
     }
 
-    async fn try_revoke(&self, job: &RevocationRecord) -> Result<RevocationOutcome> {
+    async fn try_revoke(&self, job: &RevocationRecord) -> Result<Revoked> {
         if self.is_shared(job).await? {
-            return Ok(RevocationOutcome::GivenUp);
+            return Ok(Revoked::AccessShared);
         }
         let oauth = self.platform(job.platform.as_str())?.connector.oauth();
         let mut session = self.session_of(job)?;
-        if oauth.revocation() == RevocationClass::LiveToken
-            && !is_fresh(job.tokens.access_expires_at, self.context().now())
-        {
+        let live = is_fresh(job.tokens.access_expires_at, self.context().now());
+        if oauth.revocation() == RevocationClass::LiveToken && !live {
             match self.freshen(job, oauth, &mut session).await {
                 Ok(()) => {}
-                Err(error) if matches!(error.kind(), ErrorKind::ReauthRequired { .. }) => {
-                    return Ok(RevocationOutcome::Revoked);
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) if is_dead(&error) => return Ok(Revoked::TokensDead),
+                Err(error) => return Err(error),
+            }
+            // The refresh took its time, in which the person may have come back.
+            if self.is_shared(job).await? {
+                return Ok(Revoked::AccessShared);
             }
         }
         let request = oauth.revoke_request(&session.app, &session.grant)?;
         let answer = self.context().send(request).await.map_err(CoreError::from)?;
         match oauth.read_revoke(&answer) {
-            RevokeOutcome::Gone => Ok(RevocationOutcome::Revoked),
+            RevokeOutcome::Gone => Ok(Revoked::Done),
             RevokeOutcome::Retry(error) | RevokeOutcome::Refused(error) => Err(error.into()),
         }
     }
@@ -119,14 +146,10 @@ impl Host {
         Ok(self.store().is_shared(&job.grant_id, &job.platform, &job.client_id, subject).await?)
     }
 
-    /// Gets a live token for a platform that revokes by nothing else. A refresh token that is dead means that the grant is gone.
-    async fn freshen(
-        &self,
-        job: &RevocationRecord,
-        oauth: &dyn OAuthProvider,
-        session: &mut Session,
-    ) -> Result<(), CoreError> {
-        let answer = self.context().send(oauth.refresh_request(&session.app, &session.grant)?).await?;
+    /// Gets a live token for a platform that revokes by nothing else.
+    async fn freshen(&self, job: &RevocationRecord, oauth: &dyn OAuthProvider, session: &mut Session) -> Result<()> {
+        let request = oauth.refresh_request(&session.app, &session.grant)?;
+        let answer = self.context().send(request).await.map_err(CoreError::from)?;
         match oauth.read_refresh(&answer) {
             RefreshOutcome::Refreshed(answer) => session.grant.take_refreshed(answer)?,
             RefreshOutcome::Unreadable(error)
@@ -134,12 +157,10 @@ impl Host {
             | RefreshOutcome::AppFault(error)
             | RefreshOutcome::Refused(error)
             | RefreshOutcome::NotProcessed(error)
-            | RefreshOutcome::InDoubt(error) => return Err(error),
+            | RefreshOutcome::InDoubt(error) => return Err(error.into()),
         }
-        let tokens = self
-            .sealed_for(&job.tenant, &job.id, &session.grant.tokens)
-            .map_err(|error| CoreError::config(error.to_string()))?;
-        self.store().update_revocation_tokens(&job.id, &tokens).await?;
+        let tokens = self.sealed_for(&job.tenant, &job.id, &session.grant.tokens)?;
+        self.insist(|| self.store().update_revocation_tokens(&job.id, &tokens)).await?;
         Ok(())
     }
 
@@ -167,6 +188,11 @@ impl Host {
             refresh_expires_at: tokens.refresh_expires_at,
         })
     }
+}
+
+/// Whether the tokens are of no use any more.
+fn is_dead(error: &Error) -> bool {
+    matches!(error.kind(), Some(ErrorKind::ReauthRequired { .. }))
 }
 
 fn place<'a>(tenant: &'a str, id: &'a RevocationId) -> Place<'a> {

@@ -1,5 +1,6 @@
 //! Tokens on their way into the store and out of it.
 
+use connector_core::Error as CoreError;
 use connector_core::account::Session;
 use connector_core::grant::{Grant, TokenSet};
 
@@ -48,9 +49,10 @@ impl Host {
 
     /// Opens tokens that were sealed for this place. The lifetimes are the record's.
     pub(crate) fn open_tokens(&self, place: Place<'_>, sealed: &SealedTokens) -> Result<TokenSet> {
-        let refresh = sealed.refresh.as_ref().map(|sealed| self.vault().open(&place.field(field::REFRESH), sealed));
+        let open = |name, sealed| self.vault().open(&place.field(name), sealed).map_err(CoreError::from);
+        let refresh = sealed.refresh.as_ref().map(|sealed| open(field::REFRESH, sealed));
         Ok(TokenSet {
-            access: self.vault().open(&place.field(field::ACCESS), &sealed.access)?,
+            access: open(field::ACCESS, &sealed.access)?,
             access_expires_at: None,
             refresh: refresh.transpose()?,
             refresh_expires_at: None,

@@ -7,25 +7,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use connector_core::account::Accounts;
 use connector_core::config::{Config, Layer};
 use connector_core::http::{HttpTransport, Reach, Request, TransportError};
-use connector_core::metrics::{AccountMetrics, Missing};
-use connector_core::oauth::{CallbackParams, ConfiguredOAuth2, OAuthProvider};
+use connector_core::metrics::Missing;
+use connector_core::oauth::CallbackParams;
 use connector_core::testing::{CountingRandom, FakeClock};
-use connector_core::{
-    ConfiguredAccounts, ConfiguredMetrics, Connector, Context, Descriptor, ErrorKind, Platform, Registration, Registry,
-    Secret,
-};
+use connector_core::{ConfiguredConnector, Context, Descriptor, ErrorKind, Registration, Registry, Secret};
 use connector_host::store::{Connected, ConnectionState, GrantState, SqliteStore, Store};
 use connector_host::vault::unlock;
 use connector_host::{Callback, ConnectRequest, Error, Host, Parts, Realm, Revocation, Shown};
 use http::Response;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 const TENANT: &str = "default";
 
@@ -69,35 +70,6 @@ product = "API"
 description = "Everything"
 fields.me = { id = "profile.id", name = "profile.display_name", followers = "metric.followers" }
 "#;
-
-#[derive(Debug)]
-struct Example {
-    oauth: ConfiguredOAuth2,
-    accounts: ConfiguredAccounts,
-    metrics: ConfiguredMetrics,
-}
-
-impl Connector for Example {
-    fn oauth(&self) -> &dyn OAuthProvider {
-        &self.oauth
-    }
-
-    fn accounts(&self) -> &dyn Accounts {
-        &self.accounts
-    }
-
-    fn account_metrics(&self) -> Option<&dyn AccountMetrics> {
-        Some(&self.metrics)
-    }
-}
-
-fn build(platform: &Platform) -> Arc<dyn Connector> {
-    Arc::new(Example {
-        oauth: ConfiguredOAuth2::new(Arc::clone(&platform.protocol)),
-        accounts: ConfiguredAccounts::new(platform),
-        metrics: ConfiguredMetrics::new(platform),
-    })
-}
 
 const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
 
@@ -210,7 +182,7 @@ impl Bench {
         let data = dir.path().join("data");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
         let vault = unlock(cx, &data, &store).await.unwrap().vault;
-        let registry = Registry::new([Registration::new(DESCRIPTOR, PLATFORM, build)]).unwrap();
+        let registry = Registry::new([Registration::new(DESCRIPTOR, PLATFORM, ConfiguredConnector::build)]).unwrap();
         Host::new(Parts { registry, settings: config.settings, realm: Realm::Live, store, vault, cx: cx.clone() })
     }
 
@@ -259,9 +231,50 @@ impl Bench {
         Ok(session.grant.tokens.access.expose().to_owned())
     }
 
+    /// Does what only another program would do to the database.
+    async fn by_others(&self, statement: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.dir.path().join("data/store.db"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     async fn state(&self) -> GrantState {
         self.connected().await.grant.state
     }
+}
+
+/// A log that only says that the host reported an error.
+struct Log(UnboundedSender<()>);
+
+impl Log {
+    fn new() -> (Self, UnboundedReceiver<()>) {
+        let (sender, receiver) = unbounded_channel();
+        (Self(sender), receiver)
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::ERROR && metadata.target().starts_with("connector_host")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        // The test has seen enough when nobody receives any more.
+        let _ = self.0.send(());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 fn kind(error: &Error) -> &'static str {
@@ -362,6 +375,7 @@ async fn a_blip_is_forgotten_by_the_next_refresh() {
     bench.server.set("/token", [Answer::Broken(Reach::MaybeSent), oauth_error("invalid_client"), tokens(2)]);
     assert_eq!(kind(&bench.session().await.unwrap_err()), "unavailable");
     assert!(bench.connected().await.grant.refresh_mark.is_some(), "the token may be spent, and that is on record");
+    bench.clock.advance(SignedDuration::from_mins(3));
     assert_eq!(kind(&bench.session().await.unwrap_err()), "config");
     assert_eq!(bench.session().await.unwrap(), "access-2");
     let grant = bench.connected().await.grant;
@@ -371,10 +385,46 @@ async fn a_blip_is_forgotten_by_the_next_refresh() {
 #[tokio::test]
 async fn a_rejection_after_an_unanswered_refresh_says_that_its_answer_was_lost() {
     let bench = Bench::expired().await;
-    bench.server.set("/token", [Answer::Broken(Reach::MaybeSent), oauth_error("invalid_grant")]);
-    bench.session().await.unwrap_err();
-    bench.session().await.unwrap_err();
+    let rejected = oauth_error("invalid_grant");
+    // What was not processed in between takes nothing of the doubt away.
+    bench.server.set("/token", [Answer::Broken(Reach::MaybeSent), Answer::Json(429, json!({})), rejected]);
+    for _ in 0..3 {
+        assert_eq!(bench.state().await, GrantState::Active);
+        bench.session().await.unwrap_err();
+        bench.clock.advance(SignedDuration::from_mins(3));
+    }
     assert_eq!(bench.state().await, GrantState::ReauthRequired { reason: "refresh_result_lost".to_owned() });
+}
+
+#[tokio::test]
+async fn a_token_that_may_be_under_way_is_not_sent_again_at_once() {
+    let bench = Bench::expired().await;
+    bench.server.set("/token", [Answer::Broken(Reach::MaybeSent), tokens(2)]);
+    for _ in 0..3 {
+        assert_eq!(kind(&bench.session().await.unwrap_err()), "unavailable");
+    }
+    assert_eq!(bench.server.token_requests(), 1);
+    bench.clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(bench.session().await.unwrap(), "access-2");
+}
+
+#[tokio::test]
+async fn a_store_that_fails_after_the_answer_is_tried_until_it_works() {
+    let bench = Bench::expired().await;
+    bench.server.set("/token", [tokens(2)]);
+    bench
+        .by_others("CREATE TRIGGER full BEFORE UPDATE OF generation ON grants BEGIN SELECT RAISE(ABORT, 'full'); END")
+        .await;
+    let (log, mut lines) = Log::new();
+    let _log = tracing::subscriber::set_default(log);
+    let (host, grant) = (bench.host.clone(), bench.connected().await.connection.grant_id);
+    let caller = tokio::spawn(async move { host.session(TENANT, &grant).await.map(drop) });
+    lines.recv().await.unwrap();
+    assert_eq!(bench.connected().await.grant.generation, 1);
+    bench.by_others("DROP TRIGGER full").await;
+    caller.await.unwrap().unwrap();
+    assert_eq!(bench.session().await.unwrap(), "access-2");
+    assert_eq!(bench.server.token_requests(), 1);
 }
 
 #[tokio::test]

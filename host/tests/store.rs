@@ -308,6 +308,7 @@ mod unix {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
     use std::os::unix::process::CommandExt as _;
     use std::process::Command;
+    use std::time::Duration;
 
     use super::*;
 
@@ -353,6 +354,41 @@ mod unix {
             assert_eq!(mode(&lock.unwrap().path()), 0o600);
         }
         assert_eq!((mode(dir), mode(&dir.join("locks"))), (0o700, 0o700));
+    }
+
+    /// The system knows the locks of a process, not of whoever holds them in it: only another process can tell.
+    #[tokio::test]
+    async fn a_second_store_leaves_the_locks_of_the_first_alone() {
+        if let Some(dir) = std::env::var_os(INSIDE) {
+            return expect_write(Path::new(&dir)).await;
+        }
+        let dir = DataDir::new();
+        let store = open(&cx(), dir.path()).await;
+        store.put_grant(&grant(&cx())).await.unwrap();
+        let mut writing = SqliteConnectOptions::new().filename(store.path()).connect().await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut writing).await.unwrap();
+        assert!(!another_process_can_write(dir.path()));
+        open(&cx(), dir.path()).await.close().await;
+        assert!(!another_process_can_write(dir.path()), "the second store ended the lock of the first");
+        sqlx::query("COMMIT").execute(&mut writing).await.unwrap();
+        assert!(another_process_can_write(dir.path()));
+    }
+
+    fn another_process_can_write(dir: &Path) -> bool {
+        let mut test = Command::new(std::env::current_exe().unwrap());
+        test.args(["--exact", "unix::a_second_store_leaves_the_locks_of_the_first_alone"]).env(INSIDE, dir);
+        let output = test.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() || said.contains("database is locked"), "{said}");
+        output.status.success()
+    }
+
+    async fn expect_write(dir: &Path) {
+        let options = SqliteConnectOptions::new().filename(dir.join("store.db")).busy_timeout(Duration::ZERO);
+        let mut connection = options.connect().await.unwrap();
+        for statement in ["BEGIN IMMEDIATE", "ROLLBACK"] {
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        }
     }
 
     #[tokio::test]

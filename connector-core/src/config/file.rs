@@ -95,9 +95,24 @@ fn word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 
 fn redirect_uri<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    Url::parse(&text).map(Some).map_err(|error| {
-        D::Error::custom(format!(
-            "this is not a URL ({error}): write a whole one, such as \"https://example.com/callback\""
-        ))
-    })
+    read_redirect_uri(&text).map(Some).map_err(D::Error::custom)
+}
+
+/// Reads a redirect URI that is sent letter by letter as it is written, because platforms compare it so.
+///
+/// # Errors
+/// A sentence for what is no URL, and for one that is written otherwise than it would be sent: with the way to write it.
+pub fn read_redirect_uri(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| {
+        format!("this is not a URL ({error}): write a whole one, such as \"https://example.com/callback\"")
+    })?;
+    // Anything else is refused for what it is, and is not repeated here: it may be something secret in the wrong place.
+    let may_be_shown =
+        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    if may_be_shown && url.as_str() != text {
+        return Err(format!(
+            "this is sent as `{url}`, and the platform compares every letter: write it as `{url}`, and register it like that"
+        ));
+    }
+    Ok(url)
 }

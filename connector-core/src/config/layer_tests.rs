@@ -84,6 +84,27 @@ fn a_redirect_uri_is_a_whole_url() {
 }
 
 #[test]
+fn a_redirect_uri_is_written_as_it_is_sent() {
+    for (text, sent) in [
+        ("https://example.com", "https://example.com/"),
+        ("https://example.com:443/back", "https://example.com/back"),
+        ("https://Example.com/back", "https://example.com/back"),
+        ("https://example.com/a/../back", "https://example.com/back"),
+        (" https://example.com/back", "https://example.com/back"),
+        ("https://example.com/b\u{e4}ck", "https://example.com/b%C3%A4ck"),
+    ] {
+        assert_eq!(
+            sentence(&app(&format!("redirect_uri = \"{text}\""))),
+            format!(
+                "x.toml: platforms.lantern.apps.default.redirect_uri: this is sent as `{sent}`, and the platform compares every letter: \
+                 write it as `{sent}`, and register it like that"
+            )
+        );
+        assert!(Layer::embedded("x.toml", &app(&format!("redirect_uri = \"{sent}\""))).is_ok());
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_no_text() {
     assert!(Layer::embedded("x.toml", &format!("\u{feff}{}", app("kind = \"web\""))).is_ok());
 }

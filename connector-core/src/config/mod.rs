@@ -25,7 +25,7 @@ mod source_file;
 
 pub use self::catalogue::{ABILITIES, Ability, Catalogue, ScopeEntry, Target};
 pub use self::entries::Entry;
-pub use self::file::{AppFile, ConfigFile, PlatformFile, ScopeFile};
+pub use self::file::{AppFile, ConfigFile, PlatformFile, ScopeFile, read_redirect_uri};
 pub use self::key::Key;
 pub use self::layer::Layer;
 pub use self::load::Config;

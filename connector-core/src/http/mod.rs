@@ -9,8 +9,7 @@ use async_trait::async_trait;
 
 pub use self::answer::RawAnswer;
 pub use self::request::{Policy, Request, Retries};
-pub use self::reqwest::ReqwestTransport;
-pub(crate) use self::reqwest::is_loopback;
+pub use self::reqwest::{ReqwestTransport, is_loopback};
 pub use self::retry::Retry;
 
 /// Sends requests. Deadlines, retries and caps live in implementations and decorators of this trait, never around a connector.
@@ -18,6 +17,9 @@ pub use self::retry::Retry;
 #[async_trait]
 pub trait HttpTransport: Send + Sync {
     /// Sends one request as its [`Policy`] says and reads the whole answer, whatever its status.
+    ///
+    /// # Errors
+    /// When no whole answer came within the policy's deadline and cap. It says whether the request may have been processed.
     async fn send(&self, request: Request) -> Result<::http::Response<Vec<u8>>, TransportError>;
 }
 

@@ -79,11 +79,17 @@ impl Request {
     }
 
     /// Authenticates with a bearer token (RFC 6750 section 2.1).
+    ///
+    /// # Errors
+    /// When the token holds characters that no header can carry.
     pub fn bearer(self, token: &Secret) -> Result<Self> {
         self.authorization(&format!("Bearer {}", token.expose()))
     }
 
     /// Authenticates the client with HTTP Basic; id and secret are form-encoded first (RFC 6749 section 2.3.1).
+    ///
+    /// # Errors
+    /// When no header can carry the pair, which base64 does not let happen.
     pub fn basic(self, id: &str, secret: &Secret) -> Result<Self> {
         let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let pair = STANDARD.encode(format!("{}:{}", encode(id), encode(secret.expose())));

@@ -146,7 +146,7 @@ fn host(url: &Url) -> &str {
 }
 
 /// Whether the URL's host is this machine, by name or address.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

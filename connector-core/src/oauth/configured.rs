@@ -111,8 +111,8 @@ impl ConfiguredOAuth2 {
                 "the callback's `state` is not the one this flow began with; start connecting again",
             ));
         }
-        if let Some(error) = callback.one("error")? {
-            return Err(self.callback_error(error, callback)?);
+        if let Some(error) = self.callback_error(callback)? {
+            return Err(error);
         }
         if state.is_none() {
             return Err(Error::invalid_callback("the callback has no `state`; start connecting again"));
@@ -121,21 +121,6 @@ impl ConfiguredOAuth2 {
         code.ok_or_else(|| {
             Error::invalid_callback("the callback has neither a code nor an error; start connecting again")
         })
-    }
-
-    fn callback_error(&self, error: &str, callback: &CallbackParams) -> Result<Error> {
-        let facts = self.authorize()?;
-        let detail = callback.one("error_type")?;
-        let pair = detail.map_or_else(|| error.to_owned(), |detail| format!("{error}/{detail}"));
-        let known =
-            facts.callback_errors.get(&pair).or_else(|| facts.callback_errors.get(error).filter(|_| detail.is_none()));
-        if let Some(known) = known {
-            let kind = ErrorKind::from_word(&known.kind).unwrap_or(ErrorKind::Rejected);
-            return Ok(Error::new(kind, known.say.clone()).with_code(pair));
-        }
-        let words = callback.one("error_description")?.map(|text| format!(": {}", words(text))).unwrap_or_default();
-        Ok(Error::new(standard_callback_kind(error, detail), format!("the platform refused the request{words}"))
-            .with_code(shown(&pair)))
     }
 
     /// What the platform said was granted: the token answer, else the callback's own parameter.
@@ -191,6 +176,26 @@ impl OAuthProvider for ConfiguredOAuth2 {
             subject: answer.subject,
             base_urls: app.base_urls.clone(),
         })
+    }
+
+    /// Anybody can send a browser to the redirect URI with an error and without a state: the free text of such a callback is not shown.
+    fn callback_error(&self, callback: &CallbackParams) -> Result<Option<Error>> {
+        let Some(error) = callback.one("error")? else { return Ok(None) };
+        let facts = self.authorize()?;
+        let detail = callback.one("error_type")?;
+        let pair = detail.map_or_else(|| error.to_owned(), |detail| format!("{error}/{detail}"));
+        let known =
+            facts.callback_errors.get(&pair).or_else(|| facts.callback_errors.get(error).filter(|_| detail.is_none()));
+        if let Some(known) = known {
+            let kind = ErrorKind::from_word(&known.kind).unwrap_or(ErrorKind::Rejected);
+            return Ok(Some(Error::new(kind, known.say.clone()).with_code(pair)));
+        }
+        let claimed = callback.one("state")?.is_some();
+        let description = callback.one("error_description")?.filter(|_| claimed);
+        let reason = description.map(|text| format!(": {}", words(text))).unwrap_or_default();
+        let unknown =
+            Error::new(standard_callback_kind(error, detail), format!("the platform refused the request{reason}"));
+        Ok(Some(if claimed || is_code(&pair) { unknown.with_code(shown(&pair)) } else { unknown }))
     }
 
     fn refresh_request(&self, app: &App, grant: &Grant) -> Result<Request> {
@@ -249,6 +254,11 @@ impl OAuthProvider for ConfiguredOAuth2 {
 
 fn no_revocation() -> Error {
     Error::new(ErrorKind::Unsupported, "the platform takes no revocation")
+}
+
+/// Whether a text looks like an error code, and is too poor to hold a sentence.
+fn is_code(text: &str) -> bool {
+    text.len() <= 80 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
 }
 
 /// RFC 6749 section 4.1.2.1. Only a bare `access_denied` is a person's no: with a detail it is the platform's.

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::grant::Grant;
 use crate::http::{RawAnswer, Request};
 pub use crate::platform::RefreshClass;
-use crate::{Context, Result, Scope, Secret};
+use crate::{Context, Error, Result, Scope, Secret};
 
 /// The authorization server of a platform, as a client sees it.
 ///
@@ -50,6 +50,14 @@ pub trait OAuthProvider: Send + Sync {
         pending: &PendingFlow,
         callback: &CallbackParams,
     ) -> Result<Grant>;
+
+    /// What a callback reports instead of a code, if it does. Pure: nothing is sent, and no flow is used up.
+    ///
+    /// Some platforms leave the state out of it. Without one it may be anybody's: then none of its free text is in the error.
+    ///
+    /// # Errors
+    /// A callback that no platform sends, such as one with a parameter twice.
+    fn callback_error(&self, callback: &CallbackParams) -> Result<Option<Error>>;
 
     /// The request that refreshes a grant.
     ///

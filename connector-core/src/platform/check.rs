@@ -36,15 +36,13 @@ impl Protocol {
     }
 
     fn check_kinds(&self) -> Result<()> {
-        let callback =
-            self.oauth.authorize.iter().flat_map(|facts| facts.callback_errors.values()).map(|error| &error.kind);
-        for word in self.api_errors.kinds.values().chain(callback) {
+        let callback = self.oauth.authorize.iter().flat_map(|facts| facts.callback_errors.values());
+        for word in callback.map(|error| &error.kind) {
+            ensure(ErrorKind::from_word(word).is_some(), || unknown_kind(word, ""))?;
+        }
+        for word in self.api_errors.kinds.values() {
             let known = word == "reauth_required" || ErrorKind::from_word(word).is_some();
-            ensure(known, || {
-                format!(
-                    "`{word}` is no kind of error: config, declined, missing_scopes, rate_limited, quota_exhausted, account_restricted, rejected, unavailable, reauth_required"
-                )
-            })?;
+            ensure(known, || unknown_kind(word, ", reauth_required"))?;
         }
         Ok(())
     }
@@ -76,6 +74,10 @@ impl Protocol {
             .chain(&api.log_id);
         token.chain(errors).chain(self.endpoints.values().map(|endpoint| &endpoint.root))
     }
+}
+
+fn unknown_kind(word: &str, more: &str) -> String {
+    format!("`{word}` is no kind of error: use one of {}{more}", ErrorKind::WORDS.join(", "))
 }
 
 fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<()> {

@@ -4,4 +4,4 @@ mod connector;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 
-pub use self::connector::{DESCRIPTOR, TikTok};
+pub use self::connector::DESCRIPTOR;

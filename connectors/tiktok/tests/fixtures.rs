@@ -300,7 +300,8 @@ async fn metrics(
     let transport = FakeTransport::default();
     transport.answer(status, body);
     let connector = connector();
-    let report = connector.account_metrics().unwrap().account_metrics(&transport.context(), session, "-000a").await;
+    let account = "-000a1B2c3D4e5F6g7H8i9J0kLmNoPqRsTuV";
+    let report = connector.account_metrics().unwrap().account_metrics(&transport.context(), session, account).await;
     (transport, report)
 }
 

@@ -4,6 +4,30 @@ use clap::{ArgAction, Parser, Subcommand};
 use jiff::SignedDuration;
 use url::Url;
 
+/// The exit codes, where a program reads them.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed
+  2    wrong usage or configuration
+  3    a person has to act: consent was refused, an account has to be connected
+       again, a scope is not granted, or the platform restricts the account
+  4    the platform is out of reach or asks to wait; try again
+  130  stopped by ctrl-C";
+
+const CONNECT_EXAMPLES: &str = "\
+Examples:
+  connector-host connect <platform> --reference customer-17
+  connector-host connect <platform> --emulator --no-browser";
+
+const METRICS_EXAMPLES: &str = "\
+Examples:
+  connector-host metrics
+  connector-host metrics customer-17 --max-age 1h --json";
+
+/// Whose connections they are unless somebody says.
+pub(super) const TENANT: &str = "default";
+
 /// Links people's social accounts, keeps the links alive, and reads honest metrics.
 ///
 /// Without an account anywhere, begin with `connector-host demo`. With an app of your own, `connector-host init <platform>` says what to
@@ -17,7 +41,8 @@ use url::Url;
     max_term_width = 110
 )]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a person has to act, 4 platform out of reach, 130 ctrl-C."
+    after_help = "`connector-host <command> --help` says more, with examples and every option.",
+    after_long_help = EXIT_CODES
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -26,64 +51,103 @@ pub(super) struct Args {
     pub(super) command: Command,
 }
 
+/// What every command takes. The short help shows what changes the meaning of a command, the long one all of it.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// The operator's configuration: apps and scopes [default: social-platforms.toml in the user's configuration directory]
-    #[arg(long, global = true, env = "CONNECTOR_CONFIG", value_name = "FILE", help_heading = "Global options")]
+    #[arg(long, global = true, env = "CONNECTOR_CONFIG", value_name = "FILE", hide_short_help = true)]
     pub(super) config: Option<PathBuf>,
     /// One more configuration file over it; may be repeated, the last one on top
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(super) overlay: Vec<PathBuf>,
     /// Where connections and keys are kept [default: the user's data directory]
-    #[arg(long, global = true, env = "CONNECTOR_DATA_DIR", value_name = "DIR", help_heading = "Global options")]
+    #[arg(long, global = true, env = "CONNECTOR_DATA_DIR", value_name = "DIR", hide_short_help = true)]
     pub(super) data_dir: Option<PathBuf>,
     /// Use the platforms' emulators on this machine, with data of their own
-    #[arg(long, global = true, help_heading = "Global options")]
+    #[arg(long, global = true)]
     pub(super) emulator: bool,
-    /// Whose connections these are
-    #[arg(long, global = true, default_value = "default", value_name = "NAME", help_heading = "Global options")]
+    /// Whose connections these are: a customer or a team of your product. A connection made for one tenant is seen by no command for
+    /// another. Whoever has only one set of connections never needs it
+    #[arg(long, global = true, default_value = TENANT, value_name = "NAME", hide_short_help = true)]
     pub(super) tenant: String,
     /// Print data as JSON
-    #[arg(long, global = true, help_heading = "Global options")]
+    #[arg(long, global = true)]
     pub(super) json: bool,
     /// Print results only
-    #[arg(short, long, global = true, help_heading = "Global options")]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub(super) quiet: bool,
     /// Say more, such as which files are read; twice for a trace of what is done
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    #[arg(short, long, global = true, action = ArgAction::Count, hide_short_help = true)]
     pub(super) verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show the platforms, what they can do, and what they lack to be used
+    ///
+    /// Reads the configuration alone: nothing is sent, and no data directory is needed.
     List(List),
-    /// Show the scopes of a platform, what each unlocks, and whether an app asks for it
+    /// Show the scopes of a platform, what each unlocks, and which app asks for it
+    ///
+    /// What an app asks for is its list `scopes` in the configuration, without what is under `pending`. To ask for more, add a scope there;
+    /// `connections` then says who is to be asked again.
     Scopes(Scopes),
     /// Connect an account in the browser
+    ///
+    /// A browser opens at the platform, a person allows what the app asks for, and the browser comes back to this program. An account that is
+    /// connected already keeps its connection's id and its history.
     Connect(Connect),
     /// Ask the person of a connection again, for everything the configuration wants
+    ///
+    /// For a connection that `connections` shows as `reauth_required`, or whose app has come to want more scopes. The connection keeps its id
+    /// and its history; another account than its own is refused.
     Reconnect(Reconnect),
     /// Give a connection up, here and at the platform
+    ///
+    /// Its tokens are unusable at once. The platform is told; should it be out of reach, later commands tell it. Where other connections use
+    /// the same access, it stays until the last one is given up.
     Disconnect(Disconnect),
     /// Show connections, their state and what they lack
+    ///
+    /// The list has one line for each, and a hint where a person has to be asked again. `show` has everything about one: its scopes, and what
+    /// it can be used for.
     Connections(Connections),
     /// Show counts of connected accounts: fresh ones are stored, older ones fetched
+    ///
+    /// Each count comes with its age. One that cannot be had says why, and is never 0 instead.
     Metrics(Metrics),
     /// Check the configuration, or show what it says and which file says so
+    ///
+    /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
     Config(Config),
     /// Print a configuration to begin with, and what to do in the platform's portal
+    ///
+    /// The checklist is in the comments. It is always a file, also with `--json`.
     Init(Init),
     /// Run a platform's emulator until it is stopped
+    ///
+    /// Commands with `--emulator` start one for themselves. One that keeps running is for a program of your own, and for looking at its page in
+    /// a browser; commands on the same data directory then use it.
     Emulator(Emulator),
     /// Play the whole story on an emulator: connect, metrics, more scopes by configuration alone, ask again
+    ///
+    /// Needs no account, and shows the command for each step. It plays in `demo` under the data directory and leaves everything there.
     Demo(Demo),
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host list
+  connector-host list --emulator --json")]
 pub(super) struct List {}
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host scopes
+  connector-host scopes list <platform> --json")]
 pub(super) struct Scopes {
     /// What to do
     #[command(subcommand)]
@@ -92,9 +156,9 @@ pub(super) struct Scopes {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ScopesAction {
-    /// List them
+    /// Show every scope that the configuration describes, or those of one platform
     List {
-        /// Of this platform only
+        /// The platform, as `list` names it [default: all]
         platform: Option<String>,
     },
 }
@@ -112,21 +176,19 @@ pub(super) struct Browse {
     #[arg(long, value_name = "PORT")]
     pub(super) port: Option<u16>,
     /// The redirect URI registered for the app, for an app of the kind web
-    #[arg(long, value_name = "URI")]
+    #[arg(long, value_name = "URI", value_parser = connector_core::config::read_redirect_uri)]
     pub(super) redirect_uri: Option<Url>,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  connector-host connect <platform> --reference customer-17\n  connector-host connect <platform> --emulator --no-browser"
-)]
+#[command(after_help = CONNECT_EXAMPLES, after_long_help = format!("{CONNECT_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct Connect {
     /// The platform, as `list` names it
     pub(super) platform: String,
     /// The app of the configuration
     #[arg(long, default_value = "default", value_name = "NAME")]
     pub(super) app: String,
-    /// Your own id for the connection
+    /// Your own id for the connection, such as a customer's number; later commands take it in place of the connection's id
     #[arg(long, value_name = "TEXT")]
     pub(super) reference: Option<String>,
     #[command(flatten)]
@@ -134,6 +196,10 @@ pub(super) struct Connect {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host reconnect customer-17
+  connector-host reconnect customer-17 --no-browser")]
 pub(super) struct Reconnect {
     /// The connection: its id, the beginning of it, its reference, or the account's handle or name
     pub(super) connection: String,
@@ -145,12 +211,20 @@ pub(super) struct Reconnect {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host disconnect customer-17
+  connector-host disconnect customer-17 --json")]
 pub(super) struct Disconnect {
     /// The connection: its id, the beginning of it, its reference, or the account's handle or name
     pub(super) connection: String,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host connections
+  connector-host connections show customer-17")]
 pub(super) struct Connections {
     /// What to do
     #[command(subcommand)]
@@ -159,9 +233,9 @@ pub(super) struct Connections {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConnectionsAction {
-    /// List them
+    /// Show all of them, a line each
     List,
-    /// Show everything about one
+    /// Show everything about one: state, profile, scopes, abilities
     Show {
         /// The connection: its id, the beginning of it, its reference, or the account's handle or name
         connection: String,
@@ -169,15 +243,20 @@ pub(super) enum ConnectionsAction {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = METRICS_EXAMPLES, after_long_help = format!("{METRICS_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct Metrics {
     /// The connection: its id, the beginning of it, its reference, or the account's handle or name [default: all]
     pub(super) connection: Option<String>,
-    /// How old a stored value may be, such as 30s, 15m, 6h
+    /// How old a stored value may be, such as 30s, 15m, 6h; 0 fetches all anew
     #[arg(long, default_value = "15m", value_name = "TIME", value_parser = parse_duration)]
     pub(super) max_age: SignedDuration,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host config check --overlay more-scopes.toml
+  connector-host config show --origin")]
 pub(super) struct Config {
     /// What to do
     #[command(subcommand)]
@@ -197,12 +276,20 @@ pub(super) enum ConfigAction {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host init <platform>
+  connector-host init > social-platforms.toml")]
 pub(super) struct Init {
     /// The platform, as `list` names it [default: all]
     pub(super) platform: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host emulator <platform>
+  connector-host emulator <platform> --port 9000 --json")]
 pub(super) struct Emulator {
     /// The platform, as `list` names it
     pub(super) platform: String,
@@ -212,6 +299,10 @@ pub(super) struct Emulator {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host demo
+  connector-host demo <platform> --data-dir playground")]
 pub(super) struct Demo {
     /// The platform whose story is told [default: the first that has one]
     pub(super) platform: Option<String>,

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 
-use connector_core::config::{Config as Configuration, Problem, Problems};
+use connector_core::config::{Config as Configuration, Entry, Problem, Problems};
 
 use super::args::{Config, ConfigAction};
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::Setup;
-use super::table::table;
 use crate::error::{Error, Result};
 
 pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> {
@@ -49,13 +48,10 @@ fn show(config: &Configuration, origin: bool, output: Output) {
         })
         .collect();
     output.either(&data, || {
-        if origin {
-            table(
-                ["key", "value", "from"],
-                entries.iter().map(|entry| [entry.key.to_string(), entry.value.clone(), entry.origin.to_string()]),
-            )
-        } else {
-            entries.iter().map(|entry| format!("{} = {}", entry.key, entry.value)).collect::<Vec<_>>().join("\n")
-        }
+        let line = |entry: &Entry| {
+            let from = if origin { format!("  # from {}", entry.origin) } else { String::new() };
+            format!("{} = {}{from}", entry.key, entry.value)
+        };
+        entries.iter().map(line).collect::<Vec<_>>().join("\n")
     });
 }

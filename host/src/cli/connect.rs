@@ -1,8 +1,12 @@
+use std::pin::Pin;
+use std::time::Duration;
+
 use connector_core::app::{App, PlatformId};
 use connector_core::oauth::{CallbackParams, Purpose};
 use connector_core::scope::list_scopes;
-use connector_core::{AppKind, ErrorKind, Secret};
+use connector_core::{AppKind, Error as CoreError, ErrorKind, Secret};
 use tokio::io::AsyncBufReadExt as _;
+use tokio::time::Sleep;
 use url::Url;
 
 use super::args::{Browse, Connect, Reconnect};
@@ -17,10 +21,13 @@ use super::{ask, browser};
 use crate::error::{Error, Result};
 use crate::flow::{Callback, Completed, ConnectRequest, Finished, Started};
 use crate::host::Host;
-use crate::store::{ConnectionId, Link};
+use crate::store::{ConnectionId, Link, Linked};
 
 /// The port in an address that is only printed.
 const PRINTED_PORT: u16 = 8740;
+
+/// How long a callback that says which flow it belongs to may follow one that does not.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// What a command wants connected.
 pub(super) struct Wish {
@@ -57,7 +64,7 @@ pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, ou
     go(&host, setup, wish, &args.browse, output).await
 }
 
-async fn go(host: &Host, setup: &Setup, wish: Wish, browse: &Browse, output: Output) -> Result<Exit> {
+pub(super) async fn go(host: &Host, setup: &Setup, wish: Wish, browse: &Browse, output: Output) -> Result<Exit> {
     let app = host.app(wish.platform.as_str(), &wish.app)?;
     if browse.print_url {
         let purpose = if wish.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
@@ -124,11 +131,14 @@ impl Flow {
         outcome
     }
 
-    /// Takes callbacks until one of them ends the flow. One that belongs to another flow does not.
+    /// Takes callbacks until one of them ends the flow. One that belongs to another flow does not. One that reports an error without
+    /// saying which flow it belongs to may be anybody's, so it does only if none that says so follows.
     async fn ended(&mut self, host: &Host) -> (Option<Arrival>, Result<Completed>) {
         let mut pasted = tokio::io::BufReader::new(tokio::io::stdin()).lines();
+        let mut reported: Option<Reported> = None;
         loop {
             let (arrival, query) = tokio::select! {
+                biased;
                 arrival = arrived(self.listener.as_mut()) => match arrival {
                     Some(arrival) => { let query = arrival.query.clone(); (Some(arrival), query) }
                     None => return (None, Err(Error::Machine("the listener for the redirect stopped".to_owned()))),
@@ -136,45 +146,108 @@ impl Flow {
                 line = pasted.next_line(), if self.reading => match line {
                     Ok(Some(line)) if line.trim().is_empty() => continue,
                     Ok(Some(line)) => (None, query_of(&line)),
-                    Ok(None) | Err(_) if self.listener.is_none() => return (None, Err(nothing_pasted())),
+                    Ok(None) | Err(_) if self.listener.is_none() && reported.is_none() => {
+                        return (None, Err(nothing_pasted()));
+                    }
                     Ok(None) | Err(_) => {
                         self.reading = false;
                         continue;
                     }
                 },
+                error = settled(&mut reported) => {
+                    return (None, host.complete_stateless(&self.started, error).await);
+                }
             };
-            let foreign = self.is_foreign(&query);
-            let outcome = self.complete(host, &query).await;
-            match (arrival, &outcome) {
-                (Some(arrival), Err(error)) if foreign => arrival.refuse(error.to_string()),
-                (None, Err(error)) if foreign => anstream::eprintln!("{error}"),
-                (arrival, _) => return (arrival, outcome),
+            match self.origin(&query) {
+                Origin::This => return (arrival, host.complete(self.callback(&query)).await),
+                Origin::Another => {
+                    let ended = host.complete(self.callback(&query)).await;
+                    refuse(arrival, ended.err());
+                }
+                Origin::Unsaid => match host.stateless_error(&self.callback(&query)) {
+                    Ok(error) => self.report(arrival, error, &mut reported),
+                    Err(error) => refuse(arrival, Some(error)),
+                },
             }
         }
     }
 
-    /// Whether a callback belongs to another flow, so that this one goes on. One that reports an error without a state may be this one's.
-    fn is_foreign(&self, query: &str) -> bool {
-        let params = CallbackParams::from_query(query);
-        match (params.one("state"), params.one("error")) {
-            (Ok(Some(state)), _) => Secret::from(state).digest() != self.started.state_digest,
-            (Ok(None), Ok(Some(_))) => false,
-            _ => true,
+    /// Shows an error that may be this flow's, and keeps the first.
+    fn report(&self, arrival: Option<Arrival>, error: CoreError, reported: &mut Option<Reported>) {
+        let text = format!("the platform reported an error without saying which flow it belongs to: {error}");
+        if let (Some(arrival), Some(listener)) = (arrival, &self.listener) {
+            listener.report(arrival, Page { well: false, title: "Not connected".to_owned(), text: sentence(&text) });
+        }
+        if reported.is_none() {
+            anstream::eprintln!("{text}");
+            *reported = Some(Reported { error, grace: Box::pin(tokio::time::sleep(GRACE)) });
         }
     }
 
-    async fn complete(&self, host: &Host, query: &str) -> Result<Completed> {
+    /// Which flow a callback belongs to.
+    fn origin(&self, query: &str) -> Origin {
         let params = CallbackParams::from_query(query);
-        let stateless = params.one("state")?.is_none() && params.one("error")?.is_some();
-        let callback = Callback {
+        match (params.one("state"), params.one("error")) {
+            (Ok(Some(state)), _) if Secret::from(state).digest() == self.started.state_digest => Origin::This,
+            (Ok(None), Ok(Some(_))) => Origin::Unsaid,
+            _ => Origin::Another,
+        }
+    }
+
+    fn callback(&self, query: &str) -> Callback {
+        Callback {
             platform: self.wish.platform.clone(),
             app: self.wish.app.clone(),
-            params,
+            params: CallbackParams::from_query(query),
             initiator: self.initiator.clone(),
             other_account_allowed: self.wish.other_account,
-        };
-        if stateless { host.complete_stateless(&self.started, callback).await } else { host.complete(callback).await }
+        }
     }
+}
+
+/// Which flow a callback belongs to.
+enum Origin {
+    /// The one that waits.
+    This,
+    /// Another one, or none.
+    Another,
+    /// It reports an error and does not say, as those of some platforms do.
+    Unsaid,
+}
+
+/// An error that may be the flow's, until one with its state comes.
+struct Reported {
+    error: CoreError,
+    grace: Pin<Box<Sleep>>,
+}
+
+/// The error, once its time is over; without one, never.
+async fn settled(reported: &mut Option<Reported>) -> CoreError {
+    if let Some(reported) = reported {
+        reported.grace.as_mut().await;
+    }
+    match reported.take() {
+        Some(reported) => reported.error,
+        None => std::future::pending().await,
+    }
+}
+
+/// Turns a callback away that is no business of the flow that waits: in the browser without a word of it, as anybody may have sent it.
+fn refuse(arrival: Option<Arrival>, error: Option<Error>) {
+    let error = error.map(|error| error.to_string()).unwrap_or_default();
+    match arrival {
+        Some(arrival) => {
+            tracing::info!(error, "a callback of another flow was turned away");
+            arrival.refuse();
+        }
+        None => anstream::eprintln!("{error}"),
+    }
+}
+
+/// A sentence begins with a capital.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn nothing_pasted() -> Error {
@@ -267,26 +340,42 @@ pub(super) fn told(completed: &Completed, output: Output) -> Exit {
     if let Some(granted) = completed.granted.as_ref().filter(|granted| !completed.requested.is_subset(granted)) {
         output.note(format!("Asked for, and not granted: {}.", list_scopes(completed.requested.difference(granted))));
     }
+    warn_of_lost(finished, output);
+    Exit::Done
+}
+
+/// What the person at the terminal is told of grants that were linked later than they were made. It is no result of the command.
+pub(super) fn told_late(late: &[Finished], output: Output) {
+    for finished in late {
+        for linked in &finished.linked {
+            output.note(format!("{} (access had been allowed before).", what_became(linked)));
+        }
+        warn_of_lost(finished, output);
+    }
+}
+
+fn warn_of_lost(finished: &Finished, output: Output) {
     if !finished.lost.is_empty() {
         output.warn(format!(
             "this consent allows less than the one before: {} is no longer granted.",
             list_scopes(&finished.lost)
         ));
     }
-    Exit::Done
+}
+
+fn what_became(linked: &Linked) -> String {
+    let what = match linked.link {
+        Link::New => "Connected",
+        Link::Reconnected | Link::Kept => "Reconnected",
+    };
+    let connection = &linked.connection;
+    let name = format::text(connection.profile.label().unwrap_or(&connection.account_id));
+    format!("{what} {name} ({}): {}", connection.platform, connection.id)
 }
 
 fn text(finished: &Finished, completed: &Completed) -> String {
-    let lines = finished.linked.iter().map(|linked| {
-        let what = match linked.link {
-            Link::New => "Connected",
-            Link::Reconnected | Link::Kept => "Reconnected",
-        };
-        let connection = &linked.connection;
-        let name = format::text(connection.profile.label().unwrap_or(&connection.account_id));
-        let scopes =
-            completed.granted.as_ref().map_or_else(|| "the platform does not say which scopes".to_owned(), list_scopes);
-        format!("{what} {name} ({}): {}\n  granted: {scopes}", connection.platform, connection.id)
-    });
+    let scopes =
+        completed.granted.as_ref().map_or_else(|| "the platform does not say which scopes".to_owned(), list_scopes);
+    let lines = finished.linked.iter().map(|linked| format!("{}\n  granted: {scopes}", what_became(linked)));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -5,6 +5,7 @@ use connector_core::scope::{Drift, ScopeStatus, list_scopes};
 use serde_json::{Value, json};
 
 use super::args::{Connections, ConnectionsAction};
+use super::connect::told_late;
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
@@ -20,7 +21,7 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, ou
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
     host.revoke_due().await?;
-    host.finish_all(tenant).await?;
+    told_late(&host.finish_all(tenant).await?, output);
     match &args.action {
         None | Some(ConnectionsAction::List) => list(&host, tenant, output).await?,
         Some(ConnectionsAction::Show { connection }) => {
@@ -114,7 +115,20 @@ impl<'a> View<'a> {
     }
 }
 
-async fn list(host: &Host, tenant: &str, output: Output) -> Result<()> {
+/// Says which grants are there whose accounts could not be read yet.
+async fn show_waiting(host: &Host, tenant: &str, output: Output) -> Result<()> {
+    for grant in host.store().unlinked_grants(tenant).await? {
+        let why = grant.last_error.map_or_else(|| "it has not been read yet".to_owned(), |error| error.message);
+        output.note(format!(
+            "access allowed on {} waits for its account: {why}; tried again by every `connections` and `metrics`",
+            grant.created_at.strftime("%Y-%m-%d")
+        ));
+    }
+    Ok(())
+}
+
+pub(super) async fn list(host: &Host, tenant: &str, output: Output) -> Result<()> {
+    show_waiting(host, tenant, output).await?;
     let all = ask::all(host, tenant).await?;
     let views: Vec<View<'_>> = all.iter().map(|connected| View::of(host, connected)).collect();
     if output.is_json() {

@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 use connector_core::config::Config;
 use connector_core::emulator::{Consent, Emulator, Tour, TourPerson};
 use connector_core::http::{Policy, Request};
-use connector_core::oauth::Purpose;
-use connector_core::scope::{ScopeStatus, list_scopes};
+use connector_core::scope::list_scopes;
 use connector_core::{Context, Error as CoreError, Linked, Scope};
 use http::Method;
 use jiff::SignedDuration;
 use owo_colors::OwoColorize as _;
 use url::Url;
 
-use super::args::{Browse, Demo};
-use super::connect::{Flow, Wish, told};
+use super::args::{Browse, Demo, Global, TENANT};
+use super::connect::{Flow, Wish, go, told};
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
-use super::{ask, format, list, metrics};
+use super::{ask, connections, format, list, metrics};
 use crate::apps::Realm;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -31,13 +30,16 @@ const MARK: &str = "made-by-demo";
 const APP: &str = "default";
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Demo, output: Output) -> Result<Exit> {
+    if output.is_json() {
+        return Err(Error::Request("`demo` tells a story to people; the commands it shows take --json".to_owned()));
+    }
     let linked = storyteller(setup, args)?;
     let emulator = linked.emulator().ok_or_else(no_tour)?;
     let tour = emulator.tour().ok_or_else(no_tour)?;
     let stage = Stage::set(setup, linked, &tour)?;
     let cx = Setup::context();
     let realm = setup.emulated(&stage.realm_dir(), &cx, running).await?;
-    let teller = Teller { setup, running, linked, emulator, tour, stage, cx, realm, output };
+    let teller = Teller { setup, running, linked, emulator, tour, stage, cx, realm, output: output.telling() };
     teller.tell().await?;
     Ok(Exit::Done)
 }
@@ -111,20 +113,15 @@ impl Teller<'_> {
         self.introduce()?;
         let narrow = self.host(true).await?;
         self.connect_everybody(&narrow).await?;
-        self.show_metrics(&narrow, 3, "Their metrics. A count that cannot be had says why; it is never 0.", true)
-            .await?;
+        self.head(3, "Their metrics.", "A count that cannot be had says why: it is never 0, and never made up.");
+        self.show_metrics(&narrow, true).await?;
         narrow.drain().await;
 
         let wide = self.host(false).await?;
         self.widen(&wide).await?;
         self.ask_everybody_again(&wide).await?;
-        self.show_metrics(
-            &wide,
-            6,
-            "Their metrics again: the counts are there, and where the person said no, the reason still is.",
-            false,
-        )
-        .await?;
+        self.head(6, "Their metrics again.", "The counts are there; where a person said no, that is the reason shown.");
+        self.show_metrics(&wide, false).await?;
         self.close();
         Ok(())
     }
@@ -132,25 +129,30 @@ impl Teller<'_> {
     fn introduce(&self) -> Result<()> {
         let Realm::Emulated(emulators) = &self.realm else { return Err(no_tour()) };
         let origin = emulators.get(self.linked.id()).map(|info| info.origin.to_string()).unwrap_or_default();
-        let name = self.linked.name();
-        self.head(1, &format!("An emulator of {name} runs at {origin} and nothing leaves this machine. The connectors in this program:"));
-        self.hand(&format!("list{}", self.narrow()));
-        list::show(self.setup, &self.config(true)?, self.output);
+        self.head(
+            1,
+            &format!("An emulator of {} runs at {origin}", self.linked.name()),
+            "It answers as the platform would, so all of this runs without any account.",
+        );
+        self.hand("list", true);
+        list::show(self.setup, &self.config(true)?, true, self.output);
         Ok(())
     }
 
     async fn connect_everybody(&self, host: &Host) -> Result<()> {
-        let asked = list_scopes(&self.tour.narrow_scopes);
         self.head(
             2,
+            &format!("{} people connect, each through the consent page.", self.tour.people.len()),
             &format!(
-                "The app asks for little: {asked}. {} people connect, each through the consent page.",
-                self.tour.people.len()
+                "The app asks them for little, {}: one line of a file says so, no code.",
+                list_scopes(&self.tour.narrow_scopes)
             ),
         );
-        self.say(&format!("{} holds:\n{}", self.stage.narrow.display(), narrow_file(self.linked, &self.tour)));
+        self.output.say(format!("{} holds:", self.stage.narrow.display()));
+        self.output.say(narrow_file(self.linked, &self.tour).trim_end());
         for person in &self.tour.people {
-            self.hand(&format!("connect {} --reference {}{}", self.linked.id(), person.name, self.narrow()));
+            let reference = format::word(&person.name);
+            self.hand(&format!("connect {} --reference {reference}", self.linked.id()), true);
             self.walk(host, person, None, &[]).await?;
         }
         Ok(())
@@ -158,58 +160,62 @@ impl Teller<'_> {
 
     /// The authorize URL under the whole configuration, and whom asking again would help.
     async fn widen(&self, host: &Host) -> Result<()> {
-        self.head(4, "Now the configuration asks for more: the same program, without narrow.toml. This is what the authorize URL carries:");
-        self.hand(&format!("connect {} --print-url", self.linked.id()));
-        let redirect = "http://127.0.0.1:8740/".parse().map_err(|_| no_tour())?;
-        let url = host.authorize_url(self.linked.id(), APP, redirect, Purpose::Reauthorize).await?;
-        let name = &self.linked.protocol().oauth.names.scope;
-        let scopes = url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-        self.say(&format!(
-            "{}{}?… {name}={}\n",
-            url.origin().ascii_serialization(),
-            url.path(),
-            scopes.unwrap_or_default()
-        ));
-        self.hand("connections");
+        self.head(
+            4,
+            "Now the configuration asks for more.",
+            "The same program without narrow.toml: scopes change by a file, not a build.",
+        );
+        self.hand(&format!("connect {} --print-url", self.linked.id()), false);
+        let printed = Browse { print_url: true, ..browse() };
+        go(host, self.setup, self.wish(None, None), &printed, self.output).await?;
         let wanted = &host.platform(self.linked.id().as_str())?.settings.app(APP)?.wanted;
-        for connected in self.people(host).await? {
-            let drift = wanted.drift(&connected.grant.scopes);
-            self.say(&format!(
-                "{}: asking again would also ask for {}",
-                name_of(&connected),
-                list_scopes(drift.with(ScopeStatus::NeverAsked))
-            ));
-        }
+        self.remark(&format!("This address carries the scopes {}.", list_scopes(&wanted.requested())));
+        self.hand("connections", false);
+        connections::list(host, &self.setup.global.tenant, self.output).await?;
+        self.remark("What was connected goes on working; the hints say what asking again adds.");
         Ok(())
     }
 
     async fn ask_everybody_again(&self, host: &Host) -> Result<()> {
-        self.head(5, "Each is asked again, in place: the same connection, its history kept.");
+        self.head(
+            5,
+            "Each is asked again, in place.",
+            "The connection keeps its id and history, so whatever refers to it works on.",
+        );
         for person in &self.tour.people {
             let connected = ask::one_grant(host, &self.setup.global.tenant, &person.name).await?;
-            self.hand(&format!("reconnect {}", person.name));
+            self.hand(&format!("reconnect {}", format::word(&person.name)), false);
             if !person.unticked.is_empty() {
-                self.say(&format!("{} unticks {}.", name_of(&connected), list_scopes(&person.unticked)));
+                self.remark(&format!("{} unticks {}.", name_of(&connected), list_scopes(&person.unticked)));
             }
             self.walk(host, person, Some(&connected), &person.unticked).await?;
         }
         Ok(())
     }
 
-    async fn show_metrics(&self, host: &Host, step: u8, text: &str, narrow: bool) -> Result<()> {
-        self.head(step, text);
-        self.hand(&format!("metrics{}", if narrow { self.narrow() } else { String::new() }));
+    async fn show_metrics(&self, host: &Host, narrow: bool) -> Result<()> {
+        self.hand("metrics", narrow);
         metrics::show(host, &self.people(host).await?, SignedDuration::ZERO, self.output).await?;
         Ok(())
     }
 
     fn close(&self) {
-        self.head(7, "That was all. Everything is still there to play with:");
+        self.head(7, "That was all.", "Everything is still there to play with, until the next demo:");
         for command in ["connections", "metrics"] {
-            self.hand(command);
+            self.hand(command, false);
         }
-        self.hand(&format!("connect {} --no-browser", self.linked.id()));
-        self.say(&format!("\nWith an app of your own: connector-host init {}", self.linked.id()));
+        self.hand(&format!("connect {} --no-browser", self.linked.id()), false);
+        self.remark(&format!("With an app of your own: connector-host init {}", self.linked.id()));
+    }
+
+    fn wish(&self, reference: Option<String>, again: Option<&Connected>) -> Wish {
+        Wish {
+            platform: self.linked.id().clone(),
+            app: APP.to_owned(),
+            reference,
+            reconnects: again.map(|connected| connected.connection.id.clone()),
+            other_account: false,
+        }
     }
 
     /// One person goes from the authorize URL over the consent page back to the listener, as a browser would.
@@ -220,16 +226,9 @@ impl Teller<'_> {
         again: Option<&Connected>,
         unticked: &[Scope],
     ) -> Result<()> {
-        let wish = Wish {
-            platform: self.linked.id().clone(),
-            app: APP.to_owned(),
-            reference: Some(person.name.clone()),
-            reconnects: again.map(|connected| connected.connection.id.clone()),
-            other_account: false,
-        };
+        let wish = self.wish(Some(person.name.clone()), again);
         let app = host.app(self.linked.id().as_str(), APP)?;
-        let browse = Browse { no_browser: false, print_url: false, port: None, redirect_uri: None };
-        let mut flow = Flow::begin(host, &self.setup.global.tenant, wish, &app, &browse).await?;
+        let mut flow = Flow::begin(host, &self.setup.global.tenant, wish, &app, &browse()).await?;
         let url = flow.started.authorize_url.clone();
         let consent = Consent { person: person.name.clone(), unticked: unticked.to_vec(), declined: false };
         let (completed, brought) = tokio::join!(flow.wait(host), self.browse(&url, &consent));
@@ -266,27 +265,34 @@ impl Teller<'_> {
         self.setup.open(self.config(narrow)?, dir, self.cx.clone(), self.realm.clone(), self.running, self.output).await
     }
 
-    fn head(&self, step: u8, text: &str) {
-        self.say(&format!("\n{}", format!("{step}. {text}").bold()));
+    /// What happens in a step, and why it matters.
+    fn head(&self, step: u8, what: &str, why: &str) {
+        let gap = if step == 1 { "" } else { "\n" };
+        self.output.say(format!("{gap}{}", format!("{step}. {what}").bold()));
+        self.remark(why);
     }
 
-    /// The option that makes the app ask for less.
-    fn narrow(&self) -> String {
-        format!(" --overlay {}", self.stage.narrow.display())
+    /// A sentence about what was just shown, or comes next.
+    fn remark(&self, text: &str) {
+        self.output.say(format::folded("   ", text));
     }
 
-    /// The command that does by hand what comes next.
-    fn hand(&self, command: &str) {
+    /// The command that does by hand what comes next, on the configuration that asks for less or on the whole one.
+    fn hand(&self, command: &str, narrow: bool) {
+        let path = |path: &Path| format::word(&path.display().to_string());
         let files = self.setup.file_options();
-        let line = format!("$ connector-host {command}{files} --emulator --data-dir {}", self.stage.dir.display());
-        self.say(&line.dimmed().to_string());
+        let overlay = if narrow { format!(" --overlay {}", path(&self.stage.narrow)) } else { String::new() };
+        let Global { tenant, .. } = &self.setup.global;
+        let tenant = if tenant == TENANT { String::new() } else { format!(" --tenant {}", format::word(tenant)) };
+        let dir = path(&self.stage.dir);
+        let line = format!("$ connector-host {command}{files}{overlay} --emulator{tenant} --data-dir {dir}");
+        self.output.say(line.dimmed());
     }
+}
 
-    fn say(&self, text: &str) {
-        if !self.output.is_json() {
-            self.output.say(text);
-        }
-    }
+/// How a person of the story gets there: without options.
+fn browse() -> Browse {
+    Browse { no_browser: false, print_url: false, port: None, redirect_uri: None }
 }
 
 fn name_of(connected: &Connected) -> String {

@@ -23,6 +23,11 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Disconnect, out
         Revocation::NotOffered => {
             ("not_offered", "it cannot be revoked from here; the person can remove the app at the platform.".to_owned())
         }
+        Revocation::Unconfirmed => (
+            "unconfirmed",
+            "the platform no longer takes its tokens; should the app still show there, the person can remove it."
+                .to_owned(),
+        ),
         Revocation::Pending(error) => {
             ("pending", format!("the platform could not be told yet ({error}); later commands try again."))
         }

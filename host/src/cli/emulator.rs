@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::args::Emulator;
 use super::exit::Exit;
+use super::format;
 use super::output::Output;
 use super::running::{Emulators, Running};
 use super::setup::Setup;
+use super::table::table;
 use crate::emulate::Emulated;
 use crate::error::Result;
 
@@ -20,7 +22,7 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Emulator, outpu
     let dir = setup.emulator_dir()?;
     let emulated = Emulated::run(linked, &dir, &cx, args.port, admin_token.clone()).await?;
     output.either(&data(linked, &emulated.info, admin_token.expose()), || {
-        text(linked, &emulated.info, admin_token.expose())
+        text(linked, &emulated.info, admin_token.expose(), &place(setup))
     });
     running.emulators(Emulators::from([(linked.id().clone(), emulated)])).await;
     std::future::pending().await
@@ -45,29 +47,29 @@ fn data(linked: &Linked, info: &EmulatorInfo, admin_token: &str) -> Value {
     })
 }
 
-fn text(linked: &Linked, info: &EmulatorInfo, admin_token: &str) -> String {
+/// The option that finds this emulator again from any directory, if one is needed.
+fn place(setup: &Setup) -> String {
+    let dir = setup.global.data_dir.as_ref();
+    dir.map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()))
+        .map(|dir| format!(" --data-dir {}", format::word(&dir.display().to_string())))
+        .unwrap_or_default()
+}
+
+fn text(linked: &Linked, info: &EmulatorInfo, admin_token: &str, place: &str) -> String {
     let names = &linked.protocol().oauth.names;
     let mut text = format!("The emulator of {} listens at {}\n", linked.name(), info.origin);
-    for app in &info.apps {
-        let _ = writeln!(
-            text,
-            "  app {:<11} {:<8} {} {}  {} {}",
-            app.name,
-            app.kind,
-            names.client_id,
-            app.client_id,
-            names.client_secret,
-            app.client_secret.expose()
-        );
+    let rows = info.apps.iter().map(|app| {
+        let secret = app.client_secret.expose().to_owned();
+        [app.name.clone(), app.kind.as_str().to_owned(), app.client_id.clone(), secret]
+    });
+    for line in table(["app", "kind", &names.client_id, &names.client_secret], rows).lines() {
+        let _ = writeln!(text, " {line}");
     }
     for person in &info.people {
-        let _ = writeln!(text, "  person {}: {}", person.name, person.about);
+        let _ = writeln!(text, "{}", format::folded(&format!("  person {:<8} ", person.name), &person.about));
     }
-    let _ = writeln!(text, "  admin routes take the bearer token {admin_token}");
-    let _ = writeln!(
-        text,
-        "Use it from another terminal: connector-host connect {} --emulator. Stop it with ctrl-C.",
-        linked.id()
-    );
+    let _ = writeln!(text, "  Admin routes take the bearer token {admin_token}");
+    let _ = writeln!(text, "Stop it with ctrl-C. Use it from another terminal:");
+    let _ = writeln!(text, "  connector-host connect {} --emulator{place}", linked.id());
     text
 }

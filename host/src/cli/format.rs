@@ -1,8 +1,16 @@
 //! How values are written for people.
 
+use std::fmt::Write as _;
+
 use connector_core::metrics::Missing;
 use connector_core::scope::ScopeStatus;
 use jiff::{SignedDuration, Timestamp};
+
+/// What is longer than this many characters is cut.
+const LONG: usize = 60;
+
+/// How many columns folded text takes at most.
+const WIDTH: usize = 79;
 
 /// A count with thin groups: `1 234 567`.
 pub(super) fn count(value: i64) -> String {
@@ -46,12 +54,62 @@ pub(super) fn missing(missing: &Missing) -> String {
     }
 }
 
-/// A platform's text, made fit for one line of a terminal: no control or bidirectional-override characters.
+/// A platform's text, made fit for one line of a terminal: a space for a line break, no control or bidirectional-override characters.
+pub(super) fn line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                if !line.is_empty() && !line.ends_with(' ') {
+                    line.push(' ');
+                }
+            }
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            c if c.is_control() => {}
+            c => line.push(c),
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// As [`line`], and so short that it does not take the line for itself. What is cut off shows as `…`.
 pub(super) fn text(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-        .take(60)
-        .collect()
+    let line = line(text);
+    match line.char_indices().nth(LONG - 1) {
+        Some((cut, last)) if cut + last.len_utf8() < line.len() => format!("{}…", line[..cut].trim_end()),
+        _ => line,
+    }
+}
+
+/// A text broken at its spaces so that a terminal shows it whole: `first` begins it, and the other lines are indented as far.
+pub(super) fn folded(first: &str, text: &str) -> String {
+    let indent = first.chars().count();
+    let mut folded = first.to_owned();
+    let mut length = indent;
+    for (place, word) in text.split(' ').enumerate() {
+        let more = word.chars().count();
+        if place > 0 && length + 1 + more > WIDTH {
+            let _ = write!(folded, "\n{:indent$}", "");
+            length = indent;
+        } else if place > 0 {
+            folded.push(' ');
+            length += 1;
+        }
+        folded.push_str(word);
+        length += more;
+    }
+    folded
+}
+
+/// A word of a command, so that a shell takes it as it is.
+pub(super) fn word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@+,~".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +134,32 @@ mod tests {
 
     #[test]
     fn text_cannot_play_with_the_terminal() {
-        assert_eq!(text("a\u{1b}[31mb\nc\u{202e}d"), "a[31mbcd");
+        assert_eq!(text("a\u{1b}[31mb\r\nc\u{202e}d\u{2028}"), "a[31mb cd");
+    }
+
+    #[test]
+    fn what_is_cut_shows_it() {
+        let long = "é".repeat(LONG);
+        assert_eq!(text(&long), long);
+        let cut = text(&format!("{long}é"));
+        assert_eq!(cut.chars().count(), LONG);
+        assert!(cut.ends_with("é…"), "{cut}");
+        assert_eq!(line(&long.repeat(3)), long.repeat(3));
+    }
+
+    #[test]
+    fn a_long_text_is_broken_between_words() {
+        assert_eq!(folded("  asks for ", "one"), "  asks for one");
+        let folded = folded("  asks for ", &["user.info.basic,"; 8].join(" "));
+        assert_eq!(folded.lines().count(), 2);
+        assert!(folded.lines().all(|line| line.ends_with("basic,") && line.len() <= WIDTH), "{folded}");
+        assert!(folded.lines().skip(1).all(|line| line.starts_with("           user")), "{folded}");
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_as_it_is() {
+        assert_eq!(word("/tmp/a-b_c.toml"), "/tmp/a-b_c.toml");
+        assert_eq!(word("it's here"), r"'it'\''s here'");
+        assert_eq!(word(""), "''");
     }
 }

@@ -6,19 +6,21 @@ use connector_core::{AppKind, Linked};
 use super::args::Init;
 use super::connect::callback_path;
 use super::exit::Exit;
+use super::format;
 use super::output::Output;
 use super::setup::Setup;
 use crate::error::Result;
 use crate::layers::FILE_NAME;
 
-/// Prints a configuration to begin with, and the checklist for each platform's portal as comments in it.
+/// Prints a configuration to begin with, and the checklist for each platform's portal as comments in it. It is a file, whatever form
+/// results are asked for in.
 pub(super) fn run(setup: &Setup, args: &Init, output: Output) -> Result<Exit> {
     let config = setup.config(output)?;
     let linked = match &args.platform {
         Some(id) => vec![setup.registry.get(id)?],
         None => setup.registry.iter().collect(),
     };
-    let mut text = format!("# Save this as {FILE_NAME} and name it with --config or CONNECTOR_CONFIG.\n");
+    let mut text = format!("# Save this as {FILE_NAME} and name it with --config\n# or CONNECTOR_CONFIG.\n");
     for linked in linked {
         let entries: Vec<Entry> = config.entries().into_iter().filter(|entry| belongs(entry, linked)).collect();
         let _ = write!(text, "\n{}\n{}", checklist(linked, &config.settings), app(linked, &entries));
@@ -37,7 +39,10 @@ fn checklist(linked: &Linked, settings: &Settings) -> String {
     let at = portal.url.as_deref().map(|url| format!(" ({url})")).unwrap_or_default();
     let mut text = format!("# {}: in the developer portal{at}\n", linked.name());
     for (number, step) in portal.steps.iter().enumerate() {
-        let _ = writeln!(text, "#  {}. {}", number + 1, filled(step, linked, settings));
+        let step = format::folded(&format!("  {}. ", number + 1), &filled(step, linked, settings));
+        for line in step.lines() {
+            let _ = writeln!(text, "#{line}");
+        }
     }
     let _ = writeln!(text, "# Then: connector-host list; connector-host connect {}", linked.id());
     text

@@ -1,16 +1,16 @@
 //! The one-flow listener on loopback that a desktop app's redirect comes back to (RFC 8252 section 7.3).
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -19,6 +19,13 @@ use crate::error::{Error, Result};
 
 /// How long the page that says how it ended may still be fetched.
 const LAST_PAGE: Duration = Duration::from_secs(1);
+
+/// Where the pages are, unless the redirect itself comes to one of these.
+const PATHS: [(Shown, &str); 3] =
+    [(Shown::Ended, "/done"), (Shown::Reported, "/reported"), (Shown::NoFlow, "/no-flow")];
+
+/// What comes before them then.
+const PREFIX: &str = "/connector-host";
 
 /// Listens for callbacks until it is closed.
 #[derive(Debug)]
@@ -30,12 +37,11 @@ pub(super) struct Listener {
     server: JoinHandle<()>,
 }
 
-/// What a browser brought, and where to say how it ended.
-#[derive(Debug)]
+/// What a browser brought, and where to say which page it is sent to.
 pub(super) struct Arrival {
     /// The query, undecoded. It holds a code.
     pub(super) query: String,
-    answer: oneshot::Sender<Page>,
+    answer: oneshot::Sender<Shown>,
 }
 
 /// How a flow ended, for the person in the browser.
@@ -50,12 +56,31 @@ pub(super) struct Page {
     pub(super) text: String,
 }
 
+/// The pages there are. None is shown at the address that holds the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// How the flow ended.
+    Ended,
+    /// An error that may be the flow's, while it goes on.
+    Reported,
+    /// That a callback was no flow's.
+    NoFlow,
+}
+
 #[derive(Debug)]
 struct Shared {
+    path: String,
     arrivals: mpsc::Sender<Arrival>,
-    page: OnceLock<Page>,
-    shown: Notify,
+    ended: OnceLock<Page>,
+    reported: Mutex<Option<Page>>,
+    fetched: Notify,
     stop: Notify,
+}
+
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrival").finish_non_exhaustive()
+    }
 }
 
 impl Listener {
@@ -68,13 +93,9 @@ impl Listener {
         let socket = TcpListener::bind(address).await.map_err(|error| taken(port, &error))?;
         let port = socket.local_addr().map_err(|error| taken(port, &error))?.port();
         let (sender, arrivals) = mpsc::channel(1);
-        let shared =
-            Arc::new(Shared { arrivals: sender, page: OnceLock::new(), shown: Notify::new(), stop: Notify::new() });
-        let router = Router::new()
-            .route(path, get(callback))
-            .route("/done", get(done))
-            .layer(middleware::from_fn(guard))
-            .with_state(Arc::clone(&shared));
+        let shared = Arc::new(Shared::new(path, sender));
+        // The path is compared as it stands: the operator chose it, and a router would read patterns into it.
+        let router = Router::new().fallback(answer).layer(middleware::from_fn(guard)).with_state(Arc::clone(&shared));
         let stop = Arc::clone(&shared);
         let server = tokio::spawn(async move {
             let served =
@@ -91,54 +112,115 @@ impl Listener {
         self.arrivals.recv().await
     }
 
+    /// Shows the browser an error that may be the flow's, while the flow goes on waiting.
+    pub(super) fn report(&self, arrival: Arrival, page: Page) {
+        *self.shared.reported.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
+        arrival.send_to(Shown::Reported);
+    }
+
     /// Says how it ended, lets the browser fetch the page that shows it, and stops listening.
     pub(super) async fn close(self, arrival: Option<Arrival>, page: Page) {
-        if let Some(arrival) = arrival {
-            let shown = self.shared.shown.notified();
-            // A browser that has gone away needs no page.
-            if arrival.answer.send(page).is_ok() {
-                let _ = tokio::time::timeout(LAST_PAGE, shown).await;
-            }
+        let Self { arrivals, shared, server, .. } = self;
+        // Whoever comes now is not kept waiting.
+        drop(arrivals);
+        // Nobody else sets it.
+        let _ = shared.ended.set(page);
+        if arrival.is_some_and(|arrival| arrival.send_to(Shown::Ended)) {
+            let _ = tokio::time::timeout(LAST_PAGE, shared.fetched.notified()).await;
         }
-        self.shared.stop.notify_one();
-        let _ = tokio::time::timeout(LAST_PAGE, self.server).await;
+        shared.stop.notify_one();
+        let _ = tokio::time::timeout(LAST_PAGE, server).await;
     }
 }
 
 impl Arrival {
-    /// Says what is wrong with this callback, while the flow goes on waiting for its own.
-    pub(super) fn refuse(self, text: String) {
-        // A browser that has gone away needs no page.
-        let _ = self.answer.send(Page { well: false, title: "Not connected".to_owned(), text });
+    /// Says that this callback is no flow's, while the flow goes on waiting for its own.
+    pub(super) fn refuse(self) {
+        self.send_to(Shown::NoFlow);
     }
+
+    /// Whether the browser was still there to be sent on.
+    fn send_to(self, page: Shown) -> bool {
+        self.answer.send(page).is_ok()
+    }
+}
+
+impl Shared {
+    fn new(path: &str, arrivals: mpsc::Sender<Arrival>) -> Self {
+        Self {
+            path: path.to_owned(),
+            arrivals,
+            ended: OnceLock::new(),
+            reported: Mutex::new(None),
+            fetched: Notify::new(),
+            stop: Notify::new(),
+        }
+    }
+
+    /// The paths of the pages, of which none is the redirect's.
+    fn pages(&self) -> impl Iterator<Item = (Shown, String)> {
+        let prefix = if PATHS.iter().any(|(_, path)| *path == self.path) { PREFIX } else { "" };
+        PATHS.into_iter().map(move |(page, path)| (page, format!("{prefix}{path}")))
+    }
+
+    fn page(&self, page: Shown) -> Option<Page> {
+        match page {
+            Shown::Ended => self.ended.get().cloned(),
+            Shown::Reported => self.reported.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Shown::NoFlow => Some(Page {
+                well: false,
+                title: "Not connected".to_owned(),
+                text: "This address belongs to no flow in progress.".to_owned(),
+            }),
+        }
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    if request.method() != Method::GET {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let uri = request.uri();
+    if uri.path() != shared.path {
+        return show(&shared, uri.path());
+    }
+    if !is_navigation(request.headers()) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let query = uri.query().unwrap_or_default().to_owned();
+    callback(&shared, query).await
 }
 
 /// Hands the callback over and sends the browser on, away from the address that holds the code.
-async fn callback(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
+async fn callback(shared: &Shared, query: String) -> Response {
     let (answer, page) = oneshot::channel();
-    let arrival = Arrival { query: query.unwrap_or_default(), answer };
-    if shared.arrivals.send(arrival).await.is_err() {
+    if shared.arrivals.send(Arrival { query, answer }).await.is_err() {
         return StatusCode::GONE.into_response();
     }
     let Ok(page) = page.await else { return StatusCode::GONE.into_response() };
-    if shared.page.set(page.clone()).is_ok() && page.well {
-        return Redirect::to("/done").into_response();
-    }
-    show(&page)
+    let found = shared.pages().find(|(shown, _)| *shown == page);
+    found.map_or_else(|| StatusCode::GONE.into_response(), |(_, path)| Redirect::to(&path).into_response())
 }
 
-async fn done(State(shared): State<Arc<Shared>>) -> Response {
-    let Some(page) = shared.page.get() else { return StatusCode::NOT_FOUND.into_response() };
-    let answer = show(page);
-    shared.shown.notify_one();
+fn show(shared: &Shared, path: &str) -> Response {
+    let named = shared.pages().find(|(_, name)| name == path);
+    let Some((shown, page)) = named.and_then(|(shown, _)| Some((shown, shared.page(shown)?))) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let answer = match page.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    if shown == Shown::Ended {
+        shared.fetched.notify_one();
+    }
     answer
 }
 
-fn show(page: &Page) -> Response {
-    match page.render() {
-        Ok(html) => Html(html).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+/// Whether a person's window went here, as after consent, and not an image or a script of some page. Browsers that are old do not say.
+fn is_navigation(headers: &HeaderMap) -> bool {
+    let says = |name: &str, word: &str| headers.get(name).is_none_or(|value| value == word);
+    says("sec-fetch-dest", "document") && says("sec-fetch-mode", "navigate")
 }
 
 /// Answers to this machine's own names alone, and keeps every answer out of caches, frames and referrers.
@@ -167,4 +249,28 @@ async fn guard(request: Request, next: Next) -> Response {
 fn taken(port: Option<u16>, error: &std::io::Error) -> Error {
     let port = port.map_or_else(|| "a free port".to_owned(), |port| format!("port {port}"));
     Error::Machine(format!("127.0.0.1 cannot be listened on at {port}: {error}; name another with --port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages(path: &str) -> Vec<String> {
+        Shared::new(path, mpsc::channel(1).0).pages().map(|(_, path)| path).collect()
+    }
+
+    #[test]
+    fn no_page_is_where_the_redirect_comes_back_to() {
+        for (_, path) in PATHS {
+            assert!(!pages(path).iter().any(|page| page == path), "{path}");
+        }
+        assert_eq!(pages("/:x/cb"), PATHS.map(|(_, path)| path));
+        assert_eq!(pages("/connector-host/done"), PATHS.map(|(_, path)| path));
+    }
+
+    #[test]
+    fn debug_shows_no_code() {
+        let arrival = Arrival { query: "code=hush".to_owned(), answer: oneshot::channel().0 };
+        assert_eq!(format!("{arrival:?}"), "Arrival { .. }");
+    }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::args::Metrics;
+use super::connect::told_late;
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
@@ -19,7 +20,7 @@ use crate::store::{Connected, ConnectionState};
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Metrics, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
-    host.finish_all(tenant).await?;
+    told_late(&host.finish_all(tenant).await?, output);
     let chosen = match &args.connection {
         Some(text) => vec![ask::one(&host, tenant, text).await?],
         None => ask::all(&host, tenant)

@@ -110,9 +110,15 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
 async fn interrupted() {
     let terminated = async {
         #[cfg(unix)]
-        if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            signal.recv().await;
-            return;
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            if let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+            {
+                tokio::select! {
+                    _ = terminate.recv() => return,
+                    _ = hangup.recv() => return,
+                }
+            }
         }
         std::future::pending::<()>().await;
     };

@@ -11,19 +11,34 @@ use crate::error::Error;
 /// Where results, notes and errors go: results to standard output, the rest to standard error. Colour only where it shows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
-    json: bool,
+    form: Form,
     quiet: bool,
     verbose: bool,
 }
 
+/// What form the result has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    /// Text that notes and warnings are a part of.
+    Story,
+}
+
 impl Output {
     pub(super) fn new(global: &Global) -> Self {
-        Self { json: global.json, quiet: global.quiet, verbose: global.verbose > 0 }
+        let form = if global.json { Form::Json } else { Form::Text };
+        Self { form, quiet: global.quiet, verbose: global.verbose > 0 }
+    }
+
+    /// For a command that tells a story: what is noted on the way belongs to it, so it goes to standard output too, in its place.
+    pub(super) fn telling(self) -> Self {
+        Self { form: Form::Story, ..self }
     }
 
     /// Whether data is printed as JSON.
     pub(super) fn is_json(self) -> bool {
-        self.json
+        self.form == Form::Json
     }
 
     /// One line or block of the result, for people.
@@ -43,7 +58,7 @@ impl Output {
 
     /// The result: as JSON if that was asked for, else for people.
     pub(super) fn either(self, value: &impl Serialize, text: impl FnOnce() -> String) {
-        if self.json {
+        if self.is_json() {
             self.data(value);
         } else {
             self.say(text().trim_end());
@@ -52,7 +67,9 @@ impl Output {
 
     /// What happens meanwhile.
     pub(super) fn note(self, text: impl Display) {
-        if !self.quiet {
+        if self.form == Form::Story {
+            println!("{text}");
+        } else if !self.quiet {
             eprintln!("{text}");
         }
     }
@@ -65,9 +82,13 @@ impl Output {
     }
 
     /// What a person should know although it went well.
-    #[expect(clippy::unused_self, reason = "what is printed, and how, is this type's to decide")]
     pub(super) fn warn(self, text: impl Display) {
-        eprintln!("{} {text}", "warning:".yellow().bold());
+        let text = format!("{} {text}", "warning:".yellow().bold());
+        if self.form == Form::Story {
+            println!("{text}");
+        } else {
+            eprintln!("{text}");
+        }
     }
 
     /// What went wrong, and with `-v` why.

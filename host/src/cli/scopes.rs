@@ -1,12 +1,14 @@
+use std::fmt::Write as _;
+
 use connector_core::config::{ScopeEntry, Settings};
 use connector_core::{PlatformId, Scope};
 use serde::Serialize;
 
 use super::args::{Scopes, ScopesAction};
 use super::exit::Exit;
+use super::format;
 use super::output::Output;
 use super::setup::Setup;
-use super::table::table;
 use crate::error::Result;
 
 /// One scope of a platform's catalogue.
@@ -35,7 +37,7 @@ pub(super) fn run(setup: &Setup, args: &Scopes, output: Output) -> Result<Exit> 
         config.settings.platform(&id)?;
     }
     let rows = rows(&config.settings, only);
-    output.either(&rows, || text(&rows));
+    output.either(&rows, || text(setup, &rows));
     Ok(Exit::Done)
 }
 
@@ -73,21 +75,28 @@ fn unlocks(entry: &ScopeEntry) -> Vec<String> {
     targets
 }
 
-fn text(rows: &[Row]) -> String {
-    let cells = rows.iter().map(|row| {
-        let asked = match (row.wanted_by.is_empty(), row.pending_for.is_empty()) {
-            (false, _) => row.wanted_by.join(", "),
-            (true, false) => format!("pending for {}", row.pending_for.join(", ")),
-            (true, true) => "no app".to_owned(),
+fn text(setup: &Setup, rows: &[Row]) -> String {
+    let mut text = String::new();
+    for (place, row) in rows.iter().enumerate() {
+        if place == 0 || rows[place - 1].platform != row.platform {
+            let name = setup.registry.get(&row.platform).map_or(row.platform.as_str(), |linked| linked.name());
+            let _ = writeln!(text, "{}{name} ({})", if place == 0 { "" } else { "\n" }, row.platform);
+        }
+        let _ = writeln!(text, "  {}", row.scope);
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "{}", format::folded(&format!("    {name:<13} "), value));
         };
-        [
-            row.platform.clone(),
-            row.scope.clone(),
-            row.product.clone(),
-            row.description.clone(),
-            row.unlocks.join(", "),
-            asked,
-        ]
-    });
-    table(["platform", "scope", "product", "allows", "unlocks", "asked for by"], cells)
+        line("product", &row.product);
+        line("allows", &row.description);
+        line("unlocks", &listed(&row.unlocks, "nothing here yet"));
+        line("asked for by", &listed(&row.wanted_by, "no app"));
+        if !row.pending_for.is_empty() {
+            line("pending for", &listed(&row.pending_for, ""));
+        }
+    }
+    text
+}
+
+fn listed(values: &[String], none: &str) -> String {
+    if values.is_empty() { none.to_owned() } else { values.join(", ") }
 }

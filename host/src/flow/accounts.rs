@@ -1,17 +1,17 @@
 use connector_core::account::Account;
-use connector_core::scope::GrantScopes;
 use connector_core::{Error as CoreError, ScopeSet};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{
-    Connected, ConnectionFilter, ConnectionId, GrantRecord, LastError, LinkIntent, Linked, NewConnection,
+    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, GrantRecord, LastError, LinkIntent, Linked,
+    NewConnection,
 };
 
 /// The connections a grant became.
 #[derive(Debug)]
 pub struct Finished {
-    /// One for each account the grant reaches.
+    /// One for each account the grant reaches, without those that a later grant or a disconnect has overtaken.
     pub linked: Vec<Linked>,
     /// Scopes that an earlier grant of these accounts held and this one does not.
     pub lost: ScopeSet,
@@ -57,21 +57,37 @@ impl Host {
         Ok(accounts)
     }
 
-    /// Links them, unless they are somebody else's than the flow was for.
+    /// Links them, unless they are somebody else's than the flow was for, or have been given up since.
     pub(super) async fn link(&self, grant: &GrantRecord, accounts: Vec<Account>) -> Result<Finished> {
         let intent = grant.unlinked.clone().unwrap_or_default();
-        self.refuse_other_account(grant, &intent, &accounts).await?;
-        let mut scopes = grant.scopes.clone();
-        let lost = inherit(&mut scopes, &self.earlier(grant, &accounts).await?);
+        let earlier = self.earlier(grant, &accounts).await?;
+        if let Some(wanted) = self.missed(grant, &intent, &accounts).await? {
+            return Err(self.refuse(grant, &wanted, accounts, &earlier).await?);
+        }
+        if all_among(&accounts, &earlier, |found| found.disconnected_at.is_some_and(|at| grant.created_at < at)) {
+            self.give_up(grant).await?;
+            return Err(Error::Request(
+                "the account was disconnected after its person had allowed access, so it stays disconnected: connect it again"
+                    .to_owned(),
+            ));
+        }
+        self.link_to(grant, intent.reference, accounts, &earlier).await
+    }
+
+    async fn link_to(
+        &self,
+        grant: &GrantRecord,
+        reference: Option<String>,
+        accounts: Vec<Account>,
+        earlier: &[Connected],
+    ) -> Result<Finished> {
         let new = accounts.into_iter().map(|account| {
-            Ok(NewConnection {
-                id_if_new: ConnectionId::new(self.context())?,
-                account,
-                reference: intent.reference.clone(),
-            })
+            Ok(NewConnection { id_if_new: ConnectionId::new(self.context())?, account, reference: reference.clone() })
         });
         let new = new.collect::<Result<Vec<_>>>()?;
-        let links = self.store().link_accounts(&grant.tenant, &grant.id, &scopes, new, self.context().now()).await?;
+        let (ever, now) = (ever_granted(earlier), self.context().now());
+        let links = self.store().link_accounts(&grant.tenant, &grant.id, &ever, new, now).await?;
+        let lost = if links.linked.is_empty() { ScopeSet::new() } else { lost(grant, earlier) };
         Ok(Finished { linked: links.linked, lost })
     }
 
@@ -86,32 +102,56 @@ impl Host {
         Ok(all)
     }
 
-    /// A reconnect that came back with somebody else changes nothing, unless that was said to be right.
-    async fn refuse_other_account(&self, grant: &GrantRecord, intent: &LinkIntent, accounts: &[Account]) -> Result<()> {
-        let Some(id) = intent.reconnects.as_ref().filter(|_| !intent.other_account_allowed) else { return Ok(()) };
-        let Some(Connected { connection, .. }) = self.store().connection(&grant.tenant, id).await? else {
-            return Ok(());
-        };
-        if accounts.iter().any(|account| account.id == connection.account_id) {
-            return Ok(());
-        }
-        self.store().drop_grant(&grant.tenant, &grant.id).await?;
+    /// The connection that a flow was to renew, if it came back with somebody else and nobody said that this is right.
+    async fn missed(
+        &self,
+        grant: &GrantRecord,
+        intent: &LinkIntent,
+        accounts: &[Account],
+    ) -> Result<Option<ConnectionRecord>> {
+        let Some(id) = intent.reconnects.as_ref().filter(|_| !intent.other_account_allowed) else { return Ok(None) };
+        let wanted = self.store().connection(&grant.tenant, id).await?.map(|found| found.connection);
+        Ok(wanted.filter(|wanted| accounts.iter().all(|account| account.id != wanted.account_id)))
+    }
+
+    /// Leaves the wanted connection as it is, and says so. Accounts that are connected anyway take the grant, because it may have ended the
+    /// one they had; else it is given up.
+    async fn refuse(
+        &self,
+        grant: &GrantRecord,
+        wanted: &ConnectionRecord,
+        accounts: Vec<Account>,
+        earlier: &[Connected],
+    ) -> Result<Error> {
         let theirs = accounts.iter().filter_map(|account| account.profile.label()).collect::<Vec<_>>().join(", ");
-        let ours = connection.profile.label().unwrap_or(&connection.account_id);
-        Err(Error::Request(format!(
-            "the browser was logged in as {theirs}, not as {ours}, so nothing was changed: log in as {ours} and reconnect again, or pass --other-account to connect {theirs} as well"
-        )))
+        let ours = wanted.profile.label().unwrap_or(&wanted.account_id);
+        let begin = format!(
+            "the browser was logged in as {theirs}, not as {ours}, so nothing was changed for {ours}: log in as {ours} and reconnect again"
+        );
+        if all_among(&accounts, earlier, |found| found.disconnected_at.is_none()) {
+            self.link_to(grant, None, accounts, earlier).await?;
+            return Ok(Error::Request(format!("{begin} ({theirs} was connected before, and stays so)")));
+        }
+        self.give_up(grant).await?;
+        Ok(Error::Request(format!("{begin}, or pass --other-account to connect {theirs} as well")))
     }
 }
 
-/// Takes over what earlier grants of the same accounts ever held, and gives what they hold and the new one does not.
-fn inherit(scopes: &mut GrantScopes, earlier: &[Connected]) -> ScopeSet {
-    let mut held = ScopeSet::new();
-    for Connected { connection, grant } in earlier {
-        scopes.ever_granted.extend(grant.scopes.ever_granted.iter().cloned());
-        if connection.disconnected_at.is_none() {
-            held.extend(grant.scopes.granted.scopes().into_iter().flatten().cloned());
-        }
-    }
-    scopes.granted.scopes().map(|granted| held.difference(granted).cloned().collect()).unwrap_or_default()
+/// Whether each of these accounts has such a connection.
+fn all_among(accounts: &[Account], earlier: &[Connected], is_such: impl Fn(&ConnectionRecord) -> bool) -> bool {
+    accounts.iter().all(|account| {
+        earlier.iter().any(|found| found.connection.account_id == account.id && is_such(&found.connection))
+    })
+}
+
+/// What earlier grants of the same accounts ever held.
+fn ever_granted(earlier: &[Connected]) -> ScopeSet {
+    earlier.iter().flat_map(|found| &found.grant.scopes.ever_granted).cloned().collect()
+}
+
+/// What earlier grants of the same accounts hold and the new one does not.
+fn lost(grant: &GrantRecord, earlier: &[Connected]) -> ScopeSet {
+    let live = earlier.iter().filter(|found| found.connection.disconnected_at.is_none());
+    let held: ScopeSet = live.filter_map(|found| found.grant.scopes.granted.scopes()).flatten().cloned().collect();
+    grant.scopes.granted.scopes().map(|granted| held.difference(granted).cloned().collect()).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 use connector_core::app::{App, PlatformId};
 use connector_core::grant::Grant;
-use connector_core::oauth::{CallbackParams, PendingFlow};
+use connector_core::oauth::CallbackParams;
 use connector_core::{Error as CoreError, ScopeSet, Secret};
 
 use super::accounts::Finished;
@@ -47,30 +47,30 @@ impl Host {
         self.detached(async move { host.complete_attached(callback).await }).await
     }
 
-    /// Ends a flow whose callback reports an error without saying which flow it belongs to, as some platforms do.
+    /// What a callback reports that does not say which flow it belongs to, as those of some platforms do when they report an error.
+    /// Anybody can send a browser here with such a callback, so nothing is sent and no flow is used up.
     ///
     /// # Errors
-    /// Always: what the callback reports.
-    pub async fn complete_stateless(&self, started: &Started, callback: Callback) -> Result<Completed> {
-        let app = self.app(callback.platform.as_str(), &callback.app)?;
-        self.store().take_flow(&started.state_digest).await?;
-        let pending = PendingFlow {
-            state: Secret::from(""),
-            verifier: None,
-            redirect_uri: started.authorize_url.clone(),
-            requested: Vec::new(),
-        };
-        let oauth = self.platform(callback.platform.as_str())?.connector.oauth();
-        match oauth.complete(self.context(), &app, &pending, &callback.params).await {
-            Err(error) => Err(error.into()),
-            Ok(_) => Err(not_in_progress().into()),
+    /// When it says which flow it belongs to, or reports no error.
+    pub fn stateless_error(&self, callback: &Callback) -> Result<CoreError> {
+        if callback.params.one("state")?.is_some() {
+            return Err(not_in_progress().into());
         }
+        let oauth = self.platform(callback.platform.as_str())?.connector.oauth();
+        Ok(oauth.callback_error(&callback.params)?.ok_or_else(without_state)?)
+    }
+
+    /// Ends a flow with an error of [`Host::stateless_error`], after which its own callback is no longer taken.
+    ///
+    /// # Errors
+    /// Always: this one, or that the store cannot be written.
+    pub async fn complete_stateless(&self, started: &Started, error: CoreError) -> Result<Completed> {
+        self.store().take_flow(&started.state_digest).await?;
+        Err(error.into())
     }
 
     async fn complete_attached(&self, callback: Callback) -> Result<Completed> {
-        let state = callback.params.one("state")?.map(Secret::from).ok_or_else(|| {
-            CoreError::invalid_callback("the callback has no `state`, so it belongs to no flow; start connecting again")
-        })?;
+        let state = callback.params.one("state")?.map(Secret::from).ok_or_else(without_state)?;
         let flow = self.store().take_flow(&state.digest()).await?.ok_or_else(not_in_progress)?;
         self.check(&flow, &callback)?;
         let sealed = self.vault().open(&pending::binding(&flow.tenant, &flow.id), &flow.sealed)?;
@@ -155,6 +155,10 @@ impl Host {
         self.store().put_grant(&record).await?;
         Ok(record)
     }
+}
+
+fn without_state() -> CoreError {
+    CoreError::invalid_callback("the callback has no `state`, so it belongs to no flow; start connecting again")
 }
 
 fn not_in_progress() -> CoreError {

@@ -1,9 +1,13 @@
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::revoke::Revoked;
 use crate::store::{
-    AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, Disconnection, RevocationOutcome,
-    RevocationRecord, StoreError,
+    AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, Disconnection, GrantRecord, RevocationRecord,
+    StoreError,
 };
+
+/// How often a disconnect is tried whose grants move while it is prepared.
+const ATTEMPTS: u32 = 4;
 
 /// What became of a connection that was given up.
 #[derive(Debug)]
@@ -23,8 +27,20 @@ pub enum Revocation {
     GrantInUse,
     /// The platform has no way to revoke it, or its tokens do not open any more: the person can remove the app there.
     NotOffered,
+    /// The platform no longer takes the tokens: the access may be gone there, or live on without anybody who could use it.
+    Unconfirmed,
     /// It could not be revoked yet; it is tried again. The tokens are of no use here any more.
     Pending(Error),
+}
+
+/// What ended in the store, and what is left to tell the platform.
+struct Ended {
+    connection: ConnectionRecord,
+    disconnection: Disconnection,
+    /// The revocation of the connection's own grant, if the platform takes one.
+    own: Option<RevocationRecord>,
+    /// Those of grants that would have linked the account again.
+    others: Vec<RevocationRecord>,
 }
 
 impl Host {
@@ -49,39 +65,81 @@ impl Host {
     }
 
     async fn disconnect_attached(&self, tenant: &str, id: &ConnectionId) -> Result<Disconnected> {
-        let Connected { connection, .. } = self.connection(tenant, id).await?;
-        let (disconnection, job) = self.end(tenant, &connection).await?;
-        let revocation = match (disconnection, job) {
+        let Ended { connection, disconnection, own, others } = self.end(tenant, id).await?;
+        let revocation = match (disconnection, own) {
             (Disconnection::Already, _) => {
                 return Err(Error::Request("the connection is disconnected already".to_owned()));
             }
             (Disconnection::GrantGoesOn, _) => Revocation::GrantInUse,
             (Disconnection::GrantEnded, None) => Revocation::NotOffered,
             (Disconnection::GrantEnded, Some(job)) => match self.revoke(&job).await {
-                Ok(RevocationOutcome::Revoked) => Revocation::Done,
-                Ok(RevocationOutcome::GivenUp) => Revocation::GrantInUse,
+                Ok(Revoked::Done) => Revocation::Done,
+                Ok(Revoked::AccessShared) => Revocation::GrantInUse,
+                Ok(Revoked::TokensDead) => Revocation::Unconfirmed,
                 Err(error) => Revocation::Pending(error),
             },
         };
+        for job in &others {
+            self.revoke_or_wait(job).await;
+        }
         self.note_disconnected(&connection, &revocation).await?;
         Ok(Disconnected { connection, revocation })
     }
 
-    /// Ends the connection in the store, while no refresh of its grant is under way.
-    async fn end(
-        &self,
-        tenant: &str,
-        connection: &ConnectionRecord,
-    ) -> Result<(Disconnection, Option<RevocationRecord>)> {
-        let _guard = self.store().lock_refresh(&connection.grant_id).await?;
-        let Connected { grant, .. } = self.connection(tenant, &connection.id).await?;
-        // Tokens that do not open revoke nothing, and must not keep anybody from disconnecting.
-        let job = self.revocation_of(&grant).unwrap_or_else(|error| {
+    /// Ends the connection in the store. A grant that moves meanwhile is read again.
+    async fn end(&self, tenant: &str, id: &ConnectionId) -> Result<Ended> {
+        for _ in 1..ATTEMPTS {
+            match self.try_end(tenant, id).await {
+                Err(Error::Store(StoreError::Conflict(why))) => tracing::debug!(connection = %id, why, "trying again"),
+                done => return done,
+            }
+        }
+        self.try_end(tenant, id).await
+    }
+
+    /// Ends it while no refresh of its grant is under way.
+    async fn try_end(&self, tenant: &str, id: &ConnectionId) -> Result<Ended> {
+        let grant = self.connection(tenant, id).await?.connection.grant_id;
+        let _guard = self.store().lock_refresh(&grant).await?;
+        let connected = self.connection(tenant, id).await?;
+        let own = self.revocation_if_any(&connected.grant);
+        let waiting = self.store().unlinked_grants(tenant).await?;
+        let waiting = waiting.iter().filter(|grant| grant.would_link(&connected));
+        let others: Vec<_> = waiting.filter_map(|grant| self.revocation_if_any(grant)).collect();
+        let all = own.iter().chain(&others).cloned().collect();
+        let disconnection = self.store().disconnect(tenant, id, self.context().now(), all).await?;
+        Ok(Ended { connection: connected.connection, disconnection, own, others })
+    }
+
+    /// Ends a grant that nothing works by, and the access it stands for.
+    pub(super) async fn give_up(&self, grant: &GrantRecord) -> Result<()> {
+        if let Some(job) = self.end_unused(grant).await? {
+            self.revoke_or_wait(&job).await;
+        }
+        Ok(())
+    }
+
+    async fn end_unused(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
+        let _guard = self.store().lock_refresh(&grant.id).await?;
+        let Some(grant) = self.store().grant(&grant.tenant, &grant.id).await? else { return Ok(None) };
+        let job = self.revocation_if_any(&grant);
+        let ended = self.store().give_up_grant(&grant.tenant, &grant.id, job.clone()).await?;
+        Ok(job.filter(|_| ended))
+    }
+
+    /// Tokens that do not open revoke nothing, and must not keep anybody from giving a grant up.
+    fn revocation_if_any(&self, grant: &GrantRecord) -> Option<RevocationRecord> {
+        self.revocation_of(grant).unwrap_or_else(|error| {
             tracing::warn!(grant = %grant.id, %error, "the access cannot be revoked at the platform");
             None
-        });
-        let done = self.store().disconnect(tenant, &connection.id, self.context().now(), job.clone()).await?;
-        Ok((done, job))
+        })
+    }
+
+    /// Tries a revocation that nobody waits for.
+    async fn revoke_or_wait(&self, job: &RevocationRecord) {
+        if let Err(error) = self.revoke(job).await {
+            tracing::warn!(platform = %job.platform, grant = %job.grant_id, %error, "a revocation is still pending");
+        }
     }
 
     async fn note_disconnected(&self, connection: &ConnectionRecord, revocation: &Revocation) -> Result<()> {
@@ -89,6 +147,7 @@ impl Host {
             Revocation::Done => "revoked",
             Revocation::GrantInUse => "grant_in_use",
             Revocation::NotOffered => "revocation_not_offered",
+            Revocation::Unconfirmed => "revocation_unconfirmed",
             Revocation::Pending(_) => "revocation_pending",
         };
         let record = AuditRecord {

@@ -1,9 +1,8 @@
 //! Connections: accounts linked for a tenant.
 
 use async_trait::async_trait;
-use connector_core::PlatformId;
 use connector_core::account::{Account, Profile};
-use connector_core::scope::GrantScopes;
+use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 
 use super::{ConnectionId, GrantId, GrantRecord, GrantState, Result, RevocationRecord};
@@ -128,9 +127,9 @@ pub enum Link {
 /// What linking did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// Each account, in the order given.
+    /// Each account that was linked, in the order given.
     pub linked: Vec<Linked>,
-    /// The grants that nothing works by any more. They are gone, with their tokens.
+    /// The grants that nothing works by any more. Their tokens are gone.
     pub superseded: Vec<GrantId>,
 }
 
@@ -148,10 +147,16 @@ pub enum Disconnection {
 /// Keeps connections.
 #[async_trait]
 pub trait Connections {
-    /// Links the accounts a grant reaches, which settles its [`LinkIntent`](super::LinkIntent), and replaces what is known of its scopes,
-    /// so that they can take over what earlier grants of the accounts held. An account that was linked for this platform and app before keeps its
-    /// connection. Grants of the same tenant that lose their last connection by this, or that were made for the same subject before and
-    /// never got one, are deleted.
+    /// Links the accounts a grant reaches, which settles its [`LinkIntent`](super::LinkIntent), and adds to what it ever held, so that it
+    /// takes over what earlier grants of the accounts did. An account that was linked for this platform and app before keeps its
+    /// connection.
+    ///
+    /// A grant may come late, because its accounts could not be read at first. It leaves alone a connection that has been given up since
+    /// the grant was made, and a live one that works by an active grant made later.
+    ///
+    /// Grants of the same tenant that lose their last connection by this, or that were made for the same subject before and
+    /// never got one, are deleted; and so is the grant itself if it came too late for every account. One that a connection refers to that
+    /// was given up stays for that one's sake, ended and without its tokens.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such grant,
@@ -160,7 +165,7 @@ pub trait Connections {
         &self,
         tenant: &str,
         grant: &GrantId,
-        scopes: &GrantScopes,
+        ever_granted: &ScopeSet,
         accounts: Vec<NewConnection>,
         now: Timestamp,
     ) -> Result<Links>;
@@ -178,17 +183,20 @@ pub trait Connections {
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()>;
 
     /// Disconnects. With the last live connection of a grant the grant ends: its tokens are wiped, its generation grows, so that no
-    /// refresh under way can bring them back, and the revocation, if one is given, is stored in their place.
+    /// refresh under way can bring them back, and its revocation, if one is given, is stored in their place.
+    ///
+    /// Grants that would link the account again when their accounts are read, see [`GrantRecord::would_link`], are deleted, and their
+    /// revocations, as far as they are given, are stored.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such connection,
-    /// [`StoreError::Conflict`](super::StoreError::Conflict) when the revocation was made from an older token set than the grant now
-    /// has: read again, seal again, try again.
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when a revocation was made from an older token set than its grant now
+    /// has, or of a grant that this does not concern: read again, seal again, try again.
     async fn disconnect(
         &self,
         tenant: &str,
         id: &ConnectionId,
         now: Timestamp,
-        revocation: Option<RevocationRecord>,
+        revocations: Vec<RevocationRecord>,
     ) -> Result<Disconnection>;
 }

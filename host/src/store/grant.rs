@@ -6,7 +6,7 @@ use connector_core::scope::GrantScopes;
 use connector_core::{Error, PlatformId};
 use jiff::Timestamp;
 
-use super::{ConnectionId, GrantId, Result};
+use super::{Connected, ConnectionId, GrantId, Result, RevocationRecord};
 use crate::vault::Sealed;
 
 /// What a person allowed.
@@ -52,6 +52,18 @@ pub struct GrantRecord {
     pub created_at: Timestamp,
     /// When its tokens, scopes or state changed last.
     pub updated_at: Timestamp,
+}
+
+impl GrantRecord {
+    /// Whether its accounts are still to be linked, and the connection's would be among them: the flow was for that connection, or the same
+    /// person allowed it who allowed the grant the connection works by.
+    pub fn would_link(&self, Connected { connection, grant }: &Connected) -> bool {
+        let Some(intent) = self.unlinked.as_ref().filter(|_| !self.state.is_over()) else { return false };
+        let same_app =
+            self.tenant == connection.tenant && self.platform == connection.platform && self.app == connection.app;
+        let same_person = self.subject.is_some() && self.subject == grant.subject;
+        same_app && (same_person || intent.reconnects.as_ref() == Some(&connection.id))
+    }
 }
 
 /// What a flow was begun for, kept until the accounts of its grant have been read, which may fail and be tried again.
@@ -109,7 +121,7 @@ pub struct RefreshMark {
     pub probes: u32,
 }
 
-/// What a refresh brought: all of it replaces what the grant had.
+/// What a refresh brought. It replaces what the grant had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refreshed {
     /// The access token, sealed for the next generation.
@@ -120,7 +132,7 @@ pub struct Refreshed {
     pub refresh: Option<Sealed>,
     /// When it expires, if the platform said.
     pub refresh_expires_at: Option<Timestamp>,
-    /// The scopes as they are now known.
+    /// The scopes as they are now known. What was ever granted is added to what the grant has.
     pub scopes: GrantScopes,
     /// When.
     pub at: Timestamp,
@@ -169,8 +181,13 @@ pub trait Grants {
     /// A tenant's active grants whose accounts have not been linked, oldest first.
     async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>>;
 
-    /// Deletes a grant with its tokens. False means that the tenant has none of this id, or that a connection works by it: then it stays.
-    async fn drop_grant(&self, tenant: &str, id: &GrantId) -> Result<bool>;
+    /// Deletes a grant that no connection works by, with its tokens, and stores its revocation, if one is given, in their place. False means
+    /// that the tenant has none of this id, or that a connection works by it: then nothing changes.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when the revocation is another grant's, or was made from an older token set
+    /// than the grant now has.
+    async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool>;
 
     /// Replaces the mark of a refresh under way, if the grant is active, of this generation, and marked as expected. False means that
     /// somebody else moved it, and that nothing may be sent.
@@ -199,8 +216,8 @@ pub trait Grants {
         since: Timestamp,
     ) -> Result<bool>;
 
-    /// Whether another live grant, of any tenant, stands for the same access: same platform, same registration, same person. To give one up at
-    /// the platform would end both.
+    /// Whether another grant, of any tenant, stands for the same access: same platform, same registration, same person. To give one up at
+    /// the platform would end both. A grant counts while it is active, or needs its person and has a live connection to be renewed.
     async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool>;
 
     /// Notes what went wrong last, or that nothing is wrong.

@@ -97,6 +97,27 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Option<File>, FileErro
     Ok(Some(file))
 }
 
+/// Whether there is such a file: one of our own that nobody else may read and this process may write. It is not opened.
+///
+/// A database locks its files for the whole process, and the system ends those locks as soon as the process closes any descriptor of the
+/// same file.
+#[cfg(feature = "sqlite")]
+pub(crate) fn is_there(path: &Path) -> Result<bool, FileError> {
+    let io = |source| FileError::Io { doing: "open", path: path.to_owned(), source };
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        found => found.map_err(io)?,
+    };
+    if !found.is_file() {
+        return Err(FileError::Kind { path: path.to_owned(), wanted: "a file" });
+    }
+    check(path, &found, FILE_MODE)?;
+    if found.permissions().readonly() {
+        return Err(io(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only")));
+    }
+    Ok(true)
+}
+
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
 

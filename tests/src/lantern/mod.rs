@@ -5,7 +5,7 @@
 mod connector;
 mod emulator;
 
-pub use self::connector::{DESCRIPTOR, Lantern};
+pub use self::connector::DESCRIPTOR;
 pub use self::emulator::LanternEmulator;
 
 /// Its layer of the configuration: its app and its scope catalogue.

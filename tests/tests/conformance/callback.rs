@@ -12,6 +12,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("refuses_a_callback_with_neither_code_nor_error", |subject| wait(empty(subject))),
     ("takes_a_bare_access_denied_for_a_persons_no", |subject| wait(declined(subject))),
     ("reads_every_callback_error_of_its_table", |subject| wait(table(subject))),
+    ("repeats_no_words_of_a_callback_without_a_state", stateless),
 ];
 
 /// What comes of a callback for which nothing may be sent.
@@ -70,6 +71,25 @@ async fn table(subject: &Subject) -> Verdict {
         let error = refused(subject, &query).await?;
         assert_eq!((error.kind().as_str(), error.message()), (meaning.kind.as_str(), meaning.say.as_str()), "{pair}");
         assert_eq!(error.code(), Some(pair.as_str()));
+    }
+    Ok(())
+}
+
+/// What an error without a state is said to be is what it would be with one, less everything that whoever sent it may have made up.
+fn stateless(subject: &Subject) -> Verdict {
+    let oauth = subject.connector.oauth();
+    let read = |query: &str| oauth.callback_error(&CallbackParams::from_query(query));
+    assert!(read("code=a")?.is_none() && read("code=a&state=b")?.is_none(), "a code was taken for an error");
+    assert!(read("error=a&error=b").is_err(), "one of two errors was chosen");
+    for error in ["access_denied", "server_error", "quite_new"] {
+        let claimed = read(&format!("error={error}&state=st4te"))?.ok_or("no error")?;
+        let nobodys = read(&format!("error={error}&error_description=made+up"))?.ok_or("no error")?;
+        assert_eq!(claimed.kind(), nobodys.kind(), "{error}");
+        assert!(!nobodys.to_string().contains("made up"), "{nobodys}");
+    }
+    for query in ["error=made+up", "error=access_denied&error_type=made+up"] {
+        let error = read(query)?.ok_or("no error")?;
+        assert!(!error.to_string().contains("made up"), "{error}");
     }
     Ok(())
 }

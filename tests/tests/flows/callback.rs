@@ -1,5 +1,7 @@
 //! What a browser may bring back: each is told in the browser and at the terminal, and nothing is stored.
 
+use connector_core::http::{Policy, RawAnswer, Request};
+use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
 use crate::support::{MIRA, Running, Stage, declining, param, person};
@@ -17,6 +19,16 @@ impl Waiting {
         let url = running.url();
         let text = |name| param(&url, name).unwrap();
         Self { redirect: text("redirect_uri").parse().unwrap(), state: text("state"), running }
+    }
+
+    /// What a browser gets that goes there, or asks for it on behalf of some page.
+    fn ask(&self, stage: &Stage, method: Method, headers: &[(&'static str, &'static str)]) -> RawAnswer {
+        let url = self.with(&[("error", "access_denied")]);
+        let request = Request::new(method, url, Policy::TOKEN);
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(HeaderName::from_static(name), HeaderValue::from_static(value))
+        });
+        stage.web.wait(stage.web.cx.send(request)).unwrap()
     }
 
     /// The redirect with these parameters.
@@ -101,14 +113,12 @@ fn a_state_that_is_wrong_or_missing_is_another_flows_and_the_right_one_still_cou
         url.query_pairs_mut().clear().extend_pairs(&pairs).extend_pairs(state.map(|state| ("state", state)));
         url
     };
-    let page = stage.visit(&with(Some("a-state-of-somebody-elses")));
-    assert!(page.contains("Not connected") && page.contains("no flow in progress"), "{page}");
-    let page = stage.visit(&with(None));
-    assert!(page.contains("Not connected") && page.contains("no `state`"), "{page}");
     let mut twice = back.clone();
     twice.query_pairs_mut().append_pair("state", "x");
-    let page = stage.visit(&twice);
-    assert!(page.contains("more than once"), "{page}");
+    for foreign in [with(Some("a-state-of-somebody-elses")), with(None), twice] {
+        let page = stage.visit(&foreign);
+        assert!(page.contains("Not connected") && page.contains("belongs to no flow in progress"), "{page}");
+    }
     assert!(stage.tiktok.requests("token").is_empty(), "nothing was exchanged");
 
     let page = stage.visit(&back);
@@ -117,20 +127,55 @@ fn a_state_that_is_wrong_or_missing_is_another_flows_and_the_right_one_still_cou
 }
 
 #[test]
+fn an_error_that_anybody_may_have_sent_neither_ends_a_flow_nor_speaks_in_it() {
+    let stage = Stage::new();
+    let mut waiting = Waiting::start(&stage);
+    let words = "Call us at once";
+    let page = stage.visit(&waiting.with(&[("error", "server_error"), ("error_description", words)]));
+    assert!(page.contains("without saying which flow it belongs to") && !page.contains(words), "{page}");
+    waiting.running.line("without saying which flow it belongs to");
+    let page = stage.visit(&waiting.with(&[("error", words), ("error_description", words)]));
+    assert!(!page.contains(words), "{page}");
+
+    let back = stage.consent(&mut waiting.running, &person(MIRA));
+    let page = stage.visit(&back);
+    assert!(page.contains("Mira Okafor is connected."), "{page}");
+    waiting.running.done().ends(0, &["Connected Mira Okafor"]).without(words);
+}
+
+#[test]
+fn only_a_window_that_a_person_looks_at_brings_a_callback() {
+    let stage = Stage::new();
+    let waiting = Waiting::start(&stage);
+    for (headers, status) in [
+        (&[("sec-fetch-dest", "image"), ("sec-fetch-mode", "no-cors")][..], 403),
+        (&[("sec-fetch-dest", "iframe"), ("sec-fetch-mode", "navigate")], 403),
+        (&[("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")], 403),
+        (&[("sec-fetch-mode", "no-cors")], 403),
+    ] {
+        let answer = waiting.ask(&stage, Method::GET, headers);
+        assert_eq!((answer.status, answer.body.len()), (status, 0), "{headers:?}");
+    }
+    assert_eq!(waiting.ask(&stage, Method::HEAD, &[]).status, 405);
+    let window = [("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")];
+    assert_eq!(waiting.ask(&stage, Method::GET, &window).status, 303);
+    waiting.running.done().ends(3, &["the person did not allow access"]);
+}
+
+#[test]
 fn a_state_is_good_for_one_callback_of_whoever_began_it() {
     let stage = Stage::new();
-    let mut first = Waiting::start(&stage);
-    let second = Waiting::start(&stage);
+    let first = Waiting::start(&stage);
+    let mut second = Waiting::start(&stage);
     let params = [("code", "a-code"), ("state", first.state.as_str())];
     let page = stage.visit(&second.with(&params));
-    assert!(page.contains("begun by somebody else"), "{page}");
+    assert!(page.contains("belongs to no flow in progress"), "{page}");
     let page = stage.visit(&first.with(&params));
     assert!(page.contains("it was used already"), "{page}");
+    first.running.done().ends(1, &["it was used already"]);
     assert!(stage.tiktok.requests("token").is_empty(), "nothing was exchanged");
-    for running in [&mut first.running, &mut { second }.running] {
-        running.interrupt();
-        running.line("stopping");
-    }
+    second.running.interrupt();
+    second.running.line("stopping");
     assert!(stage.connections().is_empty());
 }
 
@@ -143,8 +188,7 @@ fn a_callback_of_another_path_is_nobodys() {
     assert_eq!(stage.web.get(&waiting.redirect.join("/done").unwrap()).status, 404);
     let page = stage.visit(&waiting.with(&[("state", &waiting.state)]));
     assert!(page.contains("neither a code nor an error"), "{page}");
-    waiting.running.interrupt();
-    waiting.running.done();
+    waiting.running.done().ends(1, &["neither a code nor an error"]);
 }
 
 #[test]
@@ -169,6 +213,7 @@ fn a_redirect_uri_that_the_platform_would_refuse_is_refused_first() {
     );
     refuses("http://127.0.0.1/back", &["it must name a port"]);
     refuses("ftp://127.0.0.1:99/back", &["scheme"]);
+    refuses("HTTP://LocalHost:8080", &["write it as `http://localhost:8080/`", "register it like that"]);
     let web = stage.file("web.toml", "[platforms.tiktok.apps.default]\nkind = \"web\"\n");
     let command = stage.cli("connect tiktok --no-browser --redirect-uri http://127.0.0.1:9999/back").overlay(&web);
     command.run().ends(2, &["kind web", "https"]);
@@ -179,9 +224,12 @@ fn a_redirect_uri_that_the_platform_would_refuse_is_refused_first() {
 fn a_redirect_uri_with_a_port_of_this_machine_is_listened_on() {
     let stage = Stage::new();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let uri = format!("http://localhost:{port}/my/own/path");
-    let visit = stage.walk(stage.cli("connect tiktok --no-browser --redirect-uri").arg(&uri), &person(MIRA));
-    visit.done.ok();
+    for path in ["/my/own/path", "/done", "/:x/cb", "/*/cb", "/%7Bx%7D", "/"] {
+        let uri = format!("http://localhost:{port}{path}");
+        let visit = stage.walk(stage.cli("connect tiktok --no-browser --redirect-uri").arg(&uri), &person(MIRA));
+        visit.done.ok();
+        assert!(visit.page.contains("Mira Okafor is connected."), "{path}: {}", visit.page);
+    }
 }
 
 #[test]

@@ -21,17 +21,21 @@ const COMMANDS: [&str; 11] = [
 #[test]
 fn every_command_explains_itself() {
     let stage = Stage::new();
-    let all = stage.bare("--help").run().ends(0, &["Usage:", "Exit codes: 0 done", "130 ctrl-C", "--emulator", "demo"]);
+    let words = ["Usage:", "Exit codes:", "0    done", "130  stopped by ctrl-C", "--emulator", "demo"];
+    let all = stage.bare("--help").run().ends(0, &words);
     for command in COMMANDS {
         assert!(all.out.lines().any(|line| line.trim_start().starts_with(command)), "{command}");
-        stage.bare(command).arg("--help").run().ends(0, &["Usage:", "--json", "--tenant", "--quiet", "--data-dir"]);
+        let long = ["Usage:", "--json", "--tenant", "--quiet", "--data-dir", "Examples:\n  connector-host"];
+        stage.bare(command).arg("--help").run().ends(0, &long);
+        let short = stage.bare(command).arg("-h").run().ends(0, &["Usage:", "--json", "--emulator", "Examples:"]);
+        short.without("--tenant").without("--verbose");
     }
     stage
         .bare("connect --help")
         .run()
         .ends(0, &["--no-browser", "--print-url", "--redirect-uri", "--port", "--reference", "--app", "Examples:"]);
     stage.bare("reconnect --help").run().ends(0, &["--other-account"]);
-    stage.bare("metrics --help").run().ends(0, &["--max-age", "15m"]);
+    stage.bare("metrics --help").run().ends(0, &["--max-age", "15m", "Exit codes:"]);
     stage.bare("config show --help").run().ends(0, &["--origin"]);
     stage.bare("--version").run().ends(0, &["connector-host"]);
 }
@@ -51,11 +55,13 @@ fn the_platforms_are_listed_with_what_they_can_do_and_lack() {
     let stage = Stage::new();
     let words = [
         "TikTok (tiktok): linked, with an emulator",
-        "app default, desktop: not configured",
+        "app default, desktop: not configured\n",
+        "    no client id: the environment variable TIKTOK_CLIENT_KEY is not set\n",
+        "    no client secret: the environment variable TIKTOK_CLIENT_SECRET is not set\n",
         "asks for user.info.basic",
         "metrics",
     ];
-    stage.live("list").run().ends(0, &words[..3]);
+    stage.live("list").run().ends(0, &words);
     let platforms = stage.live("list --json").run().ok().json();
     let tiktok = platforms.as_array().unwrap().iter().find(|platform| platform["id"] == "tiktok").unwrap();
     assert_eq!(tiktok["linked"], true);
@@ -66,6 +72,40 @@ fn the_platforms_are_listed_with_what_they_can_do_and_lack() {
     }
     assert!(abilities.iter().any(|ability| ability.contains("metrics")), "{abilities:?}");
     assert!(!stage.path("data/store.db").exists(), "looking makes nothing");
+}
+
+#[test]
+fn with_emulators_an_app_needs_no_credentials_of_the_operator() {
+    let stage = Stage::new();
+    let words = ["app default, desktop: configured, with the emulator's own credentials", "asks for user.info.basic"];
+    stage.live("list --emulator").run().ends(0, &words).without("TIKTOK_CLIENT_KEY");
+    let app = |command: &str| {
+        let platforms = stage.live(command).run().ok().json();
+        let tiktok = platforms.as_array().unwrap().iter().find(|platform| platform["id"] == "tiktok").unwrap();
+        tiktok["apps"][0].clone()
+    };
+    assert_eq!(
+        (&app("list --emulator --json")["configured"], &app("list --json")["configured"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(app("list --emulator --json")["lacks"], Value::Null);
+}
+
+#[test]
+fn what_people_read_fits_a_narrow_terminal_and_no_word_is_broken() {
+    let stage = Stage::new();
+    for command in ["list", "list --emulator", "scopes", "init tiktok"] {
+        let done = stage.live(command).env("COLUMNS", "60").run().ok();
+        let comments = |line: &&str| command != "init tiktok" || line.starts_with('#');
+        let long: Vec<&str> = done.out.lines().filter(comments).filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty(), "{command}: {long:?}");
+    }
+    let scopes = ["TikTok (tiktok)\n", "\n  user.info.stats\n    product       Login Kit\n", "metric.likes_received"];
+    stage.live("scopes").run().ends(0, &scopes);
+    stage
+        .live("config show --origin")
+        .run()
+        .ends(0, &["platforms.tiktok.apps.default.client_id = { env = \"TIKTOK_CLIENT_KEY\" }  # from built-in\n"]);
 }
 
 #[test]
@@ -162,6 +202,11 @@ fn the_emulator_says_how_to_use_it() {
     }
     running.interrupt();
     running.done().ends(130, &["stopping"]);
+    let mut running = stage.bare("emulator tiktok --data-dir other").start();
+    let command = running.line("connector-host connect tiktok --emulator --data-dir ");
+    assert!(command.trim().ends_with("/other"), "{command}");
+    running.interrupt();
+    running.done().ends(130, &["client_secret", "Admin routes", "Stop it with ctrl-C"]);
 }
 
 #[test]

@@ -60,6 +60,24 @@ fn an_app_without_scopes_is_refused() {
 }
 
 #[test]
+fn an_app_that_could_not_tell_accounts_apart_is_refused() {
+    let scopes = "platforms.tiktok.apps.default.scopes";
+    app("scopes = [\"user.info.stats\"]", &[scopes, "add `user.info.basic`", "id of an account"]);
+    app(
+        "pending = [\"user.info.basic\"]",
+        &["platforms.tiktok.apps.default", "add `user.info.basic`, and take it out of `pending`"],
+    );
+}
+
+#[test]
+fn a_redirect_uri_that_would_be_sent_otherwise_than_written_is_refused() {
+    app(
+        "redirect_uri = \"https://Example.com:443\"",
+        &["platforms.tiktok.apps.default.redirect_uri", "write it as `https://example.com/`"],
+    );
+}
+
+#[test]
 fn a_secret_in_the_file_is_refused_and_not_repeated() {
     let secret = "hush9f3kd02mslq";
     let stage = Stage::new();
@@ -109,9 +127,9 @@ fn the_file_in_the_users_configuration_directory_is_read() {
     std::fs::create_dir_all(stage.path(".config/connector-host")).unwrap();
     stage.file(
         ".config/connector-host/social-platforms.toml",
-        "[platforms.tiktok.apps.second]\nkind = \"web\"\nscopes = [\"video.list\"]\n",
+        "[platforms.tiktok.apps.second]\nkind = \"web\"\nscopes = [\"user.info.basic\", \"video.list\"]\n",
     );
-    stage.bare("list").run().ends(0, &["app second, web", "asks for video.list"]);
+    stage.bare("list").run().ends(0, &["app second, web", "asks for user.info.basic, video.list"]);
     stage.bare("config show --origin").run().ends(0, &["platforms.tiktok.apps.second.kind", "social-platforms.toml"]);
 }
 

@@ -1,17 +1,22 @@
 //! The story that the program tells.
 
-use crate::support::{LANTERN, Stage};
+use url::Url;
 
-const STORY: [&str; 12] = [
+use crate::support::{LANTERN, Stage, param};
+
+const STORY: [&str; 15] = [
     "1. An emulator of TikTok runs at http://127.0.0.1:",
-    "2. The app asks for little: user.info.basic, video.upload, video.publish, video.list.",
+    "configured, with the emulator's own credentials",
+    "2. 3 people connect",
+    "scopes = [\"user.info.basic\", \"video.upload\", \"video.publish\", \"video.list\"]",
     "3. Their metrics.",
     "needs user.info.stats, not in the app's list",
     "4. Now the configuration asks for more",
-    "scope=user.info.basic,user.info.profile,user.info.stats,video.upload,video.publish,video.list",
-    "asking again would also ask for user.info.profile, user.info.stats",
+    "This address carries the scopes user.info.basic, user.info.profile,",
+    "would also ask for user.info.profile, user.info.stats",
     "5. Each is asked again, in place",
     "unticks user.info.stats",
+    "Asked for, and not granted: user.info.stats.",
     "6. Their metrics again",
     "needs user.info.stats, not granted",
     "7. That was all.",
@@ -25,6 +30,8 @@ fn the_demo_tells_its_story_twice_in_a_row_and_without_certificates() {
         let done = demo().run().ends(0, &STORY);
         let places: Vec<_> = STORY.iter().map(|words| done.out.find(words).unwrap()).collect();
         assert!(places.is_sorted(), "the story is told in order:\n{}", done.out);
+        assert_eq!(done.err, "", "all of it is the story");
+        assert!(!done.out.starts_with('\n') && !done.out.contains("\n\n\n"), "{}", done.out);
         let followers = done.out.rsplit("6. Their metrics again").next().unwrap();
         assert!(followers.contains("1 284 "), "{followers}");
         assert!(done.out.contains("$ connector-host connect tiktok --reference mira"), "{}", done.out);
@@ -41,6 +48,47 @@ fn the_commands_that_the_demo_leaves_behind_work() {
     for command in commands.iter().filter(|command| !command.starts_with("connect ")) {
         stage.bare(command).run().ends(0, &["Mira Okafor"]);
     }
+}
+
+#[test]
+fn the_commands_in_the_story_print_what_follows_them() {
+    let stage = Stage::new();
+    let overlay =
+        stage.file("more.toml", "[platforms.tiktok.apps.other]\nkind = \"web\"\nscopes = [\"user.info.basic\"]\n");
+    let done = stage.bare("demo tiktok --tenant other --data-dir play").overlay(&overlay).run().ok();
+    let told = |command: &str| {
+        let (line, after) =
+            done.out.split_once(&format!("$ connector-host {command}")).unwrap().1.split_once('\n').unwrap();
+        (format!("{command}{line}"), after)
+    };
+    let (command, after) = told("list");
+    let out = stage.bare(&command).run().ok().out;
+    assert!(after.starts_with(&out), "{command}:\n{out}\n{after}");
+    // A count may have grown meanwhile, and an age has: what is the same is whose they are.
+    for (command, person) in [("metrics", 0), ("connections", 1)] {
+        let (command, after) = told(command);
+        let out = stage.bare(&command).run().ends(0, &["Mira Okafor", "nova"]).out;
+        let words =
+            |text: &str| text.lines().nth(person).unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let id = |text: &str| words(text).into_iter().find(|word| word.len() == 36).unwrap();
+        assert_eq!(id(&out), id(after), "{command}");
+    }
+    let (command, after) = told("connect tiktok --print-url");
+    let printed: Url = stage.bare(&command).run().ok().out.trim().parse().unwrap();
+    let shown: Url = after.lines().next().unwrap().parse().unwrap();
+    for name in ["client_key", "scope", "redirect_uri", "code_challenge_method"] {
+        assert!(param(&shown, name).is_some(), "{shown}");
+        assert_eq!(param(&printed, name), param(&shown, name), "{name}");
+    }
+    let names = |url: &Url| url.query_pairs().map(|(name, _)| name.into_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&printed), names(&shown));
+}
+
+#[test]
+fn a_story_is_no_data() {
+    let stage = Stage::new();
+    stage.bare("demo --json --data-dir play").run().ends(2, &["`demo` tells a story", "--json"]);
+    assert!(!stage.path("play").exists());
 }
 
 #[test]

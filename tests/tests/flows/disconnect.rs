@@ -41,6 +41,22 @@ fn an_account_that_is_connected_again_keeps_its_connection_and_history() {
 }
 
 #[test]
+fn an_access_whose_account_was_not_read_yet_does_not_undo_a_disconnect() {
+    let stage = Stage::new();
+    stage.connect_with("--reference customer-17", &person(MIRA));
+    stage.tiktok.fail(&json!({ "endpoint": "user_info", "times": 3, "status": 500 }));
+    let visit = stage.walk(stage.cli("reconnect customer-17 --no-browser"), &person(MIRA));
+    visit.done.ends(4, &["access was allowed and is kept"]);
+    stage.cli("disconnect customer-17").run().ends(0, &["its access is revoked at the platform"]);
+    for _ in 0..2 {
+        assert_eq!(stage.connections()[0]["state"], "disconnected");
+    }
+    assert_eq!(stage.tiktok.live_grants(MIRA), 0);
+    stage.connect(&person(MIRA));
+    assert_eq!(stage.connections()[0]["state"], "active");
+}
+
+#[test]
 fn a_platform_that_is_down_is_told_later() {
     let stage = Stage::new();
     stage.connect_with("--reference customer-17", &person(MIRA));

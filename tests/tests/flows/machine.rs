@@ -36,9 +36,24 @@ fn without_a_browser_the_address_is_there_to_be_opened_elsewhere() {
     let stage = Stage::new();
     let command = stage.cli("connect tiktok").env("BROWSER", "/nonexistent").env("PATH", "/nonexistent");
     let mut running = command.start();
-    running.line("No browser can be opened from here. Open this address in one:");
+    running.line("No browser can be opened from here: open the address above in one.");
     let back = stage.consent(&mut running, &person(MIRA));
     stage.visit(&back);
+    running.done().ok();
+}
+
+#[test]
+fn a_browser_in_the_terminal_does_not_keep_the_redirect_waiting() {
+    let stage = Stage::new();
+    let browser = stage.file("w3m", "#!/bin/sh\necho \"$1\" > opened\nwhile [ ! -e closed ]; do sleep 0.1; done\n");
+    fs::set_permissions(&browser, Permissions::from_mode(0o700)).unwrap();
+    let mut running = stage.cli("connect tiktok").env("BROWSER", &browser.display().to_string()).start();
+    let back = stage.consent(&mut running, &person(MIRA));
+    let page = stage.visit(&back);
+    assert!(page.contains("Mira Okafor is connected."), "{page}");
+    running.line("Connected Mira Okafor");
+    assert!(fs::read_to_string(stage.path("opened")).unwrap().contains("/v2/auth/authorize/"));
+    stage.file("closed", "");
     running.done().ok();
 }
 

@@ -97,8 +97,11 @@ fn accounts_that_cannot_be_read_yet_are_read_later_and_nothing_is_lost() {
     assert!(visit.page.contains("Allowed, but not connected yet"), "{}", visit.page);
 
     with_fault(&stage, "user_info", TRIES, &json!({ "status": 500 }));
+    stage.cli("connections").run().ends(0, &["access allowed on 20", "waits for its account:", "Internal error"]);
+    with_fault(&stage, "user_info", TRIES, &json!({ "status": 500 }));
     assert!(stage.connections().is_empty(), "still down");
-    let connections = stage.connections();
+    let done = stage.cli("connections --json").run().ends(0, &["Connected Mira Okafor (tiktok)"]);
+    let connections = done.json().as_array().unwrap().clone();
     assert_eq!((connections.len(), &connections[0]["reference"]), (1, &json!("customer-17")));
     assert_eq!(connections[0]["state"], "active");
     stage.metrics("customer-17");

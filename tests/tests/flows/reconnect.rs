@@ -1,6 +1,6 @@
 //! Asking a person again.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{MIRA, Stage, declining, param, person};
 
@@ -45,7 +45,25 @@ fn a_reconnect_with_another_account_changes_nothing() {
         stage.tiktok.field(MIRA, "follower_count")
     );
     done.without("is kept").without("tries again");
+    assert_eq!(stage.tiktok.live_grants("jonas"), 0, "what is not used is given back");
     assert!(visit.page.contains("Not connected"), "{}", visit.page);
+}
+
+#[test]
+fn another_account_that_is_connected_already_stays_so() {
+    let stage = Stage::new();
+    stage.connect_with("--reference customer-17", &person(MIRA));
+    stage.connect_with("--reference customer-18", &person("jonas"));
+    let before = stage.connections();
+    let visit = stage.walk(stage.cli("reconnect customer-17 --no-browser"), &person("jonas"));
+    let words = ["logged in as Jonas, not as Mira Okafor", "nothing was changed", "was connected before"];
+    visit.done.ends(2, &words).without("--other-account");
+    let kept = |row: &Value| [row["id"].clone(), row["reference"].clone(), row["state"].clone()];
+    let after = stage.connections();
+    assert_eq!(after.iter().map(kept).collect::<Vec<_>>(), before.iter().map(kept).collect::<Vec<_>>());
+    for name in ["customer-17", "customer-18"] {
+        stage.metrics(&format!("{name} --max-age 0"));
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(super) fn read_ability(text: &str) -> Result<Ability> {
 /// A target there is. A custom one carries the platform's own id, so that no platform writes into another's values.
 pub(super) fn read_target(platform: &str, text: &str) -> Result<Target> {
     let target = text.parse().map_err(|error| hinted(&error, &near_target(text)))?;
-    if let Target::Custom(name) = &target
+    if let Target::Custom(name) | Target::Metric(name) = &target
         && let Some((named, field)) = name.as_str().strip_prefix("custom.").and_then(|rest| rest.split_once('.'))
         && named != platform
     {

@@ -40,7 +40,7 @@ pub(super) enum Endpoint {
 pub(super) struct Fault {
     status: StatusCode,
     body: FaultBody,
-    /// Whether the call has its effect all the same, so that only its answer is lost.
+    /// Whether the call has its effect all the same, so that only its answer is lost or late.
     pub(super) after: bool,
     /// How long a slow answer takes.
     pub(super) delay: Duration,
@@ -58,7 +58,7 @@ enum FaultBody {
     Truncated,
     /// The connection breaks.
     Reset,
-    /// The endpoint's own error shape, late.
+    /// The endpoint's own error shape, late. If the call has its effect all the same, its own answer, late.
     Slow,
 }
 
@@ -111,6 +111,11 @@ pub(super) fn order(scene: &mut Scene<'_>, call: &Call) -> Answer {
 }
 
 impl Fault {
+    /// Whether the call goes well and only takes its time.
+    pub(super) fn is_only_late(self) -> bool {
+        self.after && self.body == FaultBody::Slow
+    }
+
     /// The wrong answer.
     pub(super) fn answer(self, scene: &Scene<'_>, endpoint: Endpoint) -> Result<Answer> {
         let mut answer = match endpoint {

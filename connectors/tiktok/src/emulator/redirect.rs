@@ -1,7 +1,8 @@
 //! Redirect URIs: which an app may name, and how the browser is sent back to one.
 
 use connector_core::AppKind;
-use url::{Host, Url};
+use connector_core::http::is_loopback;
+use url::Url;
 
 use super::switches::{RedirectRules, Switches};
 
@@ -16,13 +17,13 @@ pub(super) fn allowed(kind: AppKind, uri: &str, switches: &Switches) -> bool {
     let web = https || url.scheme() == "http";
     plain
         && match (kind, switches.redirect_rules) {
-            (AppKind::Desktop, RedirectRules::Lenient) => web && loopback(&url),
-            (AppKind::Web, RedirectRules::Lenient) => https || (web && loopback(&url)),
+            (AppKind::Desktop, RedirectRules::Lenient) => web && is_loopback(&url),
+            (AppKind::Web, RedirectRules::Lenient) => https || (web && is_loopback(&url)),
             (AppKind::Desktop, RedirectRules::Strict) => {
-                web && loopback(&url) && url.query().is_none() && listed(&switches.desktop_redirect_uris, uri)
+                web && is_loopback(&url) && url.query().is_none() && listed(&switches.desktop_redirect_uris, uri)
             }
             (AppKind::Web, RedirectRules::Strict) => {
-                https && !loopback(&url) && url.query().is_none() && listed(&switches.web_redirect_uris, uri)
+                https && !is_loopback(&url) && url.query().is_none() && listed(&switches.web_redirect_uris, uri)
             }
         }
 }
@@ -62,15 +63,6 @@ fn matches(pattern: &str, uri: &str) -> bool {
             let port = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
             port > 0 && &rest[port..] == after
         }),
-    }
-}
-
-fn loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -110,6 +110,12 @@ async fn calls_fail_as_ordered() {
     is(&lab.refresh("desktop", &first.refresh).await.1, "oauth_token.error.invalid_grant.refresh_token");
     let (_, record) = lab.admin("/admin/record", None).await;
     assert_eq!((&record["refreshes"], &record["reuses"]), (&json!(1), &json!(1)));
+
+    let slow = json!({"endpoint": "user_info", "body": "slow", "after": true, "seconds": 0});
+    lab.set("/admin/fail", slow).await;
+    assert_eq!(lab.user_info(&first.access, "open_id").await.0, 200, "late, and its own answer");
+    lab.set("/admin/fail", json!({"endpoint": "user_info", "body": "slow", "seconds": 0})).await;
+    assert_eq!(lab.user_info(&first.access, "open_id").await.0, 500);
     assert_eq!(lab.admin("/admin/fail", Some(json!({"endpoint": "video"}))).await.0, 400);
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use connector_core::account::{Account, FieldValue, Profile};
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
-use connector_core::{Context, PlatformId};
+use connector_core::{Context, PlatformId, ScopeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    ConnectionId, ConnectionRecord, FlowId, FlowRecord, GrantId, GrantRecord, GrantState, LastError, LinkIntent,
+    ConnectionId, ConnectionRecord, FlowId, FlowRecord, GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links,
     NewConnection, RevocationId, RevocationRecord, RevocationTokens, Store,
 };
 use crate::vault::Sealed;
@@ -119,11 +119,21 @@ impl Bench {
         Ok(NewConnection { id_if_new: ConnectionId::new(&self.cx)?, account, reference: None })
     }
 
+    /// Links these accounts, of which no earlier grant held anything.
+    pub(super) async fn link(
+        &self,
+        grant: &GrantRecord,
+        accounts: Vec<NewConnection>,
+        now: Timestamp,
+    ) -> crate::store::Result<Links> {
+        self.store.link_accounts(&grant.tenant, &grant.id, &ScopeSet::new(), accounts, now).await
+    }
+
     /// A stored grant with these accounts linked.
     pub(super) async fn linked(&self, accounts: &[&str]) -> Result<(GrantRecord, Vec<ConnectionRecord>)> {
         let grant = self.stored_grant().await?;
         let accounts = accounts.iter().map(|id| self.account(id)).collect::<Result<Vec<_>>>()?;
-        let links = self.store.link_accounts(TENANT, &grant.id, &grant.scopes, accounts, self.now()).await?;
+        let links = self.link(&grant, accounts, self.now()).await?;
         Ok((grant, links.linked.into_iter().map(|linked| linked.connection).collect()))
     }
 

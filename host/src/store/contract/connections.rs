@@ -1,11 +1,14 @@
 //! Connecting and connecting again.
 
+use connector_core::Scope;
 use connector_core::account::{FieldValue, Profile};
+use connector_core::scope::{Granted, GrantedSource};
 
-use super::bench::{Bench, TENANT, platform};
+use super::bench::{Bench, TENANT, platform, sealed};
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectionFilter, ConnectionId, ConnectionState, GrantId, GrantState, Link, Linked, Links, Reading, StoreError,
+    ConnectionFilter, ConnectionId, ConnectionState, GrantId, GrantRecord, GrantState, Link, Linked, Links, Reading,
+    Refreshed, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -17,6 +20,11 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "a grant that never got a connection is superseded", run: |bench| Box::pin(abandoned(bench)) },
     Check { name: "a grant without accounts counts as linked", run: |bench| Box::pin(no_accounts(bench)) },
     Check { name: "one account has a connection per app and tenant", run: |bench| Box::pin(apart(bench)) },
+    Check { name: "linking keeps what a refresh brought meanwhile", run: |bench| Box::pin(refreshed_meanwhile(bench)) },
+    Check { name: "an older grant does not replace a newer one", run: |bench| Box::pin(older_comes_late(bench)) },
+    Check { name: "an older grant replaces a newer one that is dead", run: |bench| Box::pin(newer_is_dead(bench)) },
+    Check { name: "what was given up since stays given up", run: |bench| Box::pin(given_up_since(bench)) },
+    Check { name: "a grant that lost its last live connection ends", run: |bench| Box::pin(left_behind(bench)) },
     Check { name: "what cannot be linked is refused", run: |bench| Box::pin(refused(bench)) },
     Check { name: "connections are found by tenant, platform and state", run: |bench| Box::pin(found(bench)) },
     Check { name: "a profile is replaced", run: |bench| Box::pin(profile_replaced(bench)) },
@@ -31,9 +39,8 @@ async fn first_link(bench: Bench) -> Outcome {
     let mut grant = bench.stored_grant().await?;
     let mut account = bench.account("acct-1")?;
     account.reference = Some("person-1".to_owned());
-    let mut scopes = grant.scopes.clone();
-    scopes.ever_granted.insert("publish".parse()?);
-    let links = bench.store.link_accounts(TENANT, &grant.id, &scopes, vec![account.clone()], bench.now()).await?;
+    let inherited = ["publish".parse()?].into();
+    let links = bench.store.link_accounts(TENANT, &grant.id, &inherited, vec![account.clone()], bench.now()).await?;
     assert_eq!(links.superseded, []);
     let Linked { connection, link, previous_grant } = only(links)?;
     assert_eq!((link, previous_grant), (Link::New, None));
@@ -41,7 +48,8 @@ async fn first_link(bench: Bench) -> Outcome {
     assert_eq!((&connection.profile, &connection.reference), (&account.account.profile, &account.reference));
 
     let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("it was not stored")?;
-    (grant.unlinked, grant.scopes) = (None, scopes);
+    grant.unlinked = None;
+    grant.scopes.ever_granted.extend(inherited);
     assert_eq!((&stored.connection, &stored.grant), (&connection, &grant));
     assert_eq!(stored.state(), ConnectionState::Active);
     assert_eq!(bench.store.connection("other", &connection.id).await?, None);
@@ -51,10 +59,7 @@ async fn first_link(bench: Bench) -> Outcome {
 async fn reconnected(bench: Bench) -> Outcome {
     let (old, before) = bench.linked_one().await?;
     let new = bench.stored_grant().await?;
-    let links = bench
-        .store
-        .link_accounts(TENANT, &new.id, &new.scopes, vec![bench.account("acct-1")?], bench.minutes(1))
-        .await?;
+    let links = bench.link(&new, vec![bench.account("acct-1")?], bench.minutes(1)).await?;
     assert_eq!(links.superseded, std::slice::from_ref(&old.id));
     let Linked { connection, link, previous_grant } = only(links)?;
     assert_eq!((link, previous_grant), (Link::Reconnected, Some(old.id.clone())));
@@ -69,7 +74,7 @@ async fn back_again(bench: Bench) -> Outcome {
     let values = [("followers".parse()?, 7)].into();
     let reading = Reading { observed_at: bench.now(), values, missing: [].into(), log_id: None };
     bench.store.append_samples(&before.id, &reading).await?;
-    bench.store.disconnect(TENANT, &before.id, bench.minutes(1), None).await?;
+    bench.store.disconnect(TENANT, &before.id, bench.now(), vec![]).await?;
     let (grant, after) = bench.linked_one().await?;
     assert_eq!((&after.id, &after.disconnected_at), (&before.id, &None));
     let stored = bench.store.connection(TENANT, &before.id).await?.ok_or("the connection is gone")?;
@@ -83,17 +88,12 @@ async fn linked_twice(bench: Bench) -> Outcome {
     let mut account = bench.account("acct-1")?;
     account.reference = Some("person-1".to_owned());
     account.account.profile = [("handle".to_owned(), FieldValue::Text("@renamed".to_owned()))].into_iter().collect();
-    let linked = only(bench.store.link_accounts(TENANT, &grant.id, &grant.scopes, vec![account], bench.now()).await?)?;
+    let linked = only(bench.link(&grant, vec![account], bench.now()).await?)?;
     assert_eq!((linked.link, &linked.connection.id, &linked.previous_grant), (Link::Kept, &before.id, &None));
     assert_eq!(linked.connection.profile.text("handle"), Some("@renamed"));
     assert_eq!(linked.connection.profile.get("verified"), Some(&FieldValue::Flag(true)), "what was not told stays");
 
-    let linked = only(
-        bench
-            .store
-            .link_accounts(TENANT, &grant.id, &grant.scopes, vec![bench.account("acct-1")?], bench.now())
-            .await?,
-    )?;
+    let linked = only(bench.link(&grant, vec![bench.account("acct-1")?], bench.now()).await?)?;
     assert_eq!(linked.connection.reference.as_deref(), Some("person-1"), "no reference given, none taken away");
     let stored = bench.store.connection(TENANT, &before.id).await?.ok_or("the connection is gone")?;
     assert_eq!(stored.connection, linked.connection);
@@ -103,14 +103,12 @@ async fn linked_twice(bench: Bench) -> Outcome {
 async fn partly_moved(bench: Bench) -> Outcome {
     let (old, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
     let new = bench.stored_grant().await?;
-    let links =
-        bench.store.link_accounts(TENANT, &new.id, &new.scopes, vec![bench.account("acct-1")?], bench.now()).await?;
+    let links = bench.link(&new, vec![bench.account("acct-1")?], bench.now()).await?;
     assert_eq!(links.superseded, []);
     let second = connections.last().ok_or("nothing was linked")?;
     let stored = bench.store.connection(TENANT, &second.id).await?.ok_or("the connection is gone")?;
     assert_eq!((stored.state(), stored.grant.id), (ConnectionState::Active, old.id.clone()));
-    let links =
-        bench.store.link_accounts(TENANT, &new.id, &new.scopes, vec![bench.account("acct-2")?], bench.now()).await?;
+    let links = bench.link(&new, vec![bench.account("acct-2")?], bench.now()).await?;
     assert_eq!(links.superseded, [old.id]);
     Ok(())
 }
@@ -130,10 +128,7 @@ async fn abandoned(bench: Bench) -> Outcome {
         bench.store.put_grant(other).await?;
     }
     let grant = bench.stored_grant().await?;
-    let links = bench
-        .store
-        .link_accounts(TENANT, &grant.id, &grant.scopes, vec![bench.account("acct-1")?], bench.now())
-        .await?;
+    let links = bench.link(&grant, vec![bench.account("acct-1")?], bench.now()).await?;
     assert_eq!(links.superseded, [abandoned.id]);
     for other in &others {
         bench.read(other).await?;
@@ -143,10 +138,7 @@ async fn abandoned(bench: Bench) -> Outcome {
 
 async fn no_accounts(bench: Bench) -> Outcome {
     let grant = bench.stored_grant().await?;
-    assert_eq!(
-        bench.store.link_accounts(TENANT, &grant.id, &grant.scopes, vec![], bench.now()).await?,
-        Links::default()
-    );
+    assert_eq!(bench.link(&grant, vec![], bench.now()).await?, Links::default());
     assert_eq!(bench.store.unlinked_grants(TENANT).await?, []);
     Ok(())
 }
@@ -160,12 +152,104 @@ async fn apart(bench: Bench) -> Outcome {
     for grant in &grants {
         bench.store.put_grant(grant).await?;
         let account = bench.account("acct-1")?;
-        let linked = only(
-            bench.store.link_accounts(&grant.tenant, &grant.id, &grant.scopes, vec![account], bench.now()).await?,
-        )?;
+        let linked = only(bench.link(grant, vec![account], bench.now()).await?)?;
         assert_eq!(linked.link, Link::New);
         assert_ne!(linked.connection.id, first.id);
     }
+    Ok(())
+}
+
+async fn refreshed_meanwhile(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let (inherited, later) = ("publish".parse::<Scope>()?, "list".parse::<Scope>()?);
+    let mut scopes = grant.scopes.clone();
+    scopes.observe(Granted::Known { scopes: [later.clone()].into(), source: GrantedSource::Token });
+    let new = Refreshed {
+        access: sealed("access 2"),
+        access_expires_at: None,
+        refresh: None,
+        refresh_expires_at: None,
+        scopes: scopes.clone(),
+        at: bench.now(),
+    };
+    assert!(bench.store.commit_refresh(&grant.id, 1, &new).await?);
+    let account = vec![bench.account("acct-1")?];
+    let inherit = [inherited.clone()].into();
+    bench.store.link_accounts(TENANT, &grant.id, &inherit, account, bench.now()).await?;
+    scopes.ever_granted.insert(inherited);
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.scopes, stored.generation), (scopes, 2));
+    Ok(())
+}
+
+/// A stored grant whose accounts are still to be linked, made so many minutes from now.
+async fn waiting(bench: &Bench, minutes: i64) -> Result<GrantRecord, Box<dyn std::error::Error + Send + Sync>> {
+    let mut grant = bench.grant()?;
+    grant.created_at = bench.minutes(minutes);
+    bench.store.put_grant(&grant).await?;
+    Ok(grant)
+}
+
+async fn older_comes_late(bench: Bench) -> Outcome {
+    let (newer, connection) = bench.linked_one().await?;
+    let older = waiting(&bench, -5).await?;
+    let links = bench.link(&older, vec![bench.account("acct-1")?], bench.minutes(1)).await?;
+    assert_eq!(links, Links { linked: vec![], superseded: vec![older.id.clone()] });
+    assert_eq!(bench.store.grant(TENANT, &older.id).await?, None);
+    let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
+    assert_eq!((&stored.connection, &stored.grant.id), (&connection, &newer.id));
+
+    let older = waiting(&bench, -5).await?;
+    let accounts = vec![bench.account("acct-1")?, bench.account("acct-2")?];
+    let links = bench.link(&older, accounts, bench.minutes(1)).await?;
+    assert_eq!(links.superseded, []);
+    let linked = only(links)?;
+    assert_eq!((linked.link, linked.connection.account_id.as_str()), (Link::New, "acct-2"));
+    assert_eq!(linked.connection.grant_id, older.id);
+    let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
+    assert_eq!(stored.connection, connection);
+    Ok(())
+}
+
+async fn newer_is_dead(bench: Bench) -> Outcome {
+    let (newer, connection) = bench.linked_one().await?;
+    let dead = GrantState::ReauthRequired { reason: "refresh_token_rejected".to_owned() };
+    assert!(bench.store.set_grant_state(&newer.id, 1, &dead, bench.now()).await?);
+    let older = waiting(&bench, -5).await?;
+    let links = bench.link(&older, vec![bench.account("acct-1")?], bench.now()).await?;
+    assert_eq!(links.superseded, [newer.id]);
+    let linked = only(links)?;
+    assert_eq!((linked.connection.id, linked.connection.grant_id), (connection.id, older.id));
+    Ok(())
+}
+
+async fn given_up_since(bench: Bench) -> Outcome {
+    let (_, connection) = bench.linked_one().await?;
+    let mut grant = bench.grant()?;
+    grant.subject = None;
+    bench.store.put_grant(&grant).await?;
+    bench.store.disconnect(TENANT, &connection.id, bench.minutes(1), vec![]).await?;
+    let links = bench.link(&grant, vec![bench.account("acct-1")?], bench.minutes(2)).await?;
+    assert_eq!(links, Links { linked: vec![], superseded: vec![grant.id] });
+    let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
+    assert_eq!(stored.state(), ConnectionState::Disconnected);
+
+    let again = waiting(&bench, 3).await?;
+    let linked = only(bench.link(&again, vec![bench.account("acct-1")?], bench.minutes(3)).await?)?;
+    assert_eq!((linked.connection.id, linked.connection.disconnected_at), (connection.id, None));
+    Ok(())
+}
+
+async fn left_behind(bench: Bench) -> Outcome {
+    let (old, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
+    let second = connections.last().ok_or("nothing was linked")?;
+    bench.store.disconnect(TENANT, &second.id, bench.now(), vec![]).await?;
+    let new = bench.stored_grant().await?;
+    let links = bench.link(&new, vec![bench.account("acct-1")?], bench.now()).await?;
+    assert_eq!(links.superseded, std::slice::from_ref(&old.id));
+    let stored = bench.store.connection(TENANT, &second.id).await?.ok_or("the connection is gone")?;
+    assert_eq!((stored.state(), &stored.grant.id), (ConnectionState::Disconnected, &old.id));
+    assert_eq!((stored.grant.state, stored.grant.access), (GrantState::Disconnected, None));
     Ok(())
 }
 
@@ -174,12 +258,11 @@ async fn refused(bench: Bench) -> Outcome {
     let unknown = GrantId::new(&bench.cx)?;
     for (tenant, id) in [(TENANT, &unknown), ("other", &grant.id)] {
         let refused =
-            bench.store.link_accounts(tenant, id, &grant.scopes, vec![bench.account("acct-2")?], bench.now()).await;
+            bench.store.link_accounts(tenant, id, &[].into(), vec![bench.account("acct-2")?], bench.now()).await;
         assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
     }
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), None).await?;
-    let over =
-        bench.store.link_accounts(TENANT, &grant.id, &grant.scopes, vec![bench.account("acct-1")?], bench.now()).await;
+    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
+    let over = bench.link(&grant, vec![bench.account("acct-1")?], bench.now()).await;
     assert!(matches!(over, Err(StoreError::Conflict(_))), "{over:?}");
     Ok(())
 }
@@ -189,12 +272,7 @@ async fn found(bench: Bench) -> Outcome {
     let mut grant = bench.grant()?;
     (grant.platform, grant.state) = (platform("beacon")?, GrantState::ReauthRequired { reason: "key_lost".to_owned() });
     bench.store.put_grant(&grant).await?;
-    let two = only(
-        bench
-            .store
-            .link_accounts(TENANT, &grant.id, &grant.scopes, vec![bench.account("x")?], bench.minutes(1))
-            .await?,
-    )?;
+    let two = only(bench.link(&grant, vec![bench.account("x")?], bench.minutes(1)).await?)?;
     let two = two.connection;
 
     let all = ConnectionFilter { tenant: TENANT.to_owned(), ..ConnectionFilter::default() };

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use connector_core::scope::GrantScopes;
+use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use tokio::task::JoinSet;
 
 use super::bench::{Bench, TENANT, platform, sealed};
 use super::{Check, Outcome};
-use crate::store::{ConnectionId, GrantId, GrantState, LinkIntent, RefreshMark, Refreshed, StoreError};
+use crate::store::{
+    ConnectionId, GrantId, GrantRecord, GrantState, LinkIntent, RefreshMark, Refreshed, RevocationOutcome, StoreError,
+};
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a grant comes back as it was put", run: |bench| Box::pin(comes_back(bench)) },
     Check { name: "a tenant sees its own grants alone", run: |bench| Box::pin(own_alone(bench)) },
     Check { name: "grants whose accounts were not linked are found", run: |bench| Box::pin(unlinked(bench)) },
-    Check { name: "a grant is dropped unless it is used", run: |bench| Box::pin(dropped(bench)) },
+    Check { name: "a grant is given up unless it is used", run: |bench| Box::pin(given_up(bench)) },
     Check { name: "a refresh replaces all there was", run: |bench| Box::pin(refresh_replaces(bench)) },
+    Check { name: "a refresh forgets nothing that was granted", run: |bench| Box::pin(refresh_remembers(bench)) },
     Check { name: "of many refreshes of a generation one is taken", run: |bench| Box::pin(one_refresh(bench)) },
     Check { name: "a refresh of what has moved writes nothing", run: |bench| Box::pin(late_refresh(bench)) },
     Check { name: "of many senders one sets the mark", run: |bench| Box::pin(one_sender(bench)) },
@@ -68,14 +71,34 @@ async fn unlinked(bench: Bench) -> Outcome {
     Ok(())
 }
 
-async fn dropped(bench: Bench) -> Outcome {
+async fn given_up(bench: Bench) -> Outcome {
     let (used, _) = bench.linked_one().await?;
     let unused = bench.stored_grant().await?;
-    assert!(!bench.store.drop_grant(TENANT, &used.id).await?, "a connection works by it");
-    assert!(!bench.store.drop_grant("other", &unused.id).await?, "it is another tenant's");
-    assert!(bench.store.drop_grant(TENANT, &unused.id).await?);
+    let give_up = |tenant, grant: &GrantRecord, revocation| {
+        let (store, id) = (Arc::clone(&bench.store), grant.id.clone());
+        async move { store.give_up_grant(tenant, &id, revocation).await }
+    };
+    assert!(!give_up(TENANT, &used, Some(bench.revocation(&used)?)).await?, "a connection works by it");
+    assert!(!give_up("other", &unused, None).await?, "it is another tenant's");
+    let mut stale = bench.revocation(&unused)?;
+    stale.grant_generation = 0;
+    for revocation in [stale, bench.revocation(&used)?] {
+        let refused = give_up(TENANT, &unused, Some(revocation)).await;
+        assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    }
+    for grant in [&used, &unused] {
+        bench.read(grant).await?;
+        assert_eq!(bench.store.revocation_of(&grant.id).await?, None);
+    }
+
+    let revocation = bench.revocation(&unused)?;
+    assert!(give_up(TENANT, &unused, Some(revocation.clone())).await?);
     assert_eq!(bench.store.grant(TENANT, &unused.id).await?, None);
-    bench.read(&used).await?;
+    assert_eq!(bench.store.revocation_of(&unused.id).await?, Some(revocation.clone()));
+    assert!(bench.store.finish_revocation(&revocation.id, RevocationOutcome::Revoked, bench.now()).await?);
+    let unused = bench.stored_grant().await?;
+    assert!(give_up(TENANT, &unused, None).await?);
+    assert_eq!(bench.store.revocation_of(&unused.id).await?, None);
     Ok(())
 }
 
@@ -98,9 +121,23 @@ async fn refresh_replaces(bench: Bench) -> Outcome {
     assert!(bench.store.commit_refresh(&grant.id, 1, &new).await?);
     (grant.access, grant.access_expires_at) = (Some(new.access), new.access_expires_at);
     (grant.refresh, grant.refresh_expires_at) = (new.refresh, new.refresh_expires_at);
-    (grant.scopes, grant.generation, grant.updated_at) = (new.scopes, 2, new.at);
+    (grant.generation, grant.updated_at) = (2, new.at);
+    grant.scopes = GrantScopes { ever_granted: grant.scopes.ever_granted, ..new.scopes };
     (grant.refresh_mark, grant.last_error) = (None, None);
     assert_eq!(bench.read(&grant).await?, grant);
+    Ok(())
+}
+
+async fn refresh_remembers(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let mut scopes = grant.scopes.clone();
+    let inherited = ["publish".parse()?].into();
+    bench.store.link_accounts(TENANT, &grant.id, &inherited, vec![], bench.now()).await?;
+    scopes.observe(Granted::Known { scopes: split_scopes("list"), source: GrantedSource::Token });
+    let new = Refreshed { scopes: scopes.clone(), ..refreshed(&bench, "second") };
+    assert!(bench.store.commit_refresh(&grant.id, 1, &new).await?);
+    scopes.ever_granted.extend(inherited);
+    assert_eq!(bench.read(&grant).await?.scopes, scopes);
     Ok(())
 }
 
@@ -202,13 +239,15 @@ async fn shared(bench: Bench) -> Outcome {
     assert!(!is_shared().await?, "it is another person's, registration's or platform's");
     let mut same = bench.grant()?;
     "other".clone_into(&mut same.tenant);
-    same.state = GrantState::ReauthRequired { reason: "key_lost".to_owned() };
     bench.store.put_grant(&same).await?;
     assert!(is_shared().await?, "another tenant's grant stands for the same access");
-    let account = vec![bench.account("acct-1")?];
-    let links = bench.store.link_accounts("other", &same.id, &same.scopes, account, bench.now()).await?;
+    let dead = GrantState::ReauthRequired { reason: "key_lost".to_owned() };
+    assert!(bench.store.set_grant_state(&same.id, 1, &dead, bench.now()).await?);
+    assert!(!is_shared().await?, "it never got a connection, and never will");
+    let links = bench.link(&same, vec![bench.account("acct-1")?], bench.now()).await?;
+    assert!(is_shared().await?, "its person may come back to the connection");
     let connection = &links.linked.first().ok_or("nothing was linked")?.connection;
-    bench.store.disconnect("other", &connection.id, bench.now(), None).await?;
+    bench.store.disconnect("other", &connection.id, bench.now(), vec![]).await?;
     assert!(!is_shared().await?, "what has ended shares nothing");
     Ok(())
 }

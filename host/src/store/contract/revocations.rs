@@ -19,7 +19,7 @@ async fn ended(bench: &Bench) -> Result<(GrantRecord, RevocationRecord)> {
     let (grant, connection) = bench.linked_one().await?;
     let mut revocation = bench.revocation(&grant)?;
     revocation.next_try_at = bench.minutes(10);
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), Some(revocation.clone())).await?;
+    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
     Ok((grant, revocation))
 }
 

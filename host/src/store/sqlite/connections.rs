@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use connector_core::PlatformId;
 use connector_core::account::Profile;
-use connector_core::scope::GrantScopes;
+use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -22,14 +21,14 @@ impl Connections for SqliteStore {
         &self,
         tenant: &str,
         grant: &GrantId,
-        scopes: &GrantScopes,
+        ever_granted: &ScopeSet,
         accounts: Vec<NewConnection>,
         now: Timestamp,
     ) -> Result<Links> {
         let mut transaction = self.write().await?;
         let grant = link::live_grant(&mut transaction, tenant, grant).await?;
         let links = link::link_all(&mut transaction, &grant, accounts, now).await?;
-        link::settle(&mut transaction, &grant, scopes, now).await?;
+        link::settle(&mut transaction, grant, ever_granted, now).await?;
         commit(transaction).await?;
         Ok(links)
     }
@@ -49,10 +48,7 @@ impl Connections for SqliteStore {
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
         let mut view = self.read().await?;
         let Some(row) = fetch(&mut view, select(tenant, id)).await? else { return Ok(None) };
-        let connection = connection(&row)?;
-        let row = fetch(&mut view, grants::select(tenant, &connection.grant_id)).await?;
-        let grant = grants::grant(&row.ok_or_else(|| no_grant(&connection))?)?;
-        Ok(Some(Connected { connection, grant }))
+        Ok(Some(with_grant(&mut view, connection(&row)?).await?))
     }
 
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {
@@ -71,10 +67,10 @@ impl Connections for SqliteStore {
         tenant: &str,
         id: &ConnectionId,
         now: Timestamp,
-        revocation: Option<RevocationRecord>,
+        revocations: Vec<RevocationRecord>,
     ) -> Result<Disconnection> {
         let mut transaction = self.write().await?;
-        let done = disconnect::disconnect(&mut transaction, tenant, id, now, revocation).await?;
+        let done = disconnect::disconnect(&mut transaction, tenant, id, now, revocations).await?;
         commit(transaction).await?;
         Ok(done)
     }
@@ -99,6 +95,13 @@ pub(super) fn connection(row: &SqliteRow) -> Result<ConnectionRecord> {
         updated_at: fields.time("updated_at")?,
         disconnected_at: fields.time_optional("disconnected_at")?,
     })
+}
+
+/// A connection together with its grant.
+pub(super) async fn with_grant(view: &mut SqliteConnection, connection: ConnectionRecord) -> Result<Connected> {
+    let row = fetch(view, grants::select(&connection.tenant, &connection.grant_id)).await?;
+    let grant = grants::grant(&row.ok_or_else(|| no_grant(&connection))?)?;
+    Ok(Connected { connection, grant })
 }
 
 pub(super) fn missing(id: &ConnectionId) -> StoreError {

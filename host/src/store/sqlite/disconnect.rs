@@ -1,13 +1,11 @@
 //! Disconnects: what cannot be undone, in one transaction.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
-use super::error::failed;
-use super::{connections, execute, fetch, revocations};
+use super::{connections, execute, fetch, fetch_all, grants, revocations};
 use crate::store::{
-    ConnectionId, ConnectionRecord, Disconnection, GrantId, GrantState, Result, RevocationRecord, StoreError,
+    Connected, ConnectionId, Disconnection, GrantId, GrantRecord, GrantState, Result, RevocationRecord, StoreError,
 };
 
 pub(super) async fn disconnect(
@@ -15,19 +13,81 @@ pub(super) async fn disconnect(
     tenant: &str,
     id: &ConnectionId,
     now: Timestamp,
-    revocation: Option<RevocationRecord>,
+    revocations: Vec<RevocationRecord>,
 ) -> Result<Disconnection> {
     let row = fetch(transaction, connections::select(tenant, id)).await?.ok_or_else(|| connections::missing(id))?;
-    let connection = connections::connection(&row)?;
-    if connection.disconnected_at.is_some() {
+    let connected = connections::with_grant(transaction, connections::connection(&row)?).await?;
+    if connected.connection.disconnected_at.is_some() {
         return Ok(Disconnection::Already);
     }
+    let waiting = waiting(transaction, &connected).await?;
+    let (own, others): (Vec<_>, Vec<_>) =
+        revocations.into_iter().partition(|revocation| revocation.grant_id == connected.grant.id);
     end_connection(transaction, id, now).await?;
-    if has_live_connection(transaction, &connection.grant_id).await? {
+    end_waiting(transaction, &waiting, &others).await?;
+    if has_live_connection(transaction, &connected.grant.id).await? {
         return Ok(Disconnection::GrantGoesOn);
     }
-    end_grant(transaction, &connection, now, revocation).await?;
+    end_grant(transaction, &connected.grant, now, own.first()).await?;
     Ok(Disconnection::GrantEnded)
+}
+
+/// Deletes a grant that no connection works by. Its revocation, if there is one, outlives it.
+pub(super) async fn give_up(
+    transaction: &mut SqliteConnection,
+    grant: &GrantRecord,
+    revocation: Option<&RevocationRecord>,
+) -> Result<bool> {
+    if let Some(revocation) = revocation {
+        check_origin(grant, revocation)?;
+    }
+    if execute(transaction, grants::delete_unused(&grant.tenant, &grant.id)).await? == 0 {
+        return Ok(false);
+    }
+    if let Some(revocation) = revocation {
+        execute(transaction, revocations::insert(revocation)?).await?;
+    }
+    Ok(true)
+}
+
+/// Ends a grant of which nothing but connections that were given up is left.
+pub(super) async fn end_without_connection(
+    transaction: &mut SqliteConnection,
+    tenant: &str,
+    id: &GrantId,
+    now: Timestamp,
+) -> Result<bool> {
+    let Some(row) = fetch(transaction, grants::select(tenant, id)).await? else { return Ok(false) };
+    let grant = grants::grant(&row)?;
+    if grant.state.is_over() || has_live_connection(transaction, id).await? {
+        return Ok(false);
+    }
+    end_grant(transaction, &grant, now, None).await?;
+    Ok(true)
+}
+
+/// The grants that would bring the connection back.
+async fn waiting(transaction: &mut SqliteConnection, connected: &Connected) -> Result<Vec<GrantRecord>> {
+    let select = sqlx::query("SELECT * FROM grants WHERE tenant = $1 AND unlinked IS NOT NULL ORDER BY created_at, id");
+    let rows = fetch_all(transaction, select.bind(connected.connection.tenant.clone())).await?;
+    let mut waiting = rows.iter().map(grants::grant).collect::<Result<Vec<_>>>()?;
+    waiting.retain(|grant| grant.would_link(connected));
+    Ok(waiting)
+}
+
+async fn end_waiting(
+    transaction: &mut SqliteConnection,
+    waiting: &[GrantRecord],
+    revocations: &[RevocationRecord],
+) -> Result<()> {
+    if let Some(stray) = revocations.iter().find(|stray| !waiting.iter().any(|grant| grant.id == stray.grant_id)) {
+        return Err(moved(&stray.grant_id));
+    }
+    for grant in waiting {
+        let own = revocations.iter().find(|revocation| revocation.grant_id == grant.id);
+        give_up(transaction, grant, own).await?;
+    }
+    Ok(())
 }
 
 async fn end_connection(transaction: &mut SqliteConnection, id: &ConnectionId, now: Timestamp) -> Result<()> {
@@ -43,14 +103,14 @@ async fn has_live_connection(transaction: &mut SqliteConnection, grant: &GrantId
 
 async fn end_grant(
     transaction: &mut SqliteConnection,
-    connection: &ConnectionRecord,
+    grant: &GrantRecord,
     now: Timestamp,
-    revocation: Option<RevocationRecord>,
+    revocation: Option<&RevocationRecord>,
 ) -> Result<()> {
     let state = if revocation.is_some() { GrantState::Disconnecting } else { GrantState::Disconnected };
     if let Some(revocation) = revocation {
-        check_origin(transaction, connection, &revocation).await?;
-        execute(transaction, revocations::insert(&revocation)?).await?;
+        check_origin(grant, revocation)?;
+        execute(transaction, revocations::insert(revocation)?).await?;
     }
     let update = sqlx::query(
         "UPDATE grants
@@ -59,7 +119,7 @@ async fn end_grant(
              refresh_attempt = NULL, refresh_sent_at = NULL, refresh_probes = NULL
          WHERE id = $1",
     )
-    .bind(connection.grant_id.to_string())
+    .bind(grant.id.to_string())
     .bind(state.as_str())
     .bind(now.as_millisecond());
     execute(transaction, update).await?;
@@ -67,17 +127,13 @@ async fn end_grant(
 }
 
 /// A revocation with tokens that have been refreshed since would revoke nothing.
-async fn check_origin(
-    transaction: &mut SqliteConnection,
-    connection: &ConnectionRecord,
-    revocation: &RevocationRecord,
-) -> Result<()> {
-    let select = sqlx::query("SELECT generation FROM grants WHERE id = $1").bind(connection.grant_id.to_string());
-    let row = fetch(transaction, select).await?;
-    let generation: Option<i64> = row.map(|row| row.try_get(0).map_err(failed)).transpose()?;
-    if connection.grant_id != revocation.grant_id || generation != Some(revocation.grant_generation) {
-        let moved = format!("the tokens of the grant {} changed while it was being disconnected", connection.grant_id);
-        return Err(StoreError::Conflict(moved));
+fn check_origin(grant: &GrantRecord, revocation: &RevocationRecord) -> Result<()> {
+    if (&revocation.grant_id, revocation.grant_generation) == (&grant.id, grant.generation) {
+        return Ok(());
     }
-    Ok(())
+    Err(moved(&grant.id))
+}
+
+fn moved(grant: &GrantId) -> StoreError {
+    StoreError::Conflict(format!("the tokens of the grant {grant} changed while it was being given up"))
 }

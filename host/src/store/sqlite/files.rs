@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::store::Result;
 use crate::vault::private::{self, Access, FileError};
 
@@ -12,15 +14,16 @@ pub(super) const DATABASE: &str = "store.db";
 
 /// Makes the directory and an empty database file if they are missing, and refuses what is open to others or cannot be written.
 ///
-/// `SQLite` gives the files it adds, `-wal` and `-shm`, the mode of the database, whatever the mask of the process.
+/// `SQLite` gives the files it adds, `-wal` and `-shm`, the mode of the database, whatever the mask of the process. None of the three is
+/// opened here: to close it again would end the locks that another store of this process holds on it.
 pub(super) fn prepare(dir: &Path) -> Result<PathBuf> {
     private::ensure_dir(dir)?;
     let path = dir.join(DATABASE);
-    if private::open(&path, Access::Write)?.is_none() {
+    if !private::is_there(&path)? {
         create(dir, &path)?;
     }
     for suffix in ["-wal", "-shm"] {
-        private::open(&dir.join(format!("{DATABASE}{suffix}")), Access::Write)?;
+        private::is_there(&dir.join(format!("{DATABASE}{suffix}")))?;
     }
     // SQLite would say no more than that it cannot open the database.
     let io = |source| FileError::Io { doing: "write to", path: dir.to_owned(), source };
@@ -28,16 +31,19 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The file gets its name when it is closed: from then on others may lock it.
 fn create(dir: &Path, path: &Path) -> Result<()> {
     let io = |source| FileError::Io { doing: "make", path: path.to_owned(), source };
-    match private::create(path) {
-        Ok(_) => Ok(private::sync_dir(dir).map_err(io)?),
+    let draft = NamedTempFile::new_in(dir).map_err(io)?;
+    private::restrict(draft.as_file()).map_err(io)?;
+    match draft.into_temp_path().persist_noclobber(path) {
+        Ok(()) => Ok(private::sync_dir(dir).map_err(io)?),
         // Another process starts at the same time.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            private::open(path, Access::Write)?;
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            private::is_there(path)?;
             Ok(())
         }
-        Err(error) => Err(io(error).into()),
+        Err(error) => Err(io(error.error).into()),
     }
 }
 

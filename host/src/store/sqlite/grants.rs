@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
 use super::fields::{Fields, bytes, millis};
-use super::{SqliteStore, Statement, json};
+use super::{SqliteStore, Statement, commit, disconnect, execute, fetch, json};
 use crate::store::{
-    GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Refreshed, Result, StoreError,
+    GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Refreshed, Result, RevocationRecord,
+    StoreError,
 };
 
 #[async_trait]
@@ -30,8 +31,12 @@ impl Grants for SqliteStore {
         self.fetch_all(select.bind(tenant.to_owned())).await?.iter().map(grant).collect()
     }
 
-    async fn drop_grant(&self, tenant: &str, id: &GrantId) -> Result<bool> {
-        Ok(self.execute(delete_unused(tenant, id)).await? == 1)
+    async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool> {
+        let mut transaction = self.write().await?;
+        let Some(row) = fetch(&mut transaction, select(tenant, id)).await? else { return Ok(false) };
+        let given_up = disconnect::give_up(&mut transaction, &grant(&row)?, revocation.as_ref()).await?;
+        commit(transaction).await?;
+        Ok(given_up)
     }
 
     async fn swap_refresh_mark(
@@ -59,22 +64,15 @@ impl Grants for SqliteStore {
     }
 
     async fn commit_refresh(&self, id: &GrantId, expected_generation: i64, refreshed: &Refreshed) -> Result<bool> {
-        let update = sqlx::query(
-            "UPDATE grants
-             SET access = $3, access_expires_at = $4, refresh = $5, refresh_expires_at = $6, scopes = $7, updated_at = $8,
-                 generation = generation + 1, last_error = NULL,
-                 refresh_attempt = NULL, refresh_sent_at = NULL, refresh_probes = NULL
-             WHERE id = $1 AND generation = $2 AND state = 'active'",
-        )
-        .bind(id.to_string())
-        .bind(expected_generation)
-        .bind(refreshed.access.as_bytes().to_vec())
-        .bind(millis(refreshed.access_expires_at))
-        .bind(bytes(refreshed.refresh.as_ref()))
-        .bind(millis(refreshed.refresh_expires_at))
-        .bind(json::to_text(&json::Scopes::from(&refreshed.scopes))?)
-        .bind(refreshed.at.as_millisecond());
-        Ok(self.execute(update).await? == 1)
+        let mut transaction = self.write().await?;
+        let select = sqlx::query("SELECT * FROM grants WHERE id = $1 AND generation = $2 AND state = 'active'");
+        let found = fetch(&mut transaction, select.bind(id.to_string()).bind(expected_generation)).await?;
+        let Some(row) = found else { return Ok(false) };
+        let mut scopes = refreshed.scopes.clone();
+        scopes.ever_granted.extend(grant(&row)?.scopes.ever_granted);
+        execute(&mut transaction, take_over(id, refreshed, &scopes)?).await?;
+        commit(transaction).await?;
+        Ok(true)
     }
 
     async fn set_grant_state(
@@ -103,7 +101,9 @@ impl Grants for SqliteStore {
         let select = sqlx::query(
             "SELECT 1 FROM grants
              WHERE platform = $1 AND client_id = $2 AND subject = $3 AND id <> $4
-               AND state IN ('active', 'reauth_required') LIMIT 1",
+               AND (state = 'active' OR (state = 'reauth_required' AND EXISTS (
+                   SELECT 1 FROM connections WHERE grant_id = grants.id AND disconnected_at IS NULL)))
+             LIMIT 1",
         )
         .bind(platform.to_string())
         .bind(client_id.to_owned())
@@ -129,6 +129,24 @@ pub(super) fn delete_unused(tenant: &str, id: &GrantId) -> Statement {
         "DELETE FROM grants WHERE tenant = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM connections WHERE grant_id = $2)",
     );
     delete.bind(tenant.to_owned()).bind(id.to_string())
+}
+
+fn take_over(id: &GrantId, refreshed: &Refreshed, scopes: &GrantScopes) -> Result<Statement> {
+    let update = sqlx::query(
+        "UPDATE grants
+         SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5, scopes = $6, updated_at = $7,
+             generation = generation + 1, last_error = NULL,
+             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_probes = NULL
+         WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(refreshed.access.as_bytes().to_vec())
+    .bind(millis(refreshed.access_expires_at))
+    .bind(bytes(refreshed.refresh.as_ref()))
+    .bind(millis(refreshed.refresh_expires_at))
+    .bind(json::to_text(&json::Scopes::from(scopes))?)
+    .bind(refreshed.at.as_millisecond());
+    Ok(update)
 }
 
 fn insert(grant: &GrantRecord) -> Result<Statement> {

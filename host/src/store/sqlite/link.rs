@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use connector_core::scope::GrantScopes;
+use connector_core::ScopeSet;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fields::Fields;
-use super::{connections, execute, fetch, fetch_all, grants, json};
-use crate::store::{ConnectionRecord, GrantId, GrantRecord, Link, Linked, Links, NewConnection, Result, StoreError};
+use super::{connections, disconnect, execute, fetch, fetch_all, grants, json};
+use crate::store::{
+    Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links, NewConnection, Result,
+    StoreError,
+};
 
+/// Links the accounts for which the grant does not come too late. A grant that comes too late for all is superseded itself.
 pub(super) async fn link_all(
     transaction: &mut SqliteConnection,
     grant: &GrantRecord,
@@ -17,10 +21,12 @@ pub(super) async fn link_all(
     now: Timestamp,
 ) -> Result<Links> {
     let mut linked = Vec::with_capacity(accounts.len());
+    let any_account = !accounts.is_empty();
     for account in accounts {
-        linked.push(link(transaction, grant, account, now).await?);
+        linked.extend(link(transaction, grant, account, now).await?);
     }
-    let superseded = supersede(transaction, grant, &linked).await?;
+    let late = any_account && linked.is_empty();
+    let superseded = supersede(transaction, grant, &linked, late, now).await?;
     Ok(Links { linked, superseded })
 }
 
@@ -39,16 +45,26 @@ async fn link(
     grant: &GrantRecord,
     new: NewConnection,
     now: Timestamp,
-) -> Result<Linked> {
+) -> Result<Option<Linked>> {
     let select =
         sqlx::query("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
             .bind(grant.tenant.clone())
             .bind(grant.platform.to_string())
             .bind(grant.app.clone())
             .bind(new.account.id.clone());
-    match fetch(transaction, select).await? {
-        Some(row) => renew(transaction, grant, connections::connection(&row)?, new, now).await,
-        None => add(transaction, grant, new, now).await,
+    let Some(row) = fetch(transaction, select).await? else { return add(transaction, grant, new, now).await.map(Some) };
+    let connected = connections::with_grant(transaction, connections::connection(&row)?).await?;
+    if is_late(grant, &connected) {
+        return Ok(None);
+    }
+    renew(transaction, grant, connected.connection, new, now).await.map(Some)
+}
+
+/// Whether the connection was given up after the grant was made, or works by one that was made later.
+fn is_late(grant: &GrantRecord, Connected { connection, grant: current }: &Connected) -> bool {
+    match connection.disconnected_at {
+        Some(given_up) => grant.created_at < given_up,
+        None => grant.id != current.id && current.state == GrantState::Active && grant.created_at < current.created_at,
     }
 }
 
@@ -115,14 +131,22 @@ async fn renew(
     Ok(Linked { connection, link, previous_grant })
 }
 
-/// Deletes what the new grant takes the place of: grants that have just lost their last connection, and older ones of the same subject
-/// that never got one.
-async fn supersede(transaction: &mut SqliteConnection, grant: &GrantRecord, linked: &[Linked]) -> Result<Vec<GrantId>> {
+/// Ends what the new grant takes the place of: grants that have just lost their last connection, and older ones of the same subject
+/// that never got one. One that came too late goes itself. What a connection that was given up still refers to stays, without its tokens.
+async fn supersede(
+    transaction: &mut SqliteConnection,
+    grant: &GrantRecord,
+    linked: &[Linked],
+    late: bool,
+    now: Timestamp,
+) -> Result<Vec<GrantId>> {
     let mut candidates: BTreeSet<GrantId> = linked.iter().filter_map(|linked| linked.previous_grant.clone()).collect();
     candidates.extend(older_of_subject(transaction, grant).await?);
+    candidates.extend(late.then(|| grant.id.clone()));
     let mut superseded = Vec::new();
     for id in candidates {
-        if execute(transaction, grants::delete_unused(&grant.tenant, &id)).await? == 1 {
+        let deleted = execute(transaction, grants::delete_unused(&grant.tenant, &id)).await? == 1;
+        if deleted || disconnect::end_without_connection(transaction, &grant.tenant, &id, now).await? {
             superseded.push(id);
         }
     }
@@ -147,13 +171,14 @@ async fn older_of_subject(transaction: &mut SqliteConnection, grant: &GrantRecor
 /// Nothing is left to do for the grant but to be used.
 pub(super) async fn settle(
     transaction: &mut SqliteConnection,
-    grant: &GrantRecord,
-    scopes: &GrantScopes,
+    mut grant: GrantRecord,
+    ever_granted: &ScopeSet,
     now: Timestamp,
 ) -> Result<()> {
+    grant.scopes.ever_granted.extend(ever_granted.iter().cloned());
     let update = sqlx::query("UPDATE grants SET unlinked = NULL, scopes = $2, updated_at = $3 WHERE id = $1")
         .bind(grant.id.to_string())
-        .bind(json::to_text(&json::Scopes::from(scopes))?)
+        .bind(json::to_text(&json::Scopes::from(&grant.scopes))?)
         .bind(now.as_millisecond());
     execute(transaction, update).await?;
     Ok(())

@@ -106,12 +106,15 @@ impl Stage {
 
     /// Opens an address at a command's listener and follows where it leads. Gives the text of the page.
     pub(crate) fn visit(&self, url: &Url) -> String {
-        let mut answer = self.web.get(url);
-        if answer.status == 303 {
-            let next = url.join(answer.headers[LOCATION].to_str().unwrap()).unwrap();
-            assert_eq!(next.query(), None, "the page the browser ends at has no code in its address");
-            answer = self.web.get(&next);
-        }
+        let sent_on = self.web.get(url);
+        assert_eq!(
+            (sent_on.status, sent_on.body.len()),
+            (303, 0),
+            "no page is shown at the address that holds the code"
+        );
+        let next = url.join(sent_on.headers[LOCATION].to_str().unwrap()).unwrap();
+        assert_eq!(next.query(), None, "the page the browser ends at has no code in its address");
+        let answer = self.web.get(&next);
         let escapes = [("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
         let page = String::from_utf8(answer.body).unwrap();
         escapes.iter().fold(page, |page, (escape, plain)| page.replace(escape, plain))

@@ -1,7 +1,7 @@
 //! Emulators of a data directory: attached to where one runs, else started, with their state kept there.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::vault::{VaultError, private};
+use crate::private_files;
 
 /// How long to wait for another process that is just starting the emulator.
 const PATIENCE: u32 = 250;
@@ -95,6 +95,8 @@ impl Emulated {
         admin_token: Secret,
     ) -> Result<Self> {
         let emulator = linked.emulator().ok_or_else(|| no_emulator(linked))?;
+        // What an earlier one left behind would send others to where nobody listens.
+        let _ = std::fs::remove_file(notice(linked, dir));
         let state = Some(dir.join(format!("{}.json", linked.id())));
         let running = emulator.start(StartEmulator { port, state, admin_token, cx: cx.clone() }).await?;
         let notice = notice(linked, dir);
@@ -120,9 +122,8 @@ fn open_lock(linked: &Linked, dir: &Path) -> Result<File> {
     if linked.emulator().is_none() {
         return Err(no_emulator(linked));
     }
-    let path = dir.join(format!("{}.lock", linked.id()));
-    private::ensure_dir(dir).map_err(VaultError::from)?;
-    private_file().create(true).truncate(false).open(path).map_err(|error| unusable(dir, &error))
+    private_files::ensure_dir(dir)?;
+    Ok(private_files::lock_file(&dir.join(format!("{}.lock", linked.id())))?)
 }
 
 fn notice(linked: &Linked, dir: &Path) -> PathBuf {
@@ -131,15 +132,6 @@ fn notice(linked: &Linked, dir: &Path) -> PathBuf {
 
 fn unusable(dir: &Path, error: &std::io::Error) -> Error {
     Error::Machine(format!("the emulator's directory {} cannot be used: {error}", dir.display()))
-}
-
-/// A file for this user alone.
-fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// What a running emulator says about itself in its directory.
@@ -172,8 +164,11 @@ fn write_notice(path: &Path, info: &EmulatorInfo) -> std::io::Result<()> {
         apps: info.apps.iter().map(app).collect(),
         people: info.people.iter().map(|person| (person.name.clone(), person.about.clone())).collect(),
     };
-    let mut file = private_file().create(true).truncate(true).open(path)?;
-    file.write_all(serde_json::to_string_pretty(&notice)?.as_bytes())
+    // It appears whole or not at all, and for this user alone.
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(serde_json::to_string_pretty(&notice)?.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// The notice, once it is whole.

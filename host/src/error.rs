@@ -5,6 +5,7 @@ use std::sync::Arc;
 use connector_core::ErrorKind;
 use connector_core::config::Problems;
 
+use crate::private_files::FileError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
@@ -27,6 +28,9 @@ pub enum Error {
     /// The vault says so.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// A file or directory that must be private is not, or cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// What was asked for does not exist or is not clear.
     #[error("{0}")]
     Request(String),

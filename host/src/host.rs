@@ -95,10 +95,7 @@ impl Host {
         if let Some(platform) = self.0.platforms.get(id) {
             return Ok(platform);
         }
-        let linked = self.0.registry.get(id)?;
-        let message =
-            format!("{} is linked but not configured: the configuration has no [platforms.{id}]", linked.name());
-        Err(connector_core::Error::config(message).into())
+        Err(not_configured(self.0.registry.get(id)?).into())
     }
 
     /// An app of a platform, ready for use.
@@ -194,6 +191,14 @@ impl Host {
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
+}
+
+/// A platform that is linked, and that no configuration mentions.
+pub(crate) fn not_configured(linked: &Linked) -> connector_core::Error {
+    let (name, id) = (linked.name(), linked.id());
+    connector_core::Error::config(format!(
+        "{name} is linked but not configured: the configuration has no [platforms.{id}]"
+    ))
 }
 
 impl fmt::Debug for Host {

@@ -79,16 +79,17 @@ fn nameless_accounts(config: &Config, linked: &Linked, platform: &PlatformSettin
     let lacking = platform.apps.iter().filter(|(_, app)| !app.wanted.requested().contains(scope));
     lacking
         .map(|(name, app)| {
-            let key = Key::of(["platforms", linked.id().as_str(), "apps", name.as_str(), "scopes"]);
-            let pending = if app.wanted.pending.contains(scope) { ", and take it out of `pending`" } else { "" };
-            Problem {
-                layer: layer_of(config, &key),
-                key,
-                message: format!(
-                    "add `{scope}`{pending}: {} gives the id of an account by this scope alone, so nobody could be connected without it",
-                    linked.name()
-                ),
-            }
+            let (list, mend) = if app.wanted.pending.contains(scope) {
+                ("pending", format!("take `{scope}` out"))
+            } else {
+                ("scopes", format!("add `{scope}`"))
+            };
+            let key = Key::of(["platforms", linked.id().as_str(), "apps", name.as_str(), list]);
+            let why = format!(
+                "{} gives the id of an account by this scope alone, so nobody could be connected without it",
+                linked.name()
+            );
+            Problem { layer: layer_of(config, &key), key, message: format!("{mend}: {why}") }
         })
         .collect()
 }

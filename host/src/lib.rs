@@ -13,6 +13,7 @@ mod layers;
 #[cfg(feature = "platforms")]
 mod linked;
 mod metrics;
+mod private_files;
 mod refresh;
 mod revoke;
 pub mod store;
@@ -23,7 +24,10 @@ pub use self::abilities::{AbilityStatus, abilities};
 pub use self::apps::{Realm, missing_credentials};
 pub use self::emulate::Emulated;
 pub use self::error::{Error, Result};
-pub use self::flow::{Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, Started};
+pub use self::flow::{
+    Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, Started, authorize_url,
+};
 pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
+pub use self::private_files::FileError;

@@ -1,59 +1,51 @@
-use std::pin::Pin;
-use std::time::Duration;
-
 use connector_core::app::{App, PlatformId};
-use connector_core::oauth::{CallbackParams, Purpose};
-use connector_core::scope::list_scopes;
-use connector_core::{AppKind, Error as CoreError, ErrorKind, Secret};
-use tokio::io::AsyncBufReadExt as _;
-use tokio::time::Sleep;
-use url::Url;
+use connector_core::oauth::Purpose;
+use connector_core::{Connector, Context};
 
 use super::args::{Browse, Connect, Reconnect};
-use super::connections::linked_json;
 use super::exit::Exit;
-use super::format;
-use super::listener::{Arrival, Listener, Page};
+use super::flow::{Flow, Wish};
 use super::output::Output;
+use super::redirect::{PRINTED_PORT, redirect_uri};
 use super::running::Running;
 use super::setup::Setup;
+use super::told::told;
 use super::{ask, browser};
-use crate::error::{Error, Result};
-use crate::flow::{Callback, Completed, ConnectRequest, Finished, Started};
-use crate::host::Host;
-use crate::store::{ConnectionId, Link, Linked};
-
-/// The port in an address that is only printed.
-const PRINTED_PORT: u16 = 8740;
-
-/// How long a callback that says which flow it belongs to may follow one that does not.
-const GRACE: Duration = Duration::from_secs(3);
-
-/// What a command wants connected.
-pub(super) struct Wish {
-    pub(super) platform: PlatformId,
-    pub(super) app: String,
-    pub(super) reference: Option<String>,
-    pub(super) reconnects: Option<ConnectionId>,
-    pub(super) other_account: bool,
-}
+use crate::error::Result;
+use crate::flow::authorize_url;
+use crate::host::{Host, not_configured};
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output: Output) -> Result<Exit> {
-    let platform = setup.registry.get(&args.platform)?.id().clone();
-    let host = setup.host(running, output).await?;
+    let linked = setup.registry.get(&args.platform)?;
+    let (config, cx) = (setup.config(output)?, Setup::context());
+    let realm = setup.realm(&cx, running).await?;
+    let settings = config.settings.platforms.get(linked.id()).ok_or_else(|| not_configured(linked))?;
+    // What the app lacks is said before anything is made on this machine.
+    let app = realm.app(linked, &args.app, settings.app(&args.app)?)?;
+    if args.browse.print_url {
+        let connector = linked.build(settings.catalogue.clone());
+        return print_url(&cx, connector.as_ref(), linked.id(), &app, Purpose::Connect, &args.browse, output).await;
+    }
+    let host = setup.open(config, &setup.data_dir()?, cx, realm, running, output).await?;
     let wish = Wish {
-        platform,
+        platform: linked.id().clone(),
         app: args.app.clone(),
         reference: args.reference.clone(),
         reconnects: None,
         other_account: false,
     };
-    go(&host, setup, wish, &args.browse, output).await
+    go(&host, setup, wish, &app, &args.browse, output).await
 }
 
 pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let connection = ask::one_grant(&host, &setup.global.tenant, &args.connection).await?.connection;
+    let app = host.app(connection.platform.as_str(), &connection.app)?;
+    if args.browse.print_url {
+        let (platform, purpose) = (connection.platform, Purpose::Reauthorize);
+        let connector = host.platform(platform.as_str())?.connector.as_ref();
+        return print_url(host.context(), connector, &platform, &app, purpose, &args.browse, output).await;
+    }
     let wish = Wish {
         platform: connection.platform,
         app: connection.app,
@@ -61,321 +53,31 @@ pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, ou
         reconnects: Some(connection.id),
         other_account: args.other_account,
     };
-    go(&host, setup, wish, &args.browse, output).await
+    go(&host, setup, wish, &app, &args.browse, output).await
 }
 
-pub(super) async fn go(host: &Host, setup: &Setup, wish: Wish, browse: &Browse, output: Output) -> Result<Exit> {
-    let app = host.app(wish.platform.as_str(), &wish.app)?;
-    if browse.print_url {
-        let purpose = if wish.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
-        let redirect = redirect_uri(&app, &wish, browse, browse.port.unwrap_or(PRINTED_PORT))?;
-        output.say(host.authorize_url(&wish.platform, &wish.app, redirect, purpose).await?);
-        return Ok(Exit::Done);
-    }
-    let mut flow = Flow::begin(host, &setup.global.tenant, wish, &app, browse).await?;
+/// Prints the address that a flow would open.
+pub(super) async fn print_url(
+    cx: &Context,
+    connector: &dyn Connector,
+    platform: &PlatformId,
+    app: &App,
+    purpose: Purpose,
+    browse: &Browse,
+    output: Output,
+) -> Result<Exit> {
+    let redirect = redirect_uri(app, platform, browse, browse.port.unwrap_or(PRINTED_PORT))?;
+    output.say(authorize_url(cx, connector, app, redirect, purpose).await?);
+    Ok(Exit::Done)
+}
+
+async fn go(host: &Host, setup: &Setup, wish: Wish, app: &App, browse: &Browse, output: Output) -> Result<Exit> {
+    let mut flow = Flow::begin(host, &setup.global.tenant, wish, app, browse).await?;
     browser::send(&flow.started.authorize_url, !browse.no_browser, output);
-    if flow.listener.is_none() || browse.no_browser {
+    if flow.reading {
         output.note("Then come back. The address the browser ends at may also be pasted here.");
     }
     let completed = flow.wait(host).await?;
     host.revoke_due().await?;
     Ok(told(&completed, output))
-}
-
-/// A flow of this process: it waits for the redirect on loopback, or for its address on standard input.
-pub(super) struct Flow {
-    pub(super) started: Started,
-    wish: Wish,
-    initiator: Secret,
-    listener: Option<Listener>,
-    /// Whether the address may also be pasted.
-    reading: bool,
-}
-
-impl Flow {
-    pub(super) async fn begin(host: &Host, tenant: &str, wish: Wish, app: &App, browse: &Browse) -> Result<Self> {
-        let fixed = fixed_uri(app, browse);
-        let port = fixed.as_ref().and_then(local_port);
-        let listener = match (&fixed, port) {
-            (Some(uri), Some(port)) => Some(Listener::open(Some(port), uri.path()).await?),
-            (Some(_), None) => None,
-            (None, _) if app.kind == AppKind::Web => None,
-            (None, _) => Some(Listener::open(browse.port, &callback_path(&wish.platform, &wish.app)).await?),
-        };
-        let redirect_uri =
-            redirect_uri(app, &wish, browse, listener.as_ref().map_or(PRINTED_PORT, |listener| listener.port))?;
-        let initiator = host.context().random_token()?;
-        let request = ConnectRequest {
-            tenant: tenant.to_owned(),
-            reference: wish.reference.clone(),
-            platform: wish.platform.clone(),
-            app: wish.app.clone(),
-            redirect_uri,
-            reconnects: wish.reconnects.clone(),
-            initiator: initiator.clone(),
-        };
-        let reading = browse.no_browser || listener.is_none();
-        Ok(Self { started: host.connect(request).await?, wish, initiator, listener, reading })
-    }
-
-    /// Waits until the flow has ended, and shows in the browser how.
-    pub(super) async fn wait(&mut self, host: &Host) -> Result<Completed> {
-        let patience = self.started.expires_at.duration_since(host.context().now()).unsigned_abs();
-        let waited = tokio::time::timeout(patience, self.ended(host)).await;
-        let (arrival, outcome) = waited.unwrap_or_else(|_| {
-            (None, Err(Error::Request("nobody came back within ten minutes; start connecting again".to_owned())))
-        });
-        if let Some(listener) = self.listener.take() {
-            listener.close(arrival, page(&outcome)).await;
-        }
-        outcome
-    }
-
-    /// Takes callbacks until one of them ends the flow. One that belongs to another flow does not. One that reports an error without
-    /// saying which flow it belongs to may be anybody's, so it does only if none that says so follows.
-    async fn ended(&mut self, host: &Host) -> (Option<Arrival>, Result<Completed>) {
-        let mut pasted = tokio::io::BufReader::new(tokio::io::stdin()).lines();
-        let mut reported: Option<Reported> = None;
-        loop {
-            let (arrival, query) = tokio::select! {
-                biased;
-                arrival = arrived(self.listener.as_mut()) => match arrival {
-                    Some(arrival) => { let query = arrival.query.clone(); (Some(arrival), query) }
-                    None => return (None, Err(Error::Machine("the listener for the redirect stopped".to_owned()))),
-                },
-                line = pasted.next_line(), if self.reading => match line {
-                    Ok(Some(line)) if line.trim().is_empty() => continue,
-                    Ok(Some(line)) => (None, query_of(&line)),
-                    Ok(None) | Err(_) if self.listener.is_none() && reported.is_none() => {
-                        return (None, Err(nothing_pasted()));
-                    }
-                    Ok(None) | Err(_) => {
-                        self.reading = false;
-                        continue;
-                    }
-                },
-                error = settled(&mut reported) => {
-                    return (None, host.complete_stateless(&self.started, error).await);
-                }
-            };
-            match self.origin(&query) {
-                Origin::This => return (arrival, host.complete(self.callback(&query)).await),
-                Origin::Another => {
-                    let ended = host.complete(self.callback(&query)).await;
-                    refuse(arrival, ended.err());
-                }
-                Origin::Unsaid => match host.stateless_error(&self.callback(&query)) {
-                    Ok(error) => self.report(arrival, error, &mut reported),
-                    Err(error) => refuse(arrival, Some(error)),
-                },
-            }
-        }
-    }
-
-    /// Shows an error that may be this flow's, and keeps the first.
-    fn report(&self, arrival: Option<Arrival>, error: CoreError, reported: &mut Option<Reported>) {
-        let text = format!("the platform reported an error without saying which flow it belongs to: {error}");
-        if let (Some(arrival), Some(listener)) = (arrival, &self.listener) {
-            listener.report(arrival, Page { well: false, title: "Not connected".to_owned(), text: sentence(&text) });
-        }
-        if reported.is_none() {
-            anstream::eprintln!("{text}");
-            *reported = Some(Reported { error, grace: Box::pin(tokio::time::sleep(GRACE)) });
-        }
-    }
-
-    /// Which flow a callback belongs to.
-    fn origin(&self, query: &str) -> Origin {
-        let params = CallbackParams::from_query(query);
-        match (params.one("state"), params.one("error")) {
-            (Ok(Some(state)), _) if Secret::from(state).digest() == self.started.state_digest => Origin::This,
-            (Ok(None), Ok(Some(_))) => Origin::Unsaid,
-            _ => Origin::Another,
-        }
-    }
-
-    fn callback(&self, query: &str) -> Callback {
-        Callback {
-            platform: self.wish.platform.clone(),
-            app: self.wish.app.clone(),
-            params: CallbackParams::from_query(query),
-            initiator: self.initiator.clone(),
-            other_account_allowed: self.wish.other_account,
-        }
-    }
-}
-
-/// Which flow a callback belongs to.
-enum Origin {
-    /// The one that waits.
-    This,
-    /// Another one, or none.
-    Another,
-    /// It reports an error and does not say, as those of some platforms do.
-    Unsaid,
-}
-
-/// An error that may be the flow's, until one with its state comes.
-struct Reported {
-    error: CoreError,
-    grace: Pin<Box<Sleep>>,
-}
-
-/// The error, once its time is over; without one, never.
-async fn settled(reported: &mut Option<Reported>) -> CoreError {
-    if let Some(reported) = reported {
-        reported.grace.as_mut().await;
-    }
-    match reported.take() {
-        Some(reported) => reported.error,
-        None => std::future::pending().await,
-    }
-}
-
-/// Turns a callback away that is no business of the flow that waits: in the browser without a word of it, as anybody may have sent it.
-fn refuse(arrival: Option<Arrival>, error: Option<Error>) {
-    let error = error.map(|error| error.to_string()).unwrap_or_default();
-    match arrival {
-        Some(arrival) => {
-            tracing::info!(error, "a callback of another flow was turned away");
-            arrival.refuse();
-        }
-        None => anstream::eprintln!("{error}"),
-    }
-}
-
-/// A sentence begins with a capital.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-fn nothing_pasted() -> Error {
-    Error::Request(
-        "the input ended before the address the browser ended at was pasted; start connecting again".to_owned(),
-    )
-}
-
-/// The next callback; without a listener, never.
-async fn arrived(listener: Option<&mut Listener>) -> Option<Arrival> {
-    match listener {
-        Some(listener) => listener.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The query of a pasted address, or the pasted text if it is a query.
-fn query_of(line: &str) -> String {
-    let line = line.trim();
-    line.split_once('?').map_or(line, |(_, query)| query).split('#').next().unwrap_or_default().to_owned()
-}
-
-/// The redirect URI that the operator fixed.
-fn fixed_uri(app: &App, browse: &Browse) -> Option<Url> {
-    browse.redirect_uri.clone().or_else(|| app.redirect_uri.clone())
-}
-
-/// The port of a URI that this process can listen on.
-fn local_port(uri: &Url) -> Option<u16> {
-    let here = matches!(uri.host_str(), Some("127.0.0.1" | "localhost"));
-    uri.port().filter(|_| here && uri.scheme() == "http")
-}
-
-fn redirect_uri(app: &App, wish: &Wish, browse: &Browse, port: u16) -> Result<Url> {
-    if let Some(uri) = fixed_uri(app, browse) {
-        return Ok(uri);
-    }
-    if app.kind == AppKind::Web {
-        return Err(Error::Request(format!(
-            "the app `{}` is of the kind web, whose redirect URI only you know: give it with --redirect-uri, or as `redirect_uri` in the configuration, exactly as registered",
-            app.name
-        )));
-    }
-    let uri = format!("http://127.0.0.1:{port}{}", callback_path(&wish.platform, &wish.app));
-    uri.parse().map_err(|error| Error::Machine(format!("{uri} is no address: {error}")))
-}
-
-/// The path of the callback: one for each platform and app, so that an answer of one is never taken for another's.
-pub(super) fn callback_path(platform: &PlatformId, app: &str) -> String {
-    format!("/oauth/callback/{platform}/{app}")
-}
-
-/// What the person in the browser is told.
-fn page(outcome: &Result<Completed>) -> Page {
-    match outcome {
-        Ok(Completed { finished: Ok(finished), .. }) => {
-            let names: Vec<&str> =
-                finished.linked.iter().filter_map(|linked| linked.connection.profile.label()).collect();
-            let text = if names.is_empty() {
-                "The account is connected.".to_owned()
-            } else {
-                format!("{} is connected.", names.join(" and "))
-            };
-            Page { well: true, title: "Connected".to_owned(), text }
-        }
-        Ok(Completed { finished: Err(error), .. }) => {
-            Page { well: false, title: "Allowed, but not connected yet".to_owned(), text: error.to_string() }
-        }
-        Err(error) if error.kind() == Some(&ErrorKind::Declined) => Page {
-            well: false,
-            title: "Not connected".to_owned(),
-            text: "Nothing was connected: the person did not allow access.".to_owned(),
-        },
-        Err(error) => Page { well: false, title: "Not connected".to_owned(), text: error.to_string() },
-    }
-}
-
-/// What the person at the terminal is told.
-pub(super) fn told(completed: &Completed, output: Output) -> Exit {
-    let finished = match &completed.finished {
-        Ok(finished) => finished,
-        Err(error) => {
-            output.warn(format!("access was allowed and is kept, but it could not be linked to an account: {error}"));
-            output.note("`connector-host connections` tries again.");
-            return Exit::of(error);
-        }
-    };
-    let data: Vec<_> = finished.linked.iter().map(linked_json).collect();
-    output.either(&data, || text(finished, completed));
-    if let Some(granted) = completed.granted.as_ref().filter(|granted| !completed.requested.is_subset(granted)) {
-        output.note(format!("Asked for, and not granted: {}.", list_scopes(completed.requested.difference(granted))));
-    }
-    warn_of_lost(finished, output);
-    Exit::Done
-}
-
-/// What the person at the terminal is told of grants that were linked later than they were made. It is no result of the command.
-pub(super) fn told_late(late: &[Finished], output: Output) {
-    for finished in late {
-        for linked in &finished.linked {
-            output.note(format!("{} (access had been allowed before).", what_became(linked)));
-        }
-        warn_of_lost(finished, output);
-    }
-}
-
-fn warn_of_lost(finished: &Finished, output: Output) {
-    if !finished.lost.is_empty() {
-        output.warn(format!(
-            "this consent allows less than the one before: {} is no longer granted.",
-            list_scopes(&finished.lost)
-        ));
-    }
-}
-
-fn what_became(linked: &Linked) -> String {
-    let what = match linked.link {
-        Link::New => "Connected",
-        Link::Reconnected | Link::Kept => "Reconnected",
-    };
-    let connection = &linked.connection;
-    let name = format::text(connection.profile.label().unwrap_or(&connection.account_id));
-    format!("{what} {name} ({}): {}", connection.platform, connection.id)
-}
-
-fn text(finished: &Finished, completed: &Completed) -> String {
-    let scopes =
-        completed.granted.as_ref().map_or_else(|| "the platform does not say which scopes".to_owned(), list_scopes);
-    let lines = finished.linked.iter().map(|linked| format!("{}\n  granted: {scopes}", what_became(linked)));
-    lines.collect::<Vec<_>>().join("\n")
 }

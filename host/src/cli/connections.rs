@@ -5,12 +5,12 @@ use connector_core::scope::{Drift, ScopeStatus, list_scopes};
 use serde_json::{Value, json};
 
 use super::args::{Connections, ConnectionsAction};
-use super::connect::told_late;
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
 use super::table::table;
+use super::told::told_late;
 use super::{ask, format};
 use crate::abilities::{AbilityStatus, abilities};
 use crate::error::Result;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use connector_core::config::Config;
 use connector_core::emulator::{Consent, Emulator, Tour, TourPerson};
 use connector_core::http::{Policy, Request};
+use connector_core::oauth::Purpose;
 use connector_core::scope::list_scopes;
 use connector_core::{Context, Error as CoreError, Linked, Scope};
 use http::Method;
@@ -13,17 +14,19 @@ use owo_colors::OwoColorize as _;
 use url::Url;
 
 use super::args::{Browse, Demo, Global, TENANT};
-use super::connect::{Flow, Wish, go, told};
+use super::connect::print_url;
 use super::exit::Exit;
+use super::flow::{Flow, Wish};
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
+use super::told::told;
 use super::{ask, connections, format, list, metrics};
 use crate::apps::Realm;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::private_files;
 use crate::store::Connected;
-use crate::vault::{VaultError, private};
 
 /// Says that a directory was made by an earlier demo, so that the next one may remove it.
 const MARK: &str = "made-by-demo";
@@ -76,7 +79,7 @@ impl Stage {
             }
             std::fs::remove_dir_all(&dir).map_err(broken)?;
         }
-        private::ensure_dir(&dir).map_err(VaultError::from)?;
+        private_files::ensure_dir(&dir)?;
         std::fs::write(dir.join(MARK), "").map_err(broken)?;
         let narrow = dir.join("narrow.toml");
         std::fs::write(&narrow, narrow_file(linked, tour)).map_err(broken)?;
@@ -166,9 +169,11 @@ impl Teller<'_> {
             "The same program without narrow.toml: scopes change by a file, not a build.",
         );
         self.hand(&format!("connect {} --print-url", self.linked.id()), false);
-        let printed = Browse { print_url: true, ..browse() };
-        go(host, self.setup, self.wish(None, None), &printed, self.output).await?;
-        let wanted = &host.platform(self.linked.id().as_str())?.settings.app(APP)?.wanted;
+        let id = self.linked.id();
+        let (platform, app) = (host.platform(id.as_str())?, host.app(id.as_str(), APP)?);
+        let connector = platform.connector.as_ref();
+        print_url(&self.cx, connector, id, &app, Purpose::Connect, &browse(), self.output).await?;
+        let wanted = &app.wanted;
         self.remark(&format!("This address carries the scopes {}.", list_scopes(&wanted.requested())));
         self.hand("connections", false);
         connections::list(host, &self.setup.global.tenant, self.output).await?;

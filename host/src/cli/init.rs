@@ -4,10 +4,10 @@ use connector_core::config::{Entry, Settings, ValueSource};
 use connector_core::{AppKind, Linked};
 
 use super::args::Init;
-use super::connect::callback_path;
 use super::exit::Exit;
 use super::format;
 use super::output::Output;
+use super::redirect::callback_path;
 use super::setup::Setup;
 use crate::error::Result;
 use crate::layers::FILE_NAME;

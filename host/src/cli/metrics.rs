@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::args::Metrics;
-use super::connect::told_late;
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
 use super::table::table;
+use super::told::told_late;
 use super::{ask, format};
 use crate::error::Result;
 use crate::host::Host;

@@ -10,16 +10,19 @@ mod demo;
 mod disconnect;
 mod emulator;
 mod exit;
+mod flow;
 mod format;
 mod init;
 mod list;
 mod listener;
 mod metrics;
 mod output;
+mod redirect;
 mod running;
 mod scopes;
 mod setup;
 mod table;
+mod told;
 
 use std::process::ExitCode;
 

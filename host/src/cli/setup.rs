@@ -78,11 +78,14 @@ impl Setup {
 
     /// The host on this command's data, with the emulators it needs.
     pub(super) async fn host(&self, running: &Running, output: Output) -> Result<Host> {
-        let config = self.config(output)?;
-        let dir = self.data_dir()?;
-        let cx = Self::context();
-        let realm = if self.global.emulator { self.emulated(&dir, &cx, running).await? } else { Realm::Live };
-        self.open(config, &dir, cx, realm, running, output).await
+        let (config, cx) = (self.config(output)?, Self::context());
+        let realm = self.realm(&cx, running).await?;
+        self.open(config, &self.data_dir()?, cx, realm, running, output).await
+    }
+
+    /// The realm that the options name, with the emulators it needs.
+    pub(super) async fn realm(&self, cx: &Context, running: &Running) -> Result<Realm> {
+        if self.global.emulator { self.emulated(&self.data_dir()?, cx, running).await } else { Ok(Realm::Live) }
     }
 
     /// The host on a given directory and realm.

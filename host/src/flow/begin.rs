@@ -1,6 +1,6 @@
 use connector_core::app::{App, PlatformId};
 use connector_core::oauth::{BeginRequest, Begun, NextStep, Purpose};
-use connector_core::{Scope, Secret};
+use connector_core::{Connector, Context, Scope, Secret};
 use jiff::Timestamp;
 use url::Url;
 
@@ -57,7 +57,8 @@ impl Host {
     pub async fn connect(&self, request: ConnectRequest) -> Result<Started> {
         let app = self.app(request.platform.as_str(), &request.app)?;
         let purpose = if request.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
-        let (authorize_url, begun) = self.begin(&app, &request.platform, request.redirect_uri, purpose).await?;
+        let connector = self.platform(request.platform.as_str())?.connector.as_ref();
+        let (authorize_url, begun) = begin(self.context(), connector, &app, request.redirect_uri, purpose).await?;
         let now = self.context().now();
         let expires_at = now.saturating_add(FLOW_LIFE).unwrap_or(now);
         let state_digest = begun.pending.state.digest();
@@ -80,34 +81,33 @@ impl Host {
         self.store().put_flow(&record).await?;
         Ok(Started { authorize_url, requested: begun.pending.requested, expires_at, state_digest })
     }
+}
 
-    /// The authorize URL of such a flow, which is not started: nothing is stored.
-    ///
-    /// # Errors
-    /// As [`Host::connect`].
-    pub async fn authorize_url(
-        &self,
-        platform: &PlatformId,
-        app: &str,
-        redirect_uri: Url,
-        purpose: Purpose,
-    ) -> Result<Url> {
-        let app = self.app(platform.as_str(), app)?;
-        Ok(self.begin(&app, platform, redirect_uri, purpose).await?.0)
-    }
+/// The authorize URL of a flow that is not started: nothing is stored.
+///
+/// # Errors
+/// When the app cannot ask for this, such as with a redirect URI the platform refuses.
+pub async fn authorize_url(
+    cx: &Context,
+    connector: &dyn Connector,
+    app: &App,
+    redirect_uri: Url,
+    purpose: Purpose,
+) -> Result<Url> {
+    Ok(begin(cx, connector, app, redirect_uri, purpose).await?.0)
+}
 
-    async fn begin(
-        &self,
-        app: &App,
-        platform: &PlatformId,
-        redirect_uri: Url,
-        purpose: Purpose,
-    ) -> Result<(Url, Begun)> {
-        let request = BeginRequest { redirect_uri, scopes: app.wanted.requested(), purpose };
-        let begun = self.platform(platform.as_str())?.connector.oauth().begin(self.context(), app, &request).await?;
-        match &begun.next {
-            NextStep::Redirect(url) => Ok((url.clone(), begun)),
-            other => Err(Error::Request(format!("{platform} wants a step this host does not know: {other:?}"))),
-        }
+async fn begin(
+    cx: &Context,
+    connector: &dyn Connector,
+    app: &App,
+    redirect_uri: Url,
+    purpose: Purpose,
+) -> Result<(Url, Begun)> {
+    let request = BeginRequest { redirect_uri, scopes: app.wanted.requested(), purpose };
+    let begun = connector.oauth().begin(cx, app, &request).await?;
+    match &begun.next {
+        NextStep::Redirect(url) => Ok((url.clone(), begun)),
+        other => Err(Error::Request(format!("the platform wants a step this host does not know: {other:?}"))),
     }
 }

@@ -7,7 +7,7 @@ mod disconnect;
 mod pending;
 
 pub use self::accounts::Finished;
-pub use self::begin::{ConnectRequest, Started};
+pub use self::begin::{ConnectRequest, Started, authorize_url};
 pub use self::complete::{Callback, Completed};
 pub use self::disconnect::{Disconnected, Revocation};
 

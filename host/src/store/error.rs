@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use connector_core::{Error, ErrorKind};
 
-use crate::vault::FileError;
+use crate::private_files::FileError;
 
 /// What every fallible call of a store returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

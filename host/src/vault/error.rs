@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use connector_core::Error;
 
 use super::key::KeyId;
-use super::private::FileError;
+use crate::private_files::FileError;
 
 /// What every fallible call of the vault returns.
 pub type Result<T, E = VaultError> = std::result::Result<T, E>;

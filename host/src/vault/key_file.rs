@@ -9,8 +9,8 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::key::KeyRing;
-use super::private::{self, FileError};
 use super::{Result, VaultError};
+use crate::private_files::{self, FileError};
 
 /// A key file that has been read.
 #[derive(Debug)]
@@ -42,9 +42,9 @@ impl KeyFile {
     /// When it is missing and must not be made, when anybody else may read it, when it is a link or belongs to somebody else, and when
     /// it is malformed. The error names the file and what to do, never what is in it.
     pub fn load_or_create(cx: &Context, dir: &Path, if_missing: IfMissing) -> Result<Self> {
-        private::ensure_dir(dir)?;
+        private_files::ensure_dir(dir)?;
         let path = dir.join(Self::NAME);
-        if let Some(file) = private::open(&path, private::Access::Read)? {
+        if let Some(file) = private_files::open(&path, private_files::Access::Read)? {
             return Ok(Self { ring: read(&path, file)?, path, made: false });
         }
         if if_missing == IfMissing::Refuse {
@@ -58,11 +58,11 @@ impl KeyFile {
         let ring = KeyRing::generate(cx)?;
         let io = |source| FileError::Io { doing: "make", path: path.clone(), source };
         let mut draft = NamedTempFile::new_in(dir).map_err(io)?;
-        private::restrict(draft.as_file()).map_err(io)?;
+        private_files::restrict(draft.as_file()).map_err(io)?;
         draft.write_all(ring.to_text().as_bytes()).map_err(io)?;
         draft.as_file().sync_all().map_err(io)?;
         match draft.persist_noclobber(&path) {
-            Ok(_) => private::sync_dir(dir).map_err(io)?,
+            Ok(_) => private_files::sync_dir(dir).map_err(io)?,
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 return Self::load_or_create(cx, dir, IfMissing::Refuse);
             }

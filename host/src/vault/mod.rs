@@ -8,7 +8,6 @@ mod binding;
 mod error;
 mod key;
 mod key_file;
-pub(crate) mod private;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -23,7 +22,6 @@ pub use self::binding::{Binding, field};
 pub use self::error::{Result, VaultError};
 pub use self::key::{KeyId, KeyRing};
 pub use self::key_file::{IfMissing, KeyFile};
-pub use self::private::FileError;
 pub use self::sealed::Sealed;
 pub use self::unlock::{Unlocked, unlock};
 

@@ -103,7 +103,7 @@ fn what_people_read_fits_a_narrow_terminal_and_no_word_is_broken() {
     let scopes = ["TikTok (tiktok)\n", "\n  user.info.stats\n    product       Login Kit\n", "metric.likes_received"];
     stage.live("scopes").run().ends(0, &scopes);
     stage
-        .live("config show --origin")
+        .bare("config show --origin")
         .run()
         .ends(0, &["platforms.tiktok.apps.default.client_id = { env = \"TIKTOK_CLIENT_KEY\" }  # from built-in\n"]);
 }

@@ -65,7 +65,7 @@ fn an_app_that_could_not_tell_accounts_apart_is_refused() {
     app("scopes = [\"user.info.stats\"]", &[scopes, "add `user.info.basic`", "id of an account"]);
     app(
         "pending = [\"user.info.basic\"]",
-        &["platforms.tiktok.apps.default", "add `user.info.basic`, and take it out of `pending`"],
+        &["platforms.tiktok.apps.default.pending", "take `user.info.basic` out", "id of an account"],
     );
 }
 

@@ -1,13 +1,12 @@
 //! The files of a store, which nobody else may read.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::private_files::{self, FileError};
 use crate::store::Result;
-use crate::vault::private::{self, Access, FileError};
 
 /// The database in its directory.
 pub(super) const DATABASE: &str = "store.db";
@@ -17,13 +16,13 @@ pub(super) const DATABASE: &str = "store.db";
 /// `SQLite` gives the files it adds, `-wal` and `-shm`, the mode of the database, whatever the mask of the process. None of the three is
 /// opened here: to close it again would end the locks that another store of this process holds on it.
 pub(super) fn prepare(dir: &Path) -> Result<PathBuf> {
-    private::ensure_dir(dir)?;
+    private_files::ensure_dir(dir)?;
     let path = dir.join(DATABASE);
-    if !private::is_there(&path)? {
+    if !private_files::is_there(&path)? {
         create(dir, &path)?;
     }
     for suffix in ["-wal", "-shm"] {
-        private::is_there(&dir.join(format!("{DATABASE}{suffix}")))?;
+        private_files::is_there(&dir.join(format!("{DATABASE}{suffix}")))?;
     }
     // SQLite would say no more than that it cannot open the database.
     let io = |source| FileError::Io { doing: "write to", path: dir.to_owned(), source };
@@ -35,12 +34,12 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf> {
 fn create(dir: &Path, path: &Path) -> Result<()> {
     let io = |source| FileError::Io { doing: "make", path: path.to_owned(), source };
     let draft = NamedTempFile::new_in(dir).map_err(io)?;
-    private::restrict(draft.as_file()).map_err(io)?;
+    private_files::restrict(draft.as_file()).map_err(io)?;
     match draft.into_temp_path().persist_noclobber(path) {
-        Ok(()) => Ok(private::sync_dir(dir).map_err(io)?),
+        Ok(()) => Ok(private_files::sync_dir(dir).map_err(io)?),
         // Another process starts at the same time.
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            private::is_there(path)?;
+            private_files::is_there(path)?;
             Ok(())
         }
         Err(error) => Err(io(error.error).into()),
@@ -50,20 +49,6 @@ fn create(dir: &Path, path: &Path) -> Result<()> {
 /// The directory of lock files, which are made when they are first needed and stay.
 pub(super) fn prepare_locks(dir: &Path) -> Result<PathBuf> {
     let locks = dir.join("locks");
-    private::ensure_dir(&locks)?;
+    private_files::ensure_dir(&locks)?;
     Ok(locks)
-}
-
-/// A file to hold a lock on.
-pub(super) fn lock_file(path: &Path) -> Result<fs::File> {
-    let io = |source| FileError::Io { doing: "make", path: path.to_owned(), source };
-    loop {
-        if let Some(file) = private::open(path, Access::Write)? {
-            return Ok(file);
-        }
-        match private::create(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return Ok(made.map_err(io)?),
-        }
-    }
 }

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 
-use super::{SqliteStore, files};
+use super::SqliteStore;
+use crate::private_files;
 use crate::store::{GrantId, RefreshGuard, RefreshLocks, Result, StoreError};
 
 /// How many lock files the grants share.
@@ -72,7 +73,7 @@ async fn take(path: PathBuf, turn: Option<OwnedMutexGuard<()>>) -> Result<FileGu
 }
 
 fn lock(path: &Path) -> Result<File> {
-    let file = files::lock_file(path)?;
+    let file = private_files::lock_file(path)?;
     loop {
         match file.lock() {
             Ok(()) => return Ok(file),

@@ -62,7 +62,6 @@ impl FileError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
-    #[cfg(feature = "sqlite")]
     Write,
 }
 
@@ -116,6 +115,19 @@ pub(crate) fn is_there(path: &Path) -> Result<bool, FileError> {
         return Err(io(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only")));
     }
     Ok(true)
+}
+
+/// A file to hold a lock on, made if it is missing.
+pub(crate) fn lock_file(path: &Path) -> Result<File, FileError> {
+    loop {
+        if let Some(file) = open(path, Access::Write)? {
+            return Ok(file);
+        }
+        match create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map_err(|source| FileError::Io { doing: "make", path: path.to_owned(), source }),
+        }
+    }
 }
 
 const FILE_MODE: u32 = 0o600;
@@ -176,7 +188,6 @@ mod system {
     }
 
     /// A new file for this process alone. Fails when there is one already.
-    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a key file gets its name when it is complete"))]
     pub(crate) fn create(path: &Path) -> io::Result<File> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)?;
         restrict(&file)?;
@@ -211,8 +222,6 @@ mod system {
     pub(super) fn is_same(_named: &Metadata, opened: &Metadata) -> bool {
         opened.is_file()
     }
-
-    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a key file gets its name when it is complete"))]
     pub(crate) fn create(path: &Path) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create_new(true).open(path)
     }
@@ -226,7 +235,5 @@ mod system {
     }
 }
 
-#[cfg(feature = "sqlite")]
-pub(crate) use self::system::create;
+pub(crate) use self::system::{create, restrict, sync_dir};
 use self::system::{is_same, make_dir};
-pub(crate) use self::system::{restrict, sync_dir};

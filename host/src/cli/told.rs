@@ -1,0 +1,93 @@
+//! What people are told of how a flow ended.
+
+use connector_core::ErrorKind;
+use connector_core::scope::list_scopes;
+
+use super::connections::linked_json;
+use super::exit::Exit;
+use super::format;
+use super::listener::Page;
+use super::output::Output;
+use crate::error::Result;
+use crate::flow::{Completed, Finished};
+use crate::store::{Link, Linked};
+
+/// What the person in the browser is told.
+pub(super) fn page(outcome: &Result<Completed>) -> Page {
+    match outcome {
+        Ok(Completed { finished: Ok(finished), .. }) => {
+            let names: Vec<&str> =
+                finished.linked.iter().filter_map(|linked| linked.connection.profile.label()).collect();
+            let text = if names.is_empty() {
+                "The account is connected.".to_owned()
+            } else {
+                format!("{} is connected.", names.join(" and "))
+            };
+            Page { well: true, title: "Connected".to_owned(), text }
+        }
+        Ok(Completed { finished: Err(error), .. }) => {
+            Page { well: false, title: "Allowed, but not connected yet".to_owned(), text: error.to_string() }
+        }
+        Err(error) if error.kind() == Some(&ErrorKind::Declined) => Page {
+            well: false,
+            title: "Not connected".to_owned(),
+            text: "Nothing was connected: the person did not allow access.".to_owned(),
+        },
+        Err(error) => Page { well: false, title: "Not connected".to_owned(), text: error.to_string() },
+    }
+}
+
+/// What the person at the terminal is told.
+pub(super) fn told(completed: &Completed, output: Output) -> Exit {
+    let finished = match &completed.finished {
+        Ok(finished) => finished,
+        Err(error) => {
+            output.warn(format!("access was allowed and is kept, but it could not be linked to an account: {error}"));
+            output.note("`connector-host connections` tries again.");
+            return Exit::of(error);
+        }
+    };
+    let data: Vec<_> = finished.linked.iter().map(linked_json).collect();
+    output.either(&data, || text(finished, completed));
+    if let Some(granted) = completed.granted.as_ref().filter(|granted| !completed.requested.is_subset(granted)) {
+        output.note(format!("Asked for, and not granted: {}.", list_scopes(completed.requested.difference(granted))));
+    }
+    warn_of_lost(finished, output);
+    Exit::Done
+}
+
+/// What the person at the terminal is told of grants that were linked later than they were made. It is no result of the command.
+pub(super) fn told_late(late: &[Finished], output: Output) {
+    for finished in late {
+        for linked in &finished.linked {
+            output.note(format!("{} (access had been allowed before).", what_became(linked)));
+        }
+        warn_of_lost(finished, output);
+    }
+}
+
+fn warn_of_lost(finished: &Finished, output: Output) {
+    if !finished.lost.is_empty() {
+        output.warn(format!(
+            "this consent allows less than the one before: {} is no longer granted.",
+            list_scopes(&finished.lost)
+        ));
+    }
+}
+
+fn what_became(linked: &Linked) -> String {
+    let what = match linked.link {
+        Link::New => "Connected",
+        Link::Reconnected | Link::Kept => "Reconnected",
+    };
+    let connection = &linked.connection;
+    let name = format::text(connection.profile.label().unwrap_or(&connection.account_id));
+    format!("{what} {name} ({}): {}", connection.platform, connection.id)
+}
+
+fn text(finished: &Finished, completed: &Completed) -> String {
+    let scopes =
+        completed.granted.as_ref().map_or_else(|| "the platform does not say which scopes".to_owned(), list_scopes);
+    let lines = finished.linked.iter().map(|linked| format!("{}\n  granted: {scopes}", what_became(linked)));
+    lines.collect::<Vec<_>>().join("\n")
+}

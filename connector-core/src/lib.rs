@@ -23,6 +23,7 @@ pub mod scope;
 mod secret;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod text;
 
 pub use self::app::{App, AppKind, PlatformId};
 pub use self::by_data::ConfiguredConnector;

@@ -10,10 +10,10 @@ use crate::account::{FieldValue, Session};
 use crate::config::{Catalogue, Target};
 use crate::error::ErrorKind;
 use crate::http::{Policy, RawAnswer, Request};
-use crate::oauth::{shown, status_kind, words};
 use crate::platform::{ApiErrors, EndpointFacts, Method, Protocol};
 use crate::registry::Platform;
 use crate::scope::{Scope, ScopeSet, ScopeStatus};
+use crate::text::{shown, words};
 use crate::{Context, Error, Result};
 
 /// One endpoint of a platform, with the fields that its catalogue knows there.
@@ -115,13 +115,13 @@ impl Endpoint {
     fn body(&self, answer: &RawAnswer, plan: &Plan) -> Result<Value> {
         let errors = &self.protocol.api_errors;
         let Some(body) = answer.json() else {
-            let kind = if answer.is_success() { ErrorKind::Protocol } else { status_kind(answer) };
+            let kind = if answer.is_success() { ErrorKind::Protocol } else { answer.status_kind() };
             return Err(Error::new(kind, format!("the platform answered {}, which is no JSON", answer.describe())));
         };
         match errors.code(&body) {
             Some(code) if errors.ok.as_ref() != Some(&code) => Err(errors.error(&code, &body, answer, plan)),
             _ if answer.is_success() => Ok(body),
-            _ => Err(Error::new(status_kind(answer), format!("the platform answered HTTP {}", answer.status))
+            _ => Err(Error::new(answer.status_kind(), format!("the platform answered HTTP {}", answer.status))
                 .with_log_id(text_at(&body, &errors.log_id))),
         }
     }
@@ -140,7 +140,7 @@ impl ApiErrors {
             }
             Some("rate_limited") => ErrorKind::RateLimited { retry_at: answer.retry_at() },
             Some(word) => ErrorKind::from_word(word).unwrap_or(ErrorKind::Rejected),
-            None => status_kind(answer),
+            None => answer.status_kind(),
         };
         let message = text_at(body, &self.message)
             .map(|text| words(&text))

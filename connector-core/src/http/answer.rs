@@ -4,6 +4,8 @@ use ::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::ErrorKind;
+
 /// An answer as it came, unread. `Debug` shows neither body nor headers.
 #[derive(Clone)]
 pub struct RawAnswer {
@@ -37,6 +39,16 @@ impl RawAnswer {
         };
         let bounded = wait.clamp(SignedDuration::ZERO, SignedDuration::from_hours(24));
         (wait >= SignedDuration::ZERO).then(|| self.sent_at.saturating_add(bounded).ok()).flatten()
+    }
+
+    /// The kind of error that the status means, where no code of the body says more.
+    pub(crate) fn status_kind(&self) -> ErrorKind {
+        match self.status {
+            429 => ErrorKind::RateLimited { retry_at: self.retry_at() },
+            500..=599 => ErrorKind::Unavailable,
+            400..=499 => ErrorKind::Rejected,
+            _ => ErrorKind::Protocol,
+        }
     }
 
     /// What the body is, for an error message: never its text.

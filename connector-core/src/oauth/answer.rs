@@ -7,6 +7,7 @@ use crate::grant::{TokenAnswer, TokenSet};
 use crate::http::RawAnswer;
 use crate::platform::{OAuthErrors, TokenPointers};
 use crate::scope::{Granted, GrantedSource, read_scopes};
+use crate::text::{shown, words};
 use crate::{Error, ErrorKind, Secret};
 
 /// What the answer to a refresh means for the grant.
@@ -90,7 +91,7 @@ impl<'a> TokenReader<'a> {
                 (ErrorKind::Protocol, "the platform answered the code with something unreadable", error)
             }
             Reading::Status(error) => {
-                (status_kind(answer), "the platform did not exchange the code; start connecting again", error)
+                (answer.status_kind(), "the platform did not exchange the code; start connecting again", error)
             }
         };
         Err(error.with_kind(kind).context(what))
@@ -190,18 +191,6 @@ impl OAuthErrors {
     }
 }
 
-/// A platform's text, made fit for one line of a terminal or log.
-pub(crate) fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
-}
-
-/// A platform's sentence, as [`shown`]. Some platforms repeat the token they refuse, so what looks like one is left out.
-pub(crate) fn words(text: &str) -> String {
-    let token = |word: &str| word.len() >= 24 && word.contains(|c: char| c.is_ascii_digit());
-    let kept = text.split_whitespace().map(|word| if token(word) { "[...]" } else { word });
-    shown(&kept.collect::<Vec<_>>().join(" "))
-}
-
 /// A life in seconds: a number, or text that is one. What cannot be a life is taken as not said.
 fn seconds(value: &Value) -> Option<SignedDuration> {
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
@@ -223,7 +212,7 @@ fn exchange_failure(failure: Option<Failure>, answer: &RawAnswer) -> (ErrorKind,
         Some(Failure::Passing) => {
             (ErrorKind::Unavailable, "the platform failed while exchanging the code; start connecting again")
         }
-        None => (status_kind(answer), "the platform refused the exchange of the code"),
+        None => (answer.status_kind(), "the platform refused the exchange of the code"),
     }
 }
 
@@ -233,16 +222,6 @@ fn by_status(answer: &RawAnswer, error: Error) -> RefreshOutcome {
         429 => RefreshOutcome::NotProcessed(error.with_kind(ErrorKind::RateLimited { retry_at })),
         400..=499 => RefreshOutcome::Refused(error.with_kind(ErrorKind::Rejected)),
         _ => RefreshOutcome::InDoubt(error.with_kind(ErrorKind::Unavailable)),
-    }
-}
-
-/// The kind that a status means where no code says more.
-pub(crate) fn status_kind(answer: &RawAnswer) -> ErrorKind {
-    match answer.status {
-        429 => ErrorKind::RateLimited { retry_at: answer.retry_at() },
-        500..=599 => ErrorKind::Unavailable,
-        400..=499 => ErrorKind::Rejected,
-        _ => ErrorKind::Protocol,
     }
 }
 

@@ -11,9 +11,9 @@ use super::{
 use crate::app::{App, Pkce};
 use crate::grant::{BaseUrls, Grant};
 use crate::http::{Policy, RawAnswer, Request};
-use crate::oauth::answer::{shown, words};
 use crate::platform::{AuthorizeFacts, ClientAuth, Protocol, RevokedToken, TokenBody, TokenFacts};
 use crate::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
+use crate::text::{shown, words};
 use crate::{Context, Error, ErrorKind, Result, Scope};
 
 /// The whole of OAuth 2 for a platform that its `platform.toml` can describe.

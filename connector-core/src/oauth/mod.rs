@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use url::Url;
 
 pub use self::answer::{RefreshOutcome, TokenReader};
-pub(crate) use self::answer::{shown, status_kind, words};
 pub use self::callback::CallbackParams;
 pub use self::configured::ConfiguredOAuth2;
 pub use self::pkce::challenge;

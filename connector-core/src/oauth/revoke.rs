@@ -1,5 +1,4 @@
 use crate::http::RawAnswer;
-use crate::oauth::answer::status_kind;
 use crate::platform::{OAuthErrors, RevokeFacts};
 use crate::{Error, ErrorKind};
 
@@ -27,7 +26,7 @@ pub(super) fn read(facts: &RevokeFacts, errors: &OAuthErrors, answer: &RawAnswer
 
 fn failed(error: Error, answer: &RawAnswer) -> RevokeOutcome {
     let passing = matches!(error.code(), Some("server_error" | "temporarily_unavailable"));
-    match status_kind(answer) {
+    match answer.status_kind() {
         kind @ (ErrorKind::Unavailable | ErrorKind::RateLimited { .. }) => RevokeOutcome::Retry(error.with_kind(kind)),
         _ if passing => RevokeOutcome::Retry(error.with_kind(ErrorKind::Unavailable)),
         _ => RevokeOutcome::Refused(error.with_kind(ErrorKind::Rejected)),

@@ -150,8 +150,8 @@ impl Host {
                 return Err(in_quarantine(until).into());
             }
         }
-        let probes = earlier.as_ref().map_or(0, |mark| mark.probes + 1);
-        let mark = RefreshMark { attempt: new_id(self.context())?.to_string(), sent_at: now, probes };
+        let unanswered = earlier.as_ref().map_or(0, |mark| mark.unanswered + 1);
+        let mark = RefreshMark { attempt: new_id(self.context())?.to_string(), sent_at: now, unanswered };
         let (id, generation) = (&record.id, record.generation);
         let swapped = self.store().swap_refresh_mark(id, generation, earlier.clone(), Some(mark.clone())).await?;
         Ok(swapped.then_some(Attempt { record, earlier, mark }))

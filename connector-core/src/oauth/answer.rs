@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind, Secret};
 pub enum RefreshOutcome {
     /// New tokens came. They are stored before anything else happens.
     Refreshed(TokenAnswer),
-    /// A success that cannot be read. It may hold the only working refresh token, so the raw answer is kept, sealed.
+    /// A success that cannot be read. It may hold the only working refresh token: the one that was sent may be spent.
     Unreadable(Error),
     /// The platform rejected the refresh token: the person has to connect again, unless somebody else refreshed meanwhile.
     Rejected(Error),

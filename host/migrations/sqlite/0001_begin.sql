@@ -37,7 +37,7 @@ CREATE TABLE grants (
     generation         INTEGER NOT NULL,
     refresh_attempt    TEXT,
     refresh_sent_at    INTEGER,
-    refresh_probes     INTEGER,
+    refresh_unanswered     INTEGER,
     -- Which states there are is for the program to say: a list here could not grow without a new table.
     state              TEXT NOT NULL,
     reason             TEXT,
@@ -47,7 +47,7 @@ CREATE TABLE grants (
     created_at         INTEGER NOT NULL,
     updated_at         INTEGER NOT NULL,
     CHECK (state <> 'reauth_required' OR reason IS NOT NULL),
-    CHECK ((refresh_attempt IS NULL) = (refresh_sent_at IS NULL) AND (refresh_attempt IS NULL) = (refresh_probes IS NULL)),
+    CHECK ((refresh_attempt IS NULL) = (refresh_sent_at IS NULL) AND (refresh_attempt IS NULL) = (refresh_unanswered IS NULL)),
     -- A grant that is over holds no token.
     CHECK (state NOT IN ('disconnecting', 'disconnected') OR (access IS NULL AND refresh IS NULL))
 ) STRICT;

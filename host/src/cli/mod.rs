@@ -23,6 +23,7 @@ mod scopes;
 mod setup;
 mod table;
 mod told;
+mod view;
 
 use std::process::ExitCode;
 

@@ -3,11 +3,11 @@
 use connector_core::ErrorKind;
 use connector_core::scope::list_scopes;
 
-use super::connections::linked_json;
 use super::exit::Exit;
 use super::format;
 use super::listener::Page;
 use super::output::Output;
+use super::view::linked_json;
 use crate::error::Result;
 use crate::flow::{Completed, Finished};
 use crate::store::{Link, Linked};
@@ -88,6 +88,9 @@ fn what_became(linked: &Linked) -> String {
 fn text(finished: &Finished, completed: &Completed) -> String {
     let scopes =
         completed.granted.as_ref().map_or_else(|| "the platform does not say which scopes".to_owned(), list_scopes);
-    let lines = finished.linked.iter().map(|linked| format!("{}\n  granted: {scopes}", what_became(linked)));
+    let lines = finished
+        .linked
+        .iter()
+        .map(|linked| format!("{}\n{}", what_became(linked), format::folded("  granted: ", &scopes)));
     lines.collect::<Vec<_>>().join("\n")
 }

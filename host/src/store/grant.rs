@@ -115,10 +115,10 @@ impl GrantState {
 pub struct RefreshMark {
     /// Names the attempt.
     pub attempt: String,
-    /// When the latest request of the attempt was sent.
+    /// When its request was sent.
     pub sent_at: Timestamp,
-    /// How many of its requests were probes.
-    pub probes: u32,
+    /// How many refreshes with the same token were sent before it and never answered.
+    pub unanswered: u32,
 }
 
 /// What a refresh brought. It replaces what the grant had.

@@ -33,7 +33,7 @@ fn a_click_in_a_browser_connects_the_account() {
     stage
         .cli("connections show jonas_8841")
         .run()
-        .ends(0, &["not_granted  video.list", "granted      user.info.stats"]);
+        .ends(0, &["video.list         not_granted", "user.info.stats    granted"]);
     stage.cli("metrics -vv --max-age 0").run().ok();
     stage.assert_nothing_leaked();
 }

@@ -122,7 +122,7 @@ fn a_new_row_of_the_catalogue_brings_a_new_count() {
     with()
         .args("connections show mira")
         .run()
-        .ends(0, &["never_asked  user.info.score", "would also ask for user.info.score"]);
+        .ends(0, &["user.info.score    never_asked", "would also ask for user.info.score"]);
     with().args("metrics").run().ends(0, &["custom.tiktok.score", "needs user.info.score, never asked for"]);
     assert!(!fields(&stage).contains(&"score".to_owned()));
 

@@ -65,7 +65,7 @@ async fn twice(bench: Bench) -> Outcome {
 
 async fn refresh_comes_late(bench: Bench) -> Outcome {
     let (grant, connection) = bench.linked_one().await?;
-    let mark = RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), probes: 0 };
+    let mark = RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), unanswered: 0 };
     assert!(bench.store.swap_refresh_mark(&grant.id, 1, None, Some(mark.clone())).await?);
     bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
     let late = Refreshed {

@@ -38,7 +38,7 @@ async fn comes_back(bench: Bench) -> Outcome {
     let mut marked = bench.grant()?;
     let reconnects = Some(ConnectionId::new(&bench.cx)?);
     marked.unlinked = Some(LinkIntent { reference: None, reconnects, other_account_allowed: true });
-    marked.refresh_mark = Some(RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), probes: 2 });
+    marked.refresh_mark = Some(RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), unanswered: 2 });
     for grant in [full, bare, marked] {
         bench.store.put_grant(&grant).await?;
         assert_eq!(bench.read(&grant).await?, grant);
@@ -115,7 +115,7 @@ fn refreshed(bench: &Bench, name: &str) -> Refreshed {
 
 async fn refresh_replaces(bench: Bench) -> Outcome {
     let mut grant = bench.grant()?;
-    grant.refresh_mark = Some(RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), probes: 0 });
+    grant.refresh_mark = Some(RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), unanswered: 0 });
     bench.store.put_grant(&grant).await?;
     let new = refreshed(&bench, "second");
     assert!(bench.store.commit_refresh(&grant.id, 1, &new).await?);
@@ -179,7 +179,7 @@ async fn one_sender(bench: Bench) -> Outcome {
     let mut senders = JoinSet::new();
     for number in 0..50 {
         let (store, id, now) = (Arc::clone(&bench.store), grant.id.clone(), bench.now());
-        let mark = RefreshMark { attempt: number.to_string(), sent_at: now, probes: 0 };
+        let mark = RefreshMark { attempt: number.to_string(), sent_at: now, unanswered: 0 };
         senders.spawn(async move { store.swap_refresh_mark(&id, 1, None, Some(mark)).await });
     }
     let mut allowed = 0;
@@ -193,7 +193,8 @@ async fn one_sender(bench: Bench) -> Outcome {
 
 async fn marks_compare(bench: Bench) -> Outcome {
     let grant = bench.stored_grant().await?;
-    let mark = |attempt: &str, probes| RefreshMark { attempt: attempt.to_owned(), sent_at: bench.now(), probes };
+    let mark =
+        |attempt: &str, unanswered| RefreshMark { attempt: attempt.to_owned(), sent_at: bench.now(), unanswered };
     let (sent, probed) = (mark("a", 0), mark("a", 1));
     let swap = |generation, from, to| bench.store.swap_refresh_mark(&grant.id, generation, from, to);
     assert!(!swap(0, None, Some(sent.clone())).await?, "the generation is another");

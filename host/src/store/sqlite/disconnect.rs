@@ -116,7 +116,7 @@ async fn end_grant(
         "UPDATE grants
          SET state = $2, reason = NULL, state_since = $3, updated_at = $3, generation = generation + 1,
              access = NULL, access_expires_at = NULL, refresh = NULL, refresh_expires_at = NULL,
-             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_probes = NULL
+             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_unanswered = NULL
          WHERE id = $1",
     )
     .bind(grant.id.to_string())

@@ -46,20 +46,20 @@ impl Grants for SqliteStore {
         expected: Option<RefreshMark>,
         mark: Option<RefreshMark>,
     ) -> Result<bool> {
-        let (expected_attempt, _, expected_probes) = mark_columns(expected);
-        let (attempt, sent_at, probes) = mark_columns(mark);
+        let (expected_attempt, _, expected_unanswered) = mark_columns(expected);
+        let (attempt, sent_at, unanswered) = mark_columns(mark);
         let update = sqlx::query(
-            "UPDATE grants SET refresh_attempt = $5, refresh_sent_at = $6, refresh_probes = $7
+            "UPDATE grants SET refresh_attempt = $5, refresh_sent_at = $6, refresh_unanswered = $7
              WHERE id = $1 AND generation = $2 AND state = 'active'
-               AND refresh_attempt IS NOT DISTINCT FROM $3 AND refresh_probes IS NOT DISTINCT FROM $4",
+               AND refresh_attempt IS NOT DISTINCT FROM $3 AND refresh_unanswered IS NOT DISTINCT FROM $4",
         )
         .bind(id.to_string())
         .bind(expected_generation)
         .bind(expected_attempt)
-        .bind(expected_probes)
+        .bind(expected_unanswered)
         .bind(attempt)
         .bind(sent_at)
-        .bind(probes);
+        .bind(unanswered);
         Ok(self.execute(update).await? == 1)
     }
 
@@ -136,7 +136,7 @@ fn take_over(id: &GrantId, refreshed: &Refreshed, scopes: &GrantScopes) -> Resul
         "UPDATE grants
          SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5, scopes = $6, updated_at = $7,
              generation = generation + 1, last_error = NULL,
-             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_probes = NULL
+             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_unanswered = NULL
          WHERE id = $1",
     )
     .bind(id.to_string())
@@ -150,11 +150,11 @@ fn take_over(id: &GrantId, refreshed: &Refreshed, scopes: &GrantScopes) -> Resul
 }
 
 fn insert(grant: &GrantRecord) -> Result<Statement> {
-    let (attempt, sent_at, probes) = mark_columns(grant.refresh_mark.clone());
+    let (attempt, sent_at, unanswered) = mark_columns(grant.refresh_mark.clone());
     let insert = sqlx::query(
         "INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, subject, scopes,
                              access, access_expires_at, refresh, refresh_expires_at, generation,
-                             refresh_attempt, refresh_sent_at, refresh_probes,
+                             refresh_attempt, refresh_sent_at, refresh_unanswered,
                              state, reason, state_since, unlinked, last_error, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
     )
@@ -173,7 +173,7 @@ fn insert(grant: &GrantRecord) -> Result<Statement> {
     .bind(grant.generation)
     .bind(attempt)
     .bind(sent_at)
-    .bind(probes)
+    .bind(unanswered)
     .bind(grant.state.as_str())
     .bind(reason(&grant.state))
     .bind(grant.state_since.as_millisecond())
@@ -238,12 +238,16 @@ fn reason(state: &GrantState) -> Option<String> {
 
 fn mark(fields: &Fields<'_>) -> Result<Option<RefreshMark>> {
     let Some(attempt) = fields.get("refresh_attempt")? else { return Ok(None) };
-    Ok(Some(RefreshMark { attempt, sent_at: fields.time("refresh_sent_at")?, probes: fields.get("refresh_probes")? }))
+    Ok(Some(RefreshMark {
+        attempt,
+        sent_at: fields.time("refresh_sent_at")?,
+        unanswered: fields.get("refresh_unanswered")?,
+    }))
 }
 
 fn mark_columns(mark: Option<RefreshMark>) -> (Option<String>, Option<i64>, Option<u32>) {
     match mark {
-        Some(mark) => (Some(mark.attempt), Some(mark.sent_at.as_millisecond()), Some(mark.probes)),
+        Some(mark) => (Some(mark.attempt), Some(mark.sent_at.as_millisecond()), Some(mark.unanswered)),
         None => (None, None, None),
     }
 }

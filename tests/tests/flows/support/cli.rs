@@ -189,12 +189,12 @@ impl Done {
         self.ends(0, &[])
     }
 
-    /// It ended with this code, and said all of this, on whichever stream.
+    /// It ended with this code, and said all of this, on whichever stream, wherever its lines break.
     pub(crate) fn ends(self, code: i32, words: &[&str]) -> Self {
         let said = format!("{}{}", self.out, self.err);
         assert_eq!(self.code, Some(code), "{}:\n{said}", self.shown);
         for word in words {
-            assert!(said.contains(word), "{} does not say `{word}`:\n{said}", self.shown);
+            assert!(squeezed(&said).contains(&squeezed(word)), "{} does not say `{word}`:\n{said}", self.shown);
         }
         assert!(!said.contains("panicked"), "{}:\n{said}", self.shown);
         self
@@ -210,4 +210,9 @@ impl Done {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{}: {error}:\n{}", self.shown, self.out))
     }
+}
+
+/// A text with one space wherever it has any white space.
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

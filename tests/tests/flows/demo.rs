@@ -13,7 +13,7 @@ const STORY: [&str; 15] = [
     "needs user.info.stats, not in the app's list",
     "4. Now the configuration asks for more",
     "This address carries the scopes user.info.basic, user.info.profile,",
-    "would also ask for",
+    "ask for user.info.profile, user.info.stats",
     "5. Each is asked again, in place",
     "unticks user.info.stats",
     "Asked for, and not granted: user.info.stats.",

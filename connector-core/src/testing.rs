@@ -16,7 +16,7 @@ pub use crate::oauth::MockOAuthProvider;
 use crate::account::Accounts;
 use crate::connector::Connector;
 use crate::context::{Clock, Context, Random};
-use crate::http::{HttpTransport, Reach, Request, TransportError};
+use crate::http::{Cause, HttpTransport, Reach, Request, TransportError};
 use crate::metrics::AccountMetrics;
 use crate::oauth::OAuthProvider;
 
@@ -46,7 +46,11 @@ impl FakeTransport {
 
     /// Fails the next request.
     pub fn fail(&self, reach: Reach, message: &str) -> &Self {
-        lock(&self.answers).push_back(Err(TransportError { reach, local: false, message: message.to_owned() }));
+        lock(&self.answers).push_back(Err(TransportError {
+            reach,
+            cause: Cause::Exchange,
+            message: message.to_owned(),
+        }));
         self
     }
 
@@ -68,7 +72,7 @@ impl HttpTransport for FakeTransport {
         let none = || {
             Err(TransportError {
                 reach: Reach::NotSent,
-                local: false,
+                cause: Cause::Exchange,
                 message: "the fake transport has no answer left".to_owned(),
             })
         };

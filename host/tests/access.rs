@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use connector_core::config::{Config, Layer};
-use connector_core::http::{HttpTransport, Reach, Request, TransportError};
+use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError};
 use connector_core::metrics::Missing;
 use connector_core::oauth::CallbackParams;
 use connector_core::testing::{CountingRandom, FakeClock};
@@ -132,7 +132,9 @@ impl HttpTransport for Server {
             Answer::Json(status, body) => {
                 Ok(Response::builder().status(status).body(body.to_string().into_bytes()).unwrap())
             }
-            Answer::Broken(reach) => Err(TransportError { reach, local: false, message: "broken".to_owned() }),
+            Answer::Broken(reach) => {
+                Err(TransportError { reach, cause: Cause::Exchange, message: "broken".to_owned() })
+            }
         }
     }
 }

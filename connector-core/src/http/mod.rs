@@ -29,10 +29,21 @@ pub trait HttpTransport: Send + Sync {
 pub struct TransportError {
     /// Whether the request may have reached the platform.
     pub reach: Reach,
-    /// Whether the machine's own set-up is at fault, so that waiting will not help.
-    pub local: bool,
+    /// What stood in the way.
+    pub cause: Cause,
     /// What happened, in words, with the host's name at most.
     pub message: String,
+}
+
+/// What stood in the way of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The machine's own set-up: waiting will not help.
+    Machine,
+    /// The deadline passed.
+    Deadline,
+    /// The connection failed or broke, or the answer was too large.
+    Exchange,
 }
 
 /// Whether a failed request may have been processed. A token request that may have been sent must not be repeated lightly.
@@ -46,7 +57,8 @@ pub enum Reach {
 
 impl From<TransportError> for crate::Error {
     fn from(error: TransportError) -> Self {
-        let kind = if error.local { crate::ErrorKind::Config } else { crate::ErrorKind::Unavailable };
+        let at_fault = error.cause == Cause::Machine;
+        let kind = if at_fault { crate::ErrorKind::Config } else { crate::ErrorKind::Unavailable };
         Self::new(kind, error.message.clone()).with_source(error)
     }
 }

@@ -14,7 +14,7 @@ use ::reqwest::{ClientBuilder, retry};
 use async_trait::async_trait;
 use url::{Host, Url};
 
-use super::{HttpTransport, Reach, Request, TransportError};
+use super::{Cause, HttpTransport, Reach, Request, TransportError};
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -121,7 +121,8 @@ fn failed(host: &str, error: &::reqwest::Error, deadline: Duration) -> Transport
         (false, false) => format!("the exchange with {host} broke off: {}", causes(error)),
     };
     let reach = if error.is_connect() || error.is_builder() { Reach::NotSent } else { Reach::MaybeSent };
-    TransportError { reach, local: false, message: what }
+    let cause = if error.is_timeout() { Cause::Deadline } else { Cause::Exchange };
+    TransportError { reach, cause, message: what }
 }
 
 /// The innermost cause: the outer ones repeat it, and the outermost prints the URL.
@@ -134,11 +135,11 @@ fn causes(error: &::reqwest::Error) -> String {
 }
 
 fn local(message: String) -> TransportError {
-    TransportError { reach: Reach::NotSent, local: true, message }
+    TransportError { reach: Reach::NotSent, cause: Cause::Machine, message }
 }
 
 fn maybe_sent(message: String) -> TransportError {
-    TransportError { reach: Reach::MaybeSent, local: false, message }
+    TransportError { reach: Reach::MaybeSent, cause: Cause::Exchange, message }
 }
 
 fn host(url: &Url) -> &str {
@@ -222,6 +223,6 @@ mod tests {
             error.message,
             "http://example.com is refused: only https, or http to this machine, may carry tokens"
         );
-        assert!(error.local);
+        assert_eq!(error.cause, Cause::Machine);
     }
 }

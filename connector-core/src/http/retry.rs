@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-use super::{HttpTransport, Reach, Request, Retries, TransportError};
+use super::{Cause, HttpTransport, Reach, Request, Retries, TransportError};
 
 /// Repeats reads that failed for a passing reason: twice, after 200 ms and 400 ms. A request that changes something passes through once.
 #[derive(Debug)]
@@ -36,11 +36,12 @@ impl<T: HttpTransport> HttpTransport for Retry<T> {
     }
 }
 
-/// Whether the same read may well succeed a moment later. A 429 is not such a reason: it says how long to stay away.
+/// Whether the same read may well succeed a moment later. A 429 says how long to stay away; a host that was silent for a whole deadline, or
+/// took no connection, is given up at once, so that nobody waits three times.
 fn passing(outcome: &Result<::http::Response<Vec<u8>>, TransportError>) -> bool {
     match outcome {
         Ok(answer) => answer.status().is_server_error(),
-        Err(error) => !error.local && error.reach == Reach::MaybeSent,
+        Err(error) => error.cause == Cause::Exchange && error.reach == Reach::MaybeSent,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::apps::Realm;
 use crate::error::{Error, Result};
 use crate::refresh::InFlight;
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoreError};
 use crate::vault::Vault;
 
 /// How long a store is tried that must not fail.
@@ -159,6 +159,11 @@ impl Host {
         done.unwrap_or_else(|_| Err(Error::Machine("an inner task failed; please report it".to_owned())))
     }
 
+    /// The same for work that nobody waits for here.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(work);
+    }
+
     /// Stores what exists nowhere else any more, such as the only working refresh token: a store that is busy or full is tried again, for
     /// as long as it takes a person to notice.
     ///
@@ -172,18 +177,14 @@ impl Host {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            if self.context().now().duration_since(began) > INSIST_FOR {
+            let hopeless = matches!(error, StoreError::Conflict(_) | StoreError::NotFound { .. });
+            if hopeless || self.context().now().duration_since(began) > INSIST_FOR {
                 return Err(error.into());
             }
             tracing::error!(%error, "what must not be lost is not stored yet; trying again");
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
-    }
-
-    /// The same for work that nobody waits for here.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn(work);
     }
 
     /// Waits until every piece of detached work is done. A program calls this before it exits.

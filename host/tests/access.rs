@@ -24,7 +24,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
@@ -256,6 +256,15 @@ impl Log {
     }
 }
 
+/// Waits until the host has reported an error, while the work it reports on goes on.
+async fn first_error<T: std::fmt::Debug>(lines: &mut UnboundedReceiver<()>, work: &mut JoinHandle<T>) {
+    tokio::select! {
+        biased;
+        line = lines.recv() => line.unwrap(),
+        done = work => panic!("it ended at the first failure of the store: {done:?}"),
+    }
+}
+
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() == Level::ERROR && metadata.target().starts_with("connector_host")
@@ -420,12 +429,31 @@ async fn a_store_that_fails_after_the_answer_is_tried_until_it_works() {
     let (log, mut lines) = Log::new();
     let _log = tracing::subscriber::set_default(log);
     let (host, grant) = (bench.host.clone(), bench.connected().await.connection.grant_id);
-    let caller = tokio::spawn(async move { host.session(TENANT, &grant).await.map(drop) });
-    lines.recv().await.unwrap();
+    let mut caller = tokio::spawn(async move { host.session(TENANT, &grant).await.map(drop) });
+    first_error(&mut lines, &mut caller).await;
     assert_eq!(bench.connected().await.grant.generation, 1);
     bench.by_others("DROP TRIGGER full").await;
     caller.await.unwrap().unwrap();
     assert_eq!(bench.session().await.unwrap(), "access-2");
+    assert_eq!(bench.server.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_after_the_exchange_loses_nobody() {
+    let bench = Arc::new(Bench::new().await);
+    bench.server.set("/token", [tokens(1)]);
+    bench.server.set("/me", [me(7)]);
+    bench.by_others("CREATE TRIGGER full BEFORE INSERT ON grants BEGIN SELECT RAISE(ABORT, 'full'); END").await;
+    let (log, mut lines) = Log::new();
+    let _log = tracing::subscriber::set_default(log);
+    let mut connecting = tokio::spawn({
+        let bench = Arc::clone(&bench);
+        async move { bench.connect().await }
+    });
+    first_error(&mut lines, &mut connecting).await;
+    bench.by_others("DROP TRIGGER full").await;
+    connecting.await.unwrap();
+    assert_eq!(bench.session().await.unwrap(), "access-1");
     assert_eq!(bench.server.token_requests(), 1);
 }
 

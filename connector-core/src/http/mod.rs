@@ -1,6 +1,7 @@
 //! How bytes leave: one trait, its safe implementation, and what wraps it.
 
 mod answer;
+mod loopback;
 mod request;
 mod reqwest;
 mod retry;
@@ -8,8 +9,9 @@ mod retry;
 use async_trait::async_trait;
 
 pub use self::answer::RawAnswer;
+pub use self::loopback::is_loopback;
 pub use self::request::{Policy, Request, Retries};
-pub use self::reqwest::{ReqwestTransport, is_loopback};
+pub use self::reqwest::ReqwestTransport;
 pub use self::retry::Retry;
 
 /// Sends requests. Deadlines, retries and caps live in implementations and decorators of this trait, never around a connector.

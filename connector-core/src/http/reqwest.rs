@@ -12,9 +12,9 @@ use ::http::Response;
 use ::reqwest::redirect::Policy as Redirects;
 use ::reqwest::{ClientBuilder, retry};
 use async_trait::async_trait;
-use url::{Host, Url};
+use url::Url;
 
-use super::{Cause, HttpTransport, Reach, Request, TransportError};
+use super::{Cause, HttpTransport, Reach, Request, TransportError, is_loopback};
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -144,16 +144,6 @@ fn maybe_sent(message: String) -> TransportError {
 
 fn host(url: &Url) -> &str {
     url.host_str().unwrap_or("(no host)")
-}
-
-/// Whether the URL's host is this machine, by name or address.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

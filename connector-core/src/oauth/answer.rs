@@ -65,14 +65,14 @@ enum Reading {
 
 /// Reads token answers by the platform's pointers.
 #[derive(Clone, Copy, Debug)]
-pub struct TokenReader<'a> {
+pub(super) struct TokenReader<'a> {
     pointers: &'a TokenPointers,
     errors: &'a OAuthErrors,
 }
 
 impl<'a> TokenReader<'a> {
     /// A reader for the platform's pointers.
-    pub fn new(pointers: &'a TokenPointers, errors: &'a OAuthErrors) -> Self {
+    pub(super) fn new(pointers: &'a TokenPointers, errors: &'a OAuthErrors) -> Self {
         Self { pointers, errors }
     }
 
@@ -80,7 +80,7 @@ impl<'a> TokenReader<'a> {
     ///
     /// # Errors
     /// What the person or the operator should do.
-    pub fn exchange(&self, answer: &RawAnswer) -> Result<TokenAnswer, Error> {
+    pub(super) fn exchange(&self, answer: &RawAnswer) -> Result<TokenAnswer, Error> {
         let (kind, what, error) = match self.read(answer) {
             Reading::Tokens(tokens) => return Ok(*tokens),
             Reading::Failed(failure, error) => {
@@ -98,7 +98,7 @@ impl<'a> TokenReader<'a> {
     }
 
     /// Reads the answer to a refresh.
-    pub fn refresh(&self, answer: &RawAnswer) -> RefreshOutcome {
+    pub(super) fn refresh(&self, answer: &RawAnswer) -> RefreshOutcome {
         match self.read(answer) {
             Reading::Tokens(tokens) => RefreshOutcome::Refreshed(*tokens),
             Reading::Unreadable(error) => RefreshOutcome::Unreadable(error),

@@ -11,7 +11,8 @@ use std::fmt;
 use async_trait::async_trait;
 use url::Url;
 
-pub use self::answer::{RefreshOutcome, TokenReader};
+pub use self::answer::RefreshOutcome;
+use self::answer::TokenReader;
 pub use self::callback::CallbackParams;
 pub use self::configured::ConfiguredOAuth2;
 pub use self::pkce::challenge;

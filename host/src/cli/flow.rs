@@ -107,7 +107,7 @@ impl Flow {
                     }
                 },
                 error = settled(&mut reported) => {
-                    return (None, host.complete_stateless(&self.started, error).await);
+                    return (None, host.abandon(&self.started).await.and(Err(error.into())));
                 }
             };
             match self.origin(&query) {

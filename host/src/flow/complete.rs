@@ -60,13 +60,13 @@ impl Host {
         Ok(oauth.callback_error(&callback.params)?.ok_or_else(without_state)?)
     }
 
-    /// Ends a flow with an error of [`Host::stateless_error`], after which its own callback is no longer taken.
+    /// Gives a flow up: its callback is no longer taken.
     ///
     /// # Errors
-    /// Always: this one, or that the store cannot be written.
-    pub async fn complete_stateless(&self, started: &Started, error: CoreError) -> Result<Completed> {
+    /// When the store cannot be written.
+    pub async fn abandon(&self, started: &Started) -> Result<()> {
         self.store().take_flow(&started.state_digest).await?;
-        Err(error.into())
+        Ok(())
     }
 
     async fn complete_attached(&self, callback: Callback) -> Result<Completed> {
@@ -152,7 +152,8 @@ impl Host {
             created_at: now,
             updated_at: now,
         };
-        self.store().put_grant(&record).await?;
+        // The code is used up, so these tokens are to be had nowhere else.
+        self.insist(|| self.store().put_grant(&record)).await?;
         Ok(record)
     }
 }

@@ -30,6 +30,16 @@ pub struct App {
     pub base_urls: BaseUrls,
 }
 
+impl App {
+    /// Tells the app's credentials from others without giving them away: 16 hex digits.
+    pub fn credentials_digest(&self) -> String {
+        let secret = self.client_secret.as_ref().map_or("", Secret::expose);
+        let mut digest = Secret::from(format!("{}\n{secret}", self.client_id)).digest();
+        digest.truncate(16);
+        digest
+    }
+}
+
 /// What an app is registered as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, schemars::JsonSchema, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

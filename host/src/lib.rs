@@ -9,6 +9,7 @@ mod emulate;
 mod error;
 mod flow;
 mod host;
+mod kill_points;
 mod layers;
 #[cfg(feature = "platforms")]
 mod linked;

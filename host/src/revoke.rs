@@ -19,6 +19,9 @@ const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// The wait after the first attempt in vain; it doubles with each.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long a revocation belongs to whoever tries it: longer than its two requests may take.
+const CLAIM: SignedDuration = SignedDuration::from_mins(3);
+
 /// How a revocation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Revoked {
@@ -45,16 +48,23 @@ impl Host {
     /// # Errors
     /// When the grant's tokens do not open.
     pub(crate) fn revocation_of(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
-        let oauth = self.platform(grant.platform.as_str())?.connector.oauth();
-        if oauth.revocation() == RevocationClass::NotOffered || grant.access.is_none() {
+        if grant.access.is_none() {
             return Ok(None);
         }
-        let tokens = self.open_record(grant)?;
+        self.revocation_with(grant, &self.open_record(grant)?)
+    }
+
+    /// The same with newer tokens than the record has.
+    pub(crate) fn revocation_with(&self, grant: &GrantRecord, tokens: &TokenSet) -> Result<Option<RevocationRecord>> {
+        let oauth = self.platform(grant.platform.as_str())?.connector.oauth();
+        if oauth.revocation() == RevocationClass::NotOffered {
+            return Ok(None);
+        }
         let id = RevocationId::new(self.context())?;
         let now = self.context().now();
-        let dies_at = if grant.refresh.is_some() { grant.refresh_expires_at } else { grant.access_expires_at };
+        let dies_at = if tokens.refresh.is_some() { tokens.refresh_expires_at } else { tokens.access_expires_at };
         Ok(Some(RevocationRecord {
-            tokens: self.sealed_for(&grant.tenant, &id, &tokens)?,
+            tokens: self.sealed_for(&grant.tenant, &id, tokens)?,
             id,
             grant_id: grant.id.clone(),
             grant_generation: grant.generation,
@@ -78,9 +88,7 @@ impl Host {
     /// When the store cannot be read or written.
     pub async fn revoke_due(&self) -> Result<()> {
         for job in self.store().revocations_due(self.context().now()).await? {
-            if let Err(error) = self.revoke(&job).await {
-                tracing::warn!(platform = %job.platform, grant = %job.grant_id, %error, "a revocation is still pending");
-            }
+            self.revoke_or_wait(&job).await;
         }
         Ok(())
     }
@@ -91,11 +99,21 @@ impl Host {
         self.detached(async move { host.revoke_alone(&job).await }).await
     }
 
+    /// Tries a revocation that nobody waits for.
+    pub(crate) async fn revoke_or_wait(&self, job: &RevocationRecord) {
+        if let Err(error) = self.revoke(job).await {
+            tracing::warn!(platform = %job.platform, grant = %job.grant_id, %error, "a revocation is still pending");
+        }
+    }
+
     /// Tries it while nobody else does, unless somebody else already has.
     async fn revoke_alone(&self, seen: &RevocationRecord) -> Result<Revoked> {
-        let _guard = self.store().lock_refresh(&seen.grant_id).await?;
         let Some(job) = self.store().revocation_of(&seen.grant_id).await? else { return Ok(Revoked::Done) };
         let now = self.context().now();
+        let until = now.saturating_add(CLAIM).unwrap_or(now);
+        if now < job.next_try_at || !self.store().claim_revocation(&job, until).await? {
+            return Err(at_it(job.next_try_at).into());
+        }
         let tried = if job.expires_at <= now { Ok(Revoked::TokensDead) } else { self.try_revoke(&job).await };
         match tried {
             Ok(revoked) => {
@@ -179,7 +197,7 @@ impl Host {
         Ok(Session { app, grant })
     }
 
-    fn sealed_for(&self, tenant: &str, id: &RevocationId, tokens: &TokenSet) -> Result<RevocationTokens> {
+    pub(crate) fn sealed_for(&self, tenant: &str, id: &RevocationId, tokens: &TokenSet) -> Result<RevocationTokens> {
         let sealed = self.seal_tokens(place(tenant, id), tokens)?;
         Ok(RevocationTokens {
             access: Some(sealed.access),
@@ -188,6 +206,12 @@ impl Host {
             refresh_expires_at: tokens.refresh_expires_at,
         })
     }
+}
+
+fn at_it(until: Timestamp) -> CoreError {
+    let message =
+        format!("the access is being given up by another process, or was a moment ago; the next try is at {until:.0}");
+    CoreError::new(ErrorKind::Unavailable, message)
 }
 
 /// Whether the tokens are of no use any more.

@@ -1,8 +1,13 @@
 //! Tokens on their way into the store and out of it.
 
-use connector_core::Error as CoreError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use connector_core::account::Session;
 use connector_core::grant::{Grant, TokenSet};
+use connector_core::http::RawAnswer;
+use connector_core::{Error as CoreError, Secret};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -13,6 +18,15 @@ use crate::vault::{Binding, Sealed, field};
 pub(crate) struct SealedTokens {
     pub(crate) access: Sealed,
     pub(crate) refresh: Option<Sealed>,
+}
+
+/// An answer of a token endpoint as it is sealed.
+#[derive(Deserialize, Serialize)]
+struct KeptAnswer {
+    status: u16,
+    content_type: Option<String>,
+    sent_at: Timestamp,
+    body: String,
 }
 
 /// Where the tokens of a grant, or of the revocation of one, are bound to.
@@ -72,6 +86,32 @@ impl Host {
             base_urls: record.base_urls.clone(),
         };
         Ok(Session { app, grant })
+    }
+
+    /// Seals an answer of the token endpoint for the generation of the grant it continues.
+    pub(crate) fn seal_answer(&self, record: &GrantRecord, answer: &RawAnswer) -> Result<Sealed> {
+        let kept = KeptAnswer {
+            status: answer.status,
+            content_type: answer.content_type().map(str::to_owned),
+            sent_at: answer.sent_at,
+            body: STANDARD.encode(&answer.body),
+        };
+        let text = serde_json::to_string(&kept).map_err(|error| Error::Machine(error.to_string()))?;
+        Ok(self.vault().seal(self.context(), &Place::of(record).field(field::ANSWER), &Secret::from(text))?)
+    }
+
+    /// Opens it again.
+    ///
+    /// # Errors
+    /// When there is none, or it does not open.
+    pub(crate) fn open_answer(&self, record: &GrantRecord) -> Result<RawAnswer> {
+        let none = || Error::Request("no answer is kept for this connection".to_owned());
+        let sealed = record.kept_answer.as_ref().ok_or_else(none)?;
+        let text = self.vault().open(&Place::of(record).field(field::ANSWER), sealed).map_err(CoreError::from)?;
+        let damaged = || Error::from(CoreError::protocol("the kept answer is damaged"));
+        let kept: KeptAnswer = serde_json::from_str(text.expose()).map_err(|_| damaged())?;
+        let body = STANDARD.decode(kept.body).map_err(|_| damaged())?;
+        Ok(RawAnswer::kept(kept.status, kept.content_type.as_deref(), body, kept.sent_at))
     }
 
     /// The tokens of a stored grant, opened.

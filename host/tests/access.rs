@@ -388,6 +388,7 @@ async fn a_blip_is_forgotten_by_the_next_refresh() {
     assert!(bench.connected().await.grant.refresh_mark.is_some(), "the token may be spent, and that is on record");
     bench.clock.advance(SignedDuration::from_mins(3));
     assert_eq!(kind(&bench.session().await.unwrap_err()), "config");
+    bench.clock.advance(SignedDuration::from_mins(3));
     assert_eq!(bench.session().await.unwrap(), "access-2");
     let grant = bench.connected().await.grant;
     assert!(grant.refresh_mark.is_none() && grant.last_error.is_none());

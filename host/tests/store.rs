@@ -5,20 +5,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use connector_core::scope::GrantScopes;
 use connector_core::testing::FakeTransport;
 use connector_core::{Context, Secret};
 use connector_host::store::{
-    FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, GrantState, Grants as _, Meta as _, RefreshLocks as _,
-    Refreshed, SqliteStore, Store, StoreError,
+    FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, GrantState, Grants as _, Meta as _, Refreshed,
+    Refreshes as _, Settle, Settlement, SqliteStore, Store, StoreError,
 };
 use connector_host::vault::{Binding, KeyFile, Sealed, field, unlock};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 
 const TENANT: &str = "default";
 
@@ -95,8 +94,11 @@ fn grant(cx: &Context) -> GrantRecord {
         access_expires_at: None,
         refresh: None,
         refresh_expires_at: None,
+        issued_at: cx.now(),
         generation: 1,
         refresh_mark: None,
+        parked_until: None,
+        kept_answer: None,
         state: GrantState::Active,
         state_since: cx.now(),
         unlinked: None,
@@ -106,14 +108,24 @@ fn grant(cx: &Context) -> GrantRecord {
     }
 }
 
-fn refreshed(cx: &Context, access: &str) -> Refreshed {
-    Refreshed {
+fn settle(cx: &Context, grant: &GrantId, generation: i64, access: &str) -> Settle {
+    let refreshed = Refreshed {
         access: Sealed::from_stored(access.as_bytes().to_vec()),
         access_expires_at: None,
         refresh: None,
         refresh_expires_at: None,
+        issued_at: cx.now(),
         scopes: GrantScopes::default(),
-        at: cx.now(),
+    };
+    Settle {
+        tenant: TENANT.to_owned(),
+        grant: grant.clone(),
+        generation,
+        attempt: access.to_owned(),
+        settlement: Settlement::Refreshed(Box::new(refreshed)),
+        error: None,
+        audit: None,
+        now: cx.now(),
     }
 }
 
@@ -142,33 +154,13 @@ async fn two_stores_on_one_file_commit_a_generation_once() {
     for generation in 1..=20 {
         let mut racers = JoinSet::new();
         for racer in 0..10 {
-            let (store, id) = (Arc::clone(&stores[racer % 2]), grant.id.clone());
-            let new = refreshed(&cx, &racer.to_string());
-            racers.spawn(async move { store.commit_refresh(&id, generation, &new).await.unwrap() });
+            let store = Arc::clone(&stores[racer % 2]);
+            let new = settle(&cx, &grant.id, generation, &racer.to_string());
+            racers.spawn(async move { store.settle_refresh(&new).await.unwrap() });
         }
         assert_eq!(racers.join_all().await.into_iter().filter(|won| *won).count(), 1);
     }
     assert_eq!(stores[1].grant(TENANT, &grant.id).await.unwrap().unwrap().generation, 21);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_lock_excludes_the_other_store_as_well() {
-    let (dir, cx) = (DataDir::new(), cx());
-    let stores = [open(&cx, dir.path()).await, open(&cx, dir.path()).await];
-    let (grant, held) = (GrantId::new(&cx).unwrap(), Arc::new(AtomicBool::new(false)));
-    let mut tasks = JoinSet::new();
-    for task in 0..40 {
-        let (store, grant, held) = (Arc::clone(&stores[task % 2]), grant.clone(), Arc::clone(&held));
-        tasks.spawn(async move {
-            let _guard = store.lock_refresh(&grant).await.unwrap();
-            assert!(!held.swap(true, Ordering::SeqCst), "two hold one lock");
-            for _ in 0..20 {
-                yield_now().await;
-            }
-            held.store(false, Ordering::SeqCst);
-        });
-    }
-    tasks.join_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -346,7 +338,6 @@ mod unix {
         let store: Arc<dyn Store> = open(&cx(), dir).await;
         unlock(&cx(), dir, &store).await.unwrap();
         store.put_grant(&grant(&cx())).await.unwrap();
-        drop(store.lock_refresh(&GrantId::new(&cx()).unwrap()).await.unwrap());
         for name in ["store.db", "store.db-wal", "store.db-shm", "vault.key"] {
             assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
         }

@@ -1,6 +1,7 @@
 use std::fmt;
 
-use ::http::HeaderMap;
+use ::http::header::CONTENT_TYPE;
+use ::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -20,6 +21,18 @@ pub struct RawAnswer {
 }
 
 impl RawAnswer {
+    /// An answer that was kept, with of its headers only what the body is.
+    pub fn kept(status: u16, content_type: Option<&str>, body: Vec<u8>, sent_at: Timestamp) -> Self {
+        let content_type = content_type.and_then(|text| HeaderValue::from_str(text).ok());
+        let headers = content_type.map(|value| (CONTENT_TYPE, value)).into_iter().collect();
+        Self { status, headers, body, sent_at }
+    }
+
+    /// What the body is, if the answer says so.
+    pub fn content_type(&self) -> Option<&str> {
+        self.headers.get(CONTENT_TYPE)?.to_str().ok()
+    }
+
     /// Whether the status is 2xx.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
@@ -53,12 +66,7 @@ impl RawAnswer {
 
     /// What the body is, for an error message: never its text.
     pub(crate) fn describe(&self) -> String {
-        let kind = self
-            .headers
-            .get("content-type")
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .map(str::trim);
+        let kind = self.content_type().and_then(|value| value.split(';').next()).map(str::trim);
         match kind {
             Some(kind) if !kind.is_empty() => format!("HTTP {} with {} bytes of {kind}", self.status, self.body.len()),
             _ => format!("HTTP {} with {} bytes", self.status, self.body.len()),

@@ -34,10 +34,17 @@ CREATE TABLE grants (
     access_expires_at  INTEGER,
     refresh            BLOB,
     refresh_expires_at INTEGER,
+    issued_at          INTEGER NOT NULL,
     generation         INTEGER NOT NULL,
+    -- The request that was sent with the refresh token and not answered. No jump of the wall clock moves the tick, which counts by the
+    -- clock of that name.
     refresh_attempt    TEXT,
     refresh_sent_at    INTEGER,
-    refresh_unanswered     INTEGER,
+    refresh_clock      TEXT,
+    refresh_tick       INTEGER,
+    refresh_unanswered INTEGER,
+    parked_until       INTEGER,
+    kept_answer        BLOB,
     -- Which states there are is for the program to say: a list here could not grow without a new table.
     state              TEXT NOT NULL,
     reason             TEXT,
@@ -47,14 +54,33 @@ CREATE TABLE grants (
     created_at         INTEGER NOT NULL,
     updated_at         INTEGER NOT NULL,
     CHECK (state <> 'reauth_required' OR reason IS NOT NULL),
-    CHECK ((refresh_attempt IS NULL) = (refresh_sent_at IS NULL) AND (refresh_attempt IS NULL) = (refresh_unanswered IS NULL)),
+    CHECK ((refresh_sent_at IS NULL) = (refresh_unanswered IS NULL)),
+    CHECK (refresh_sent_at IS NOT NULL OR (refresh_attempt IS NULL AND refresh_tick IS NULL)),
     -- A grant that is over holds no token.
-    CHECK (state NOT IN ('disconnecting', 'disconnected') OR (access IS NULL AND refresh IS NULL))
+    CHECK (state NOT IN ('disconnecting', 'disconnected') OR (access IS NULL AND refresh IS NULL AND kept_answer IS NULL))
 ) STRICT;
 
 CREATE INDEX grants_by_subject ON grants (platform, subject);
 CREATE INDEX grants_by_access ON grants (platform, client_id, subject);
+-- What a refresher looks for.
+CREATE INDEX grants_unsettled ON grants (refresh_sent_at) WHERE refresh_sent_at IS NOT NULL;
+CREATE INDEX grants_kept_answer ON grants (id) WHERE kept_answer IS NOT NULL;
+CREATE INDEX grants_keep_alive ON grants ((refresh_expires_at - (refresh_expires_at - issued_at) / 4)) WHERE state = 'active';
+CREATE INDEX grants_keep_fresh ON grants (platform, app, (access_expires_at - (access_expires_at - issued_at) / 4)) WHERE state = 'active';
 CREATE INDEX grants_unlinked ON grants (tenant, created_at) WHERE unlinked IS NOT NULL;
+
+-- What is wrong with an app at its platform, whichever grant meets it. An app that is well has no row.
+CREATE TABLE app_health (
+    platform            TEXT NOT NULL,
+    app                 TEXT NOT NULL,
+    client_id           TEXT NOT NULL,
+    failures            INTEGER NOT NULL,
+    refused_credentials TEXT,
+    since               INTEGER NOT NULL,
+    next_try_at         INTEGER,
+    last_error          TEXT,
+    PRIMARY KEY (platform, app, client_id)
+) STRICT;
 
 CREATE TRIGGER grants_generation_grows BEFORE UPDATE OF generation ON grants
 WHEN new.generation < old.generation

@@ -52,6 +52,9 @@ impl<'a> View<'a> {
                     list_scopes(drift.with(ScopeStatus::NeverAsked))
                 ))
             }
+            ConnectionState::Held => {
+                Some(format!("connector-host connections adopt {id}, once its old owner no longer refreshes it"))
+            }
             ConnectionState::Disconnecting | ConnectionState::Disconnected => None,
         }
     }

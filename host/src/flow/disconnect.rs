@@ -97,10 +97,8 @@ impl Host {
         self.try_end(tenant, id).await
     }
 
-    /// Ends it while no refresh of its grant is under way.
+    /// Ends it, also while a refresh of its grant is under way: tokens that come later are given up.
     async fn try_end(&self, tenant: &str, id: &ConnectionId) -> Result<Ended> {
-        let grant = self.connection(tenant, id).await?.connection.grant_id;
-        let _guard = self.store().lock_refresh(&grant).await?;
         let connected = self.connection(tenant, id).await?;
         let own = self.revocation_if_any(&connected.grant);
         let waiting = self.store().unlinked_grants(tenant).await?;
@@ -120,7 +118,6 @@ impl Host {
     }
 
     async fn end_unused(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
-        let _guard = self.store().lock_refresh(&grant.id).await?;
         let Some(grant) = self.store().grant(&grant.tenant, &grant.id).await? else { return Ok(None) };
         let job = self.revocation_if_any(&grant);
         let ended = self.store().give_up_grant(&grant.tenant, &grant.id, job.clone()).await?;
@@ -133,13 +130,6 @@ impl Host {
             tracing::warn!(grant = %grant.id, %error, "the access cannot be revoked at the platform");
             None
         })
-    }
-
-    /// Tries a revocation that nobody waits for.
-    async fn revoke_or_wait(&self, job: &RevocationRecord) {
-        if let Err(error) = self.revoke(job).await {
-            tracing::warn!(platform = %job.platform, grant = %job.grant_id, %error, "a revocation is still pending");
-        }
     }
 
     async fn note_disconnected(&self, connection: &ConnectionRecord, revocation: &Revocation) -> Result<()> {

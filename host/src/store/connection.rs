@@ -48,6 +48,8 @@ pub struct Connected {
 pub enum ConnectionState {
     /// It works, as far as is known.
     Active,
+    /// It was imported and is not used until somebody says that it is ours.
+    Held,
     /// The person has to connect again.
     ReauthRequired,
     /// It has been disconnected, and the platform is still to be told.
@@ -61,6 +63,7 @@ impl ConnectionState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Held => "held",
             Self::ReauthRequired => "reauth_required",
             Self::Disconnecting => "disconnecting",
             Self::Disconnected => "disconnected",
@@ -75,6 +78,7 @@ impl Connected {
             (_, GrantState::Disconnecting) => ConnectionState::Disconnecting,
             (Some(_), _) | (None, GrantState::Disconnected) => ConnectionState::Disconnected,
             (None, GrantState::ReauthRequired { .. }) => ConnectionState::ReauthRequired,
+            (None, GrantState::Held) => ConnectionState::Held,
             (None, GrantState::Active) => ConnectionState::Active,
         }
     }

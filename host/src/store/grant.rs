@@ -6,7 +6,7 @@ use connector_core::scope::GrantScopes;
 use connector_core::{Error, PlatformId};
 use jiff::Timestamp;
 
-use super::{Connected, ConnectionId, GrantId, Result, RevocationRecord};
+use super::{Connected, ConnectionId, GrantId, RefreshMark, Result, RevocationRecord};
 use crate::vault::Sealed;
 
 /// What a person allowed.
@@ -36,10 +36,16 @@ pub struct GrantRecord {
     pub refresh: Option<Sealed>,
     /// When it expires, if the platform said.
     pub refresh_expires_at: Option<Timestamp>,
+    /// From when the lives of the tokens count: before the request for them left.
+    pub issued_at: Timestamp,
     /// Counts the token sets this grant has had. It never goes down, and a write that expects another one does nothing.
     pub generation: i64,
-    /// The refresh that has been sent and not settled, if there is one.
+    /// What is known of the requests sent with the refresh token. `None` if none was, or each was answered.
     pub refresh_mark: Option<RefreshMark>,
+    /// Before this time no refresh is sent: the platform refused the last one, and not for the token's sake.
+    pub parked_until: Option<Timestamp>,
+    /// The answer to a refresh that nobody could read yet, sealed for this generation. It may hold the next token.
+    pub kept_answer: Option<Sealed>,
     /// How it stands.
     pub state: GrantState,
     /// Since when.
@@ -82,6 +88,8 @@ pub struct LinkIntent {
 pub enum GrantState {
     /// It works, as far as is known.
     Active,
+    /// It was imported, and its old owner may still be refreshing it: nothing is sent with its tokens until somebody says that it is ours.
+    Held,
     /// The person has to connect again.
     ReauthRequired {
         /// A stable word for the reason, such as `refresh_token_rejected`.
@@ -98,6 +106,7 @@ impl GrantState {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Held => "held",
             Self::ReauthRequired { .. } => "reauth_required",
             Self::Disconnecting => "disconnecting",
             Self::Disconnected => "disconnected",
@@ -108,34 +117,6 @@ impl GrantState {
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Disconnecting | Self::Disconnected)
     }
-}
-
-/// Says that a refresh token may have been used: written before the request leaves, taken away when its outcome is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefreshMark {
-    /// Names the attempt.
-    pub attempt: String,
-    /// When its request was sent.
-    pub sent_at: Timestamp,
-    /// How many refreshes with the same token were sent before it and never answered.
-    pub unanswered: u32,
-}
-
-/// What a refresh brought. It replaces what the grant had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refreshed {
-    /// The access token, sealed for the next generation.
-    pub access: Sealed,
-    /// When it expires, if the platform said.
-    pub access_expires_at: Option<Timestamp>,
-    /// The refresh token, sealed for the next generation. If the answer had none, the old one sealed again.
-    pub refresh: Option<Sealed>,
-    /// When it expires, if the platform said.
-    pub refresh_expires_at: Option<Timestamp>,
-    /// The scopes as they are now known. What was ever granted is added to what the grant has.
-    pub scopes: GrantScopes,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// What went wrong, as it is shown and told to the platform's support.
@@ -188,20 +169,6 @@ pub trait Grants {
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when the revocation is another grant's, or was made from an older token set
     /// than the grant now has.
     async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool>;
-
-    /// Replaces the mark of a refresh under way, if the grant is active, of this generation, and marked as expected. False means that
-    /// somebody else moved it, and that nothing may be sent.
-    async fn swap_refresh_mark(
-        &self,
-        id: &GrantId,
-        expected_generation: i64,
-        expected: Option<RefreshMark>,
-        mark: Option<RefreshMark>,
-    ) -> Result<bool>;
-
-    /// Takes over what a refresh brought, ends its mark and clears the last error, if the grant is active and of this generation; its
-    /// generation is one more then. False means that somebody else moved it, and that nothing was written.
-    async fn commit_refresh(&self, id: &GrantId, expected_generation: i64, refreshed: &Refreshed) -> Result<bool>;
 
     /// Changes the state of a grant of this generation that is not over. False means that somebody else moved it. A grant is ended by
     /// [`Connections::disconnect`](super::Connections::disconnect) alone.

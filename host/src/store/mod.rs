@@ -6,6 +6,7 @@
 //!
 //! A store keeps secrets as [`Sealed`](crate::vault::Sealed) values only and cannot open them. Times are kept to the millisecond.
 
+mod app_health;
 mod audit;
 mod connection;
 #[cfg(any(test, feature = "testing"))]
@@ -14,8 +15,8 @@ mod error;
 mod flow;
 mod grant;
 mod id;
-mod lock;
 mod meta;
+mod refresh;
 mod revocation;
 mod sample;
 #[cfg(feature = "sqlite")]
@@ -23,6 +24,7 @@ mod sqlite;
 
 use std::fmt::Debug;
 
+pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditFilter, AuditRecord};
 pub use self::connection::{
     Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnection, Link, Linked, Links,
@@ -30,10 +32,13 @@ pub use self::connection::{
 };
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};
-pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Refreshed};
+pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent};
 pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
-pub use self::lock::{RefreshGuard, RefreshLocks};
 pub use self::meta::{InstanceId, Meta};
+pub(crate) use self::refresh::Standing;
+pub use self::refresh::{
+    Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
+};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 pub use self::sample::{Reading, Sample, Samples};
 #[cfg(feature = "sqlite")]
@@ -44,11 +49,11 @@ pub use self::sqlite::SqliteStore;
 /// Several processes may use one store at the same time. Each call is one transaction: it happens as a whole or not at all, and what it
 /// reports as done survives a crash and a power loss.
 pub trait Store:
-    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + RefreshLocks + Debug + Send + Sync
+    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Debug + Send + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + RefreshLocks + Debug + Send + Sync
+    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Debug + Send + Sync
 {
 }

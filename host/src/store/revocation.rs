@@ -74,12 +74,22 @@ pub trait Revocations {
     /// The one that ends this grant, if it is not done.
     async fn revocation_of(&self, grant: &GrantId) -> Result<Option<RevocationRecord>>;
 
+    /// Stores one for a grant that is over or gone.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is one for this grant, or the grant is not over.
+    async fn put_revocation(&self, revocation: &RevocationRecord) -> Result<()>;
+
+    /// Reserves the next attempt for the caller until this time, if nobody else has since the record was read. False means that somebody
+    /// has, or that it is done.
+    async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool>;
+
     /// Removes it with its tokens and calls the grant disconnected. False means that it was done already.
     async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool>;
 
     /// Counts an attempt in vain and sets the time of the next one. False means that it was done already.
     async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool>;
 
-    /// Replaces the tokens after they were refreshed. False means that it was done already.
+    /// Replaces the tokens by newer ones. False means that it was done already.
     async fn update_revocation_tokens(&self, id: &RevocationId, tokens: &RevocationTokens) -> Result<bool>;
 }

@@ -23,6 +23,8 @@ pub mod field {
     pub const ACCESS: &str = "access";
     /// The refresh token of a grant or a revocation.
     pub const REFRESH: &str = "refresh";
+    /// An answer of a token endpoint that could not be read.
+    pub const ANSWER: &str = "answer";
     /// What a pending flow keeps: its verifier and the provider's own state.
     pub const FLOW: &str = "flow";
 }

@@ -1,7 +1,5 @@
 //! Keeping access, whatever gets in the way.
 
-use connector_host::store::{Connected, ConnectionFilter, Connections as _, Grants as _, RefreshMark};
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::{HeldLine, MIRA, Stage, person, unticking};
@@ -86,7 +84,7 @@ fn access_that_is_gone_shows_what_is_stored_until_a_reconnect_repairs_it() {
     stage.cli("metrics --max-age 0").run().ends(3, &["stale", "not updated", "connect this account again"]);
     let id = connected["id"].as_str().unwrap();
     let advice = format!("connector-host reconnect {id}");
-    stage.cli("connections").run().ends(0, &["reauth_required (refresh_token_rejected)", &advice]);
+    stage.cli("connections").run().ends(0, &["reauth_required (user_revoked)", &advice]);
     stage.cli("connections show customer-17").run().ends(0, &["reauth_required", "last error", &advice]);
 
     let command = stage.cli("reconnect --no-browser").arg(id);
@@ -114,15 +112,14 @@ fn an_access_token_that_died_early_is_refreshed_once() {
 
 /// Lets the time pass in which a refresh token that may be spent is left alone.
 fn quarantine_is_over(stage: &Stage) {
-    let store = stage.store();
-    let all = ConnectionFilter { tenant: "default".to_owned(), platform: None, state: None };
-    for Connected { grant, .. } in stage.web.wait(store.connections(&all)).unwrap() {
-        let Some(mark) = grant.refresh_mark else { continue };
-        let sent_at = mark.sent_at.checked_sub(SignedDuration::from_mins(3)).unwrap();
-        let earlier = RefreshMark { sent_at, ..mark.clone() };
-        let swap = store.swap_refresh_mark(&grant.id, grant.generation, Some(mark), Some(earlier));
-        assert!(stage.web.wait(swap).unwrap());
-    }
+    let options = SqliteConnectOptions::new().filename(stage.realm().join("store.db"));
+    stage.web.wait(async {
+        let mut database = options.connect().await.unwrap();
+        let earlier =
+            "UPDATE grants SET refresh_sent_at = refresh_sent_at - 180000, refresh_tick = refresh_tick - 180000";
+        sqlx::query(earlier).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    });
 }
 
 #[test]

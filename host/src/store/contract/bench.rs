@@ -8,8 +8,9 @@ use connector_core::{Context, PlatformId, ScopeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    ConnectionId, ConnectionRecord, FlowId, FlowRecord, GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links,
-    NewConnection, RevocationId, RevocationRecord, RevocationTokens, Store,
+    AuditRecord, Begun, ConnectionId, ConnectionRecord, FlowId, FlowRecord, GrantId, GrantRecord, GrantState,
+    LastError, LinkIntent, Links, NewConnection, RefreshClaim, RefreshTerms, Refreshed, RevocationId, RevocationRecord,
+    RevocationTokens, Settle, Settlement, Store,
 };
 use crate::vault::Sealed;
 
@@ -75,8 +76,11 @@ impl Bench {
             access_expires_at: Some(self.minutes(120)),
             refresh: Some(sealed("refresh 1")),
             refresh_expires_at: Some(self.minutes(500_000)),
+            issued_at: self.now(),
             generation: 1,
             refresh_mark: None,
+            parked_until: None,
+            kept_answer: None,
             state: GrantState::Active,
             state_since: self.now(),
             unlinked: Some(LinkIntent { reference: Some("person-1".to_owned()), ..LinkIntent::default() }),
@@ -95,6 +99,68 @@ impl Bench {
     /// The grant as it is stored now.
     pub(super) async fn read(&self, grant: &GrantRecord) -> Result<GrantRecord> {
         Ok(self.store.grant(&grant.tenant, &grant.id).await?.ok_or("the grant is gone")?)
+    }
+
+    /// What a refresh a minute from now brings.
+    pub(super) fn refreshed(&self, name: &str) -> Refreshed {
+        Refreshed {
+            access: sealed(name),
+            access_expires_at: None,
+            refresh: Some(sealed(name)),
+            refresh_expires_at: Some(self.minutes(9)),
+            issued_at: self.minutes(1),
+            scopes: GrantScopes::default(),
+        }
+    }
+
+    pub(super) async fn begin_with(
+        &self,
+        grant: &GrantRecord,
+        attempt: &str,
+        terms: RefreshTerms,
+        credentials: &str,
+    ) -> crate::store::Result<Begun> {
+        let claim = RefreshClaim {
+            tenant: grant.tenant.clone(),
+            grant: grant.id.clone(),
+            generation: grant.generation,
+            attempt: attempt.to_owned(),
+            terms,
+            credentials: credentials.to_owned(),
+        };
+        self.store.begin_refresh(&claim).await
+    }
+
+    /// Ends an attempt a minute from now.
+    pub(super) async fn settle(
+        &self,
+        grant: &GrantRecord,
+        attempt: &str,
+        settlement: Settlement,
+    ) -> crate::store::Result<bool> {
+        self.settle_with(grant, attempt, settlement, None, self.minutes(1)).await
+    }
+
+    pub(super) async fn settle_with(
+        &self,
+        grant: &GrantRecord,
+        attempt: &str,
+        settlement: Settlement,
+        audit: Option<AuditRecord>,
+        now: Timestamp,
+    ) -> crate::store::Result<bool> {
+        let failed = !matches!(settlement, Settlement::Refreshed(_));
+        let settle = Settle {
+            tenant: grant.tenant.clone(),
+            grant: grant.id.clone(),
+            generation: grant.generation,
+            attempt: attempt.to_owned(),
+            settlement,
+            error: failed.then(|| self.last_error("it failed")),
+            audit,
+            now,
+        };
+        self.store.settle_refresh(&settle).await
     }
 
     pub(super) fn last_error(&self, message: &str) -> LastError {

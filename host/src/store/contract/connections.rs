@@ -4,11 +4,11 @@ use connector_core::Scope;
 use connector_core::account::{FieldValue, Profile};
 use connector_core::scope::{Granted, GrantedSource};
 
-use super::bench::{Bench, TENANT, platform, sealed};
+use super::bench::{Bench, TENANT, platform};
 use super::{Check, Outcome};
 use crate::store::{
     ConnectionFilter, ConnectionId, ConnectionState, GrantId, GrantRecord, GrantState, Link, Linked, Links, Reading,
-    Refreshed, StoreError,
+    Refreshed, Settlement, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -164,15 +164,8 @@ async fn refreshed_meanwhile(bench: Bench) -> Outcome {
     let (inherited, later) = ("publish".parse::<Scope>()?, "list".parse::<Scope>()?);
     let mut scopes = grant.scopes.clone();
     scopes.observe(Granted::Known { scopes: [later.clone()].into(), source: GrantedSource::Token });
-    let new = Refreshed {
-        access: sealed("access 2"),
-        access_expires_at: None,
-        refresh: None,
-        refresh_expires_at: None,
-        scopes: scopes.clone(),
-        at: bench.now(),
-    };
-    assert!(bench.store.commit_refresh(&grant.id, 1, &new).await?);
+    let new = Refreshed { scopes: scopes.clone(), ..bench.refreshed("access 2") };
+    assert!(bench.settle(&grant, "a", Settlement::Refreshed(Box::new(new))).await?);
     let account = vec![bench.account("acct-1")?];
     let inherit = [inherited.clone()].into();
     bench.store.link_accounts(TENANT, &grant.id, &inherit, account, bench.now()).await?;

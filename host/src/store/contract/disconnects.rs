@@ -1,19 +1,15 @@
 //! Disconnecting.
 
-use connector_core::scope::GrantScopes;
-
-use super::bench::{Bench, TENANT, platform, sealed};
+use super::bench::{Bench, TENANT, platform};
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectionId, ConnectionState, Disconnection, GrantState, LinkIntent, RefreshMark, Refreshed, RevocationOutcome,
-    StoreError,
+    ConnectionId, ConnectionState, Disconnection, GrantState, LinkIntent, RevocationOutcome, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "the last connection ends its grant", run: |bench| Box::pin(last_ends_grant(bench)) },
     Check { name: "one of two connections leaves the grant alone", run: |bench| Box::pin(grant_goes_on(bench)) },
     Check { name: "disconnecting twice is disconnecting once", run: |bench| Box::pin(twice(bench)) },
-    Check { name: "a refresh under way cannot bring tokens back", run: |bench| Box::pin(refresh_comes_late(bench)) },
     Check { name: "a revocation of older tokens is refused", run: |bench| Box::pin(stale_revocation(bench)) },
     Check { name: "a grant that waits does not undo a disconnect", run: |bench| Box::pin(waiting_ends(bench)) },
     Check { name: "a disconnect of one account leaves no grant waiting", run: |bench| Box::pin(waiting_of_one(bench)) },
@@ -60,29 +56,6 @@ async fn twice(bench: Bench) -> Outcome {
     let again = bench.store.disconnect(TENANT, &connection.id, bench.minutes(1), vec![]).await?;
     assert_eq!(again, Disconnection::Already);
     assert_eq!(bench.store.connection(TENANT, &connection.id).await?, before);
-    Ok(())
-}
-
-async fn refresh_comes_late(bench: Bench) -> Outcome {
-    let (grant, connection) = bench.linked_one().await?;
-    let mark = RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), unanswered: 0 };
-    assert!(bench.store.swap_refresh_mark(&grant.id, 1, None, Some(mark.clone())).await?);
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
-    let late = Refreshed {
-        access: sealed("late"),
-        access_expires_at: None,
-        refresh: None,
-        refresh_expires_at: None,
-        scopes: GrantScopes::default(),
-        at: bench.now(),
-    };
-    for generation in [1, 2] {
-        assert!(!bench.store.commit_refresh(&grant.id, generation, &late).await?);
-        assert!(!bench.store.swap_refresh_mark(&grant.id, generation, None, Some(mark.clone())).await?);
-        assert!(!bench.store.set_grant_state(&grant.id, generation, &GrantState::Active, bench.now()).await?);
-    }
-    let stored = bench.read(&grant).await?;
-    assert_eq!((stored.access, stored.refresh_mark, stored.state), (None, None, GrantState::Disconnected));
     Ok(())
 }
 

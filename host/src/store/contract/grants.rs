@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
-use tokio::task::JoinSet;
+use connector_core::scope::GrantScopes;
 
 use super::bench::{Bench, TENANT, platform, sealed};
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectionId, GrantId, GrantRecord, GrantState, LinkIntent, RefreshMark, Refreshed, RevocationOutcome, StoreError,
+    ConnectionId, GrantId, GrantRecord, GrantState, LinkIntent, RefreshMark, RevocationOutcome, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -16,12 +15,6 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "a tenant sees its own grants alone", run: |bench| Box::pin(own_alone(bench)) },
     Check { name: "grants whose accounts were not linked are found", run: |bench| Box::pin(unlinked(bench)) },
     Check { name: "a grant is given up unless it is used", run: |bench| Box::pin(given_up(bench)) },
-    Check { name: "a refresh replaces all there was", run: |bench| Box::pin(refresh_replaces(bench)) },
-    Check { name: "a refresh forgets nothing that was granted", run: |bench| Box::pin(refresh_remembers(bench)) },
-    Check { name: "of many refreshes of a generation one is taken", run: |bench| Box::pin(one_refresh(bench)) },
-    Check { name: "a refresh of what has moved writes nothing", run: |bench| Box::pin(late_refresh(bench)) },
-    Check { name: "of many senders one sets the mark", run: |bench| Box::pin(one_sender(bench)) },
-    Check { name: "a mark is replaced by whoever knows it", run: |bench| Box::pin(marks_compare(bench)) },
     Check { name: "a state is set for its generation alone", run: |bench| Box::pin(states_compare(bench)) },
     Check { name: "an access that another grant stands for is known", run: |bench| Box::pin(shared(bench)) },
     Check { name: "what went wrong last is noted and cleared", run: |bench| Box::pin(errors_noted(bench)) },
@@ -38,8 +31,12 @@ async fn comes_back(bench: Bench) -> Outcome {
     let mut marked = bench.grant()?;
     let reconnects = Some(ConnectionId::new(&bench.cx)?);
     marked.unlinked = Some(LinkIntent { reference: None, reconnects, other_account_allowed: true });
-    marked.refresh_mark = Some(RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), unanswered: 2 });
-    for grant in [full, bare, marked] {
+    marked.refresh_mark = Some(RefreshMark { attempt: Some("a".to_owned()), sent_at: bench.now(), unanswered: 2 });
+    let mut doubtful = bench.grant()?;
+    doubtful.refresh_mark = Some(RefreshMark { attempt: None, sent_at: bench.now(), unanswered: 1 });
+    (doubtful.parked_until, doubtful.kept_answer) = (Some(bench.minutes(3)), Some(sealed("answer")));
+    doubtful.state = GrantState::Held;
+    for grant in [full, bare, marked, doubtful] {
         bench.store.put_grant(&grant).await?;
         assert_eq!(bench.read(&grant).await?, grant);
         let again = bench.store.put_grant(&grant).await;
@@ -99,113 +96,6 @@ async fn given_up(bench: Bench) -> Outcome {
     let unused = bench.stored_grant().await?;
     assert!(give_up(TENANT, &unused, None).await?);
     assert_eq!(bench.store.revocation_of(&unused.id).await?, None);
-    Ok(())
-}
-
-fn refreshed(bench: &Bench, name: &str) -> Refreshed {
-    Refreshed {
-        access: sealed(name),
-        access_expires_at: None,
-        refresh: Some(sealed(name)),
-        refresh_expires_at: Some(bench.minutes(9)),
-        scopes: GrantScopes::default(),
-        at: bench.minutes(1),
-    }
-}
-
-async fn refresh_replaces(bench: Bench) -> Outcome {
-    let mut grant = bench.grant()?;
-    grant.refresh_mark = Some(RefreshMark { attempt: "a".to_owned(), sent_at: bench.now(), unanswered: 0 });
-    bench.store.put_grant(&grant).await?;
-    let new = refreshed(&bench, "second");
-    assert!(bench.store.commit_refresh(&grant.id, 1, &new).await?);
-    (grant.access, grant.access_expires_at) = (Some(new.access), new.access_expires_at);
-    (grant.refresh, grant.refresh_expires_at) = (new.refresh, new.refresh_expires_at);
-    (grant.generation, grant.updated_at) = (2, new.at);
-    grant.scopes = GrantScopes { ever_granted: grant.scopes.ever_granted, ..new.scopes };
-    (grant.refresh_mark, grant.last_error) = (None, None);
-    assert_eq!(bench.read(&grant).await?, grant);
-    Ok(())
-}
-
-async fn refresh_remembers(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    let mut scopes = grant.scopes.clone();
-    let inherited = ["publish".parse()?].into();
-    bench.store.link_accounts(TENANT, &grant.id, &inherited, vec![], bench.now()).await?;
-    scopes.observe(Granted::Known { scopes: split_scopes("list"), source: GrantedSource::Token });
-    let new = Refreshed { scopes: scopes.clone(), ..refreshed(&bench, "second") };
-    assert!(bench.store.commit_refresh(&grant.id, 1, &new).await?);
-    scopes.ever_granted.extend(inherited);
-    assert_eq!(bench.read(&grant).await?.scopes, scopes);
-    Ok(())
-}
-
-async fn one_refresh(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    let mut racers = JoinSet::new();
-    for number in 0..50 {
-        let (store, id, new) = (Arc::clone(&bench.store), grant.id.clone(), refreshed(&bench, &number.to_string()));
-        racers.spawn(async move { store.commit_refresh(&id, 1, &new).await.map(|won| won.then_some(new.access)) });
-    }
-    let mut winners = Vec::new();
-    while let Some(racer) = racers.join_next().await {
-        winners.extend(racer??);
-    }
-    assert_eq!(winners.len(), 1);
-    let stored = bench.read(&grant).await?;
-    assert_eq!((stored.generation, stored.access), (2, winners.pop()));
-    Ok(())
-}
-
-async fn late_refresh(bench: Bench) -> Outcome {
-    let new = refreshed(&bench, "late");
-    let active = bench.stored_grant().await?;
-    assert!(!bench.store.commit_refresh(&active.id, 0, &new).await?, "the generation is another");
-    assert!(!bench.store.commit_refresh(&active.id, 2, &new).await?, "the generation is another");
-    let mut dead = bench.grant()?;
-    dead.state = GrantState::ReauthRequired { reason: "refresh_token_rejected".to_owned() };
-    bench.store.put_grant(&dead).await?;
-    assert!(!bench.store.commit_refresh(&dead.id, 1, &new).await?, "the grant is not active");
-    for grant in [active, dead] {
-        assert_eq!(bench.read(&grant).await?, grant);
-    }
-    assert!(!bench.store.commit_refresh(&GrantId::new(&bench.cx)?, 1, &new).await?, "there is no such grant");
-    Ok(())
-}
-
-async fn one_sender(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    let mut senders = JoinSet::new();
-    for number in 0..50 {
-        let (store, id, now) = (Arc::clone(&bench.store), grant.id.clone(), bench.now());
-        let mark = RefreshMark { attempt: number.to_string(), sent_at: now, unanswered: 0 };
-        senders.spawn(async move { store.swap_refresh_mark(&id, 1, None, Some(mark)).await });
-    }
-    let mut allowed = 0;
-    while let Some(sender) = senders.join_next().await {
-        allowed += usize::from(sender??);
-    }
-    assert_eq!(allowed, 1);
-    assert!(bench.read(&grant).await?.refresh_mark.is_some());
-    Ok(())
-}
-
-async fn marks_compare(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    let mark =
-        |attempt: &str, unanswered| RefreshMark { attempt: attempt.to_owned(), sent_at: bench.now(), unanswered };
-    let (sent, probed) = (mark("a", 0), mark("a", 1));
-    let swap = |generation, from, to| bench.store.swap_refresh_mark(&grant.id, generation, from, to);
-    assert!(!swap(0, None, Some(sent.clone())).await?, "the generation is another");
-    assert!(swap(1, None, Some(sent.clone())).await?);
-    assert!(!swap(1, None, Some(mark("b", 0))).await?, "it is marked");
-    assert!(!swap(1, Some(mark("b", 0)), None).await?, "the mark is another's");
-    assert!(swap(1, Some(sent.clone()), Some(probed.clone())).await?);
-    assert!(!swap(1, Some(sent), None).await?, "it was probed since");
-    assert_eq!(bench.read(&grant).await?.refresh_mark, Some(probed.clone()));
-    assert!(swap(1, Some(probed), None).await?);
-    assert_eq!(bench.read(&grant).await?, grant);
     Ok(())
 }
 

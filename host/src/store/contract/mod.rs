@@ -17,8 +17,8 @@ mod connections;
 mod disconnects;
 mod flows;
 mod grants;
-mod locks;
 mod meta;
+mod refreshes;
 mod revocations;
 mod samples;
 
@@ -67,7 +67,7 @@ pub fn checks() -> Vec<Check> {
         samples::CHECKS,
         audit::CHECKS,
         meta::CHECKS,
-        locks::CHECKS,
+        refreshes::CHECKS,
     ];
     subjects.concat()
 }

@@ -2,12 +2,14 @@
 
 use super::bench::{Bench, TENANT, sealed};
 use super::{Check, Outcome};
-use crate::store::{GrantRecord, GrantState, RevocationOutcome, RevocationRecord, RevocationTokens};
+use crate::store::{GrantRecord, GrantState, RevocationOutcome, RevocationRecord, RevocationTokens, StoreError};
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a revocation is due when its time has come", run: |bench| Box::pin(due(bench)) },
     Check { name: "a revocation is put off with what went wrong", run: |bench| Box::pin(postponed(bench)) },
     Check { name: "a revocation takes refreshed tokens", run: |bench| Box::pin(tokens_updated(bench)) },
+    Check { name: "of many who would revoke one may", run: |bench| Box::pin(claimed(bench)) },
+    Check { name: "a grant that is over gets a revocation later", run: |bench| Box::pin(put_later(bench)) },
     Check { name: "a finished revocation leaves no token", run: |bench| Box::pin(finished(bench)) },
     Check { name: "a revocation given up says why", run: |bench| Box::pin(given_up(bench)) },
 ];
@@ -42,6 +44,36 @@ async fn postponed(bench: Bench) -> Outcome {
     (revocation.next_try_at, revocation.last_error) = (bench.minutes(20), Some(error));
     assert_eq!(bench.store.revocation_of(&grant.id).await?, Some(revocation));
     assert_eq!(bench.store.revocations_due(bench.minutes(19)).await?, []);
+    Ok(())
+}
+
+async fn claimed(bench: Bench) -> Outcome {
+    let (grant, revocation) = ended(&bench).await?;
+    let mut granted = 0;
+    for _ in 0..5 {
+        granted += usize::from(bench.store.claim_revocation(&revocation, bench.minutes(13)).await?);
+    }
+    assert_eq!(granted, 1);
+    assert_eq!(bench.store.revocations_due(bench.minutes(12)).await?, []);
+    let seen = bench.store.revocation_of(&grant.id).await?.ok_or("it is gone")?;
+    assert_eq!((seen.next_try_at, seen.attempts), (bench.minutes(13), 0));
+    assert!(bench.store.claim_revocation(&seen, bench.minutes(16)).await?);
+    Ok(())
+}
+
+async fn put_later(bench: Bench) -> Outcome {
+    let (live, _) = bench.linked_one().await?;
+    let refused = bench.store.put_revocation(&bench.revocation(&live)?).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    let (over, first) = ended(&bench).await?;
+    assert!(bench.store.finish_revocation(&first.id, RevocationOutcome::Revoked, bench.now()).await?);
+    let second = bench.revocation(&over)?;
+    bench.store.put_revocation(&second).await?;
+    assert_eq!(bench.read(&over).await?.state, GrantState::Disconnecting);
+    let again = bench.store.put_revocation(&bench.revocation(&over)?).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+    let gone = bench.grant()?;
+    bench.store.put_revocation(&bench.revocation(&gone)?).await?;
     Ok(())
 }
 

@@ -4,24 +4,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
-use super::SqliteStore;
 use super::fields::Fields;
+use super::{SqliteStore, Statement};
 use crate::store::{Audit, AuditFilter, AuditRecord, Result};
 
 #[async_trait]
 impl Audit for SqliteStore {
     async fn append_audit(&self, record: &AuditRecord) -> Result<()> {
-        let insert = sqlx::query(
-            "INSERT INTO audit (id, at, tenant, event, connection_id, grant_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(record.id.to_string())
-        .bind(record.at.as_millisecond())
-        .bind(record.tenant.clone())
-        .bind(record.event.clone())
-        .bind(record.connection.as_ref().map(ToString::to_string))
-        .bind(record.grant.as_ref().map(ToString::to_string))
-        .bind(record.detail.clone());
-        self.execute(insert).await?;
+        self.execute(insert(record)).await?;
         Ok(())
     }
 
@@ -40,6 +30,19 @@ impl Audit for SqliteStore {
         .bind(filter.limit.map_or(i64::MAX, i64::from));
         self.fetch_all(select).await?.iter().map(record).collect()
     }
+}
+
+pub(super) fn insert(record: &AuditRecord) -> Statement {
+    sqlx::query(
+        "INSERT INTO audit (id, at, tenant, event, connection_id, grant_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(record.id.to_string())
+    .bind(record.at.as_millisecond())
+    .bind(record.tenant.clone())
+    .bind(record.event.clone())
+    .bind(record.connection.as_ref().map(ToString::to_string))
+    .bind(record.grant.as_ref().map(ToString::to_string))
+    .bind(record.detail.clone())
 }
 
 fn record(row: &SqliteRow) -> Result<AuditRecord> {

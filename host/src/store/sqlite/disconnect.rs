@@ -116,7 +116,8 @@ async fn end_grant(
         "UPDATE grants
          SET state = $2, reason = NULL, state_since = $3, updated_at = $3, generation = generation + 1,
              access = NULL, access_expires_at = NULL, refresh = NULL, refresh_expires_at = NULL,
-             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_unanswered = NULL
+             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_tick = NULL, refresh_unanswered = NULL,
+             parked_until = NULL, kept_answer = NULL
          WHERE id = $1",
     )
     .bind(grant.id.to_string())

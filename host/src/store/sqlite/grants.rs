@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
 use super::fields::{Fields, bytes, millis};
-use super::{SqliteStore, Statement, commit, disconnect, execute, fetch, json};
+use super::{SqliteStore, Statement, commit, disconnect, fetch, json};
 use crate::store::{
-    GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Refreshed, Result, RevocationRecord,
-    StoreError,
+    GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Result, RevocationRecord, StoreError,
 };
 
 #[async_trait]
@@ -39,42 +38,6 @@ impl Grants for SqliteStore {
         Ok(given_up)
     }
 
-    async fn swap_refresh_mark(
-        &self,
-        id: &GrantId,
-        expected_generation: i64,
-        expected: Option<RefreshMark>,
-        mark: Option<RefreshMark>,
-    ) -> Result<bool> {
-        let (expected_attempt, _, expected_unanswered) = mark_columns(expected);
-        let (attempt, sent_at, unanswered) = mark_columns(mark);
-        let update = sqlx::query(
-            "UPDATE grants SET refresh_attempt = $5, refresh_sent_at = $6, refresh_unanswered = $7
-             WHERE id = $1 AND generation = $2 AND state = 'active'
-               AND refresh_attempt IS NOT DISTINCT FROM $3 AND refresh_unanswered IS NOT DISTINCT FROM $4",
-        )
-        .bind(id.to_string())
-        .bind(expected_generation)
-        .bind(expected_attempt)
-        .bind(expected_unanswered)
-        .bind(attempt)
-        .bind(sent_at)
-        .bind(unanswered);
-        Ok(self.execute(update).await? == 1)
-    }
-
-    async fn commit_refresh(&self, id: &GrantId, expected_generation: i64, refreshed: &Refreshed) -> Result<bool> {
-        let mut transaction = self.write().await?;
-        let select = sqlx::query("SELECT * FROM grants WHERE id = $1 AND generation = $2 AND state = 'active'");
-        let found = fetch(&mut transaction, select.bind(id.to_string()).bind(expected_generation)).await?;
-        let Some(row) = found else { return Ok(false) };
-        let mut scopes = refreshed.scopes.clone();
-        scopes.ever_granted.extend(grant(&row)?.scopes.ever_granted);
-        execute(&mut transaction, take_over(id, refreshed, &scopes)?).await?;
-        commit(transaction).await?;
-        Ok(true)
-    }
-
     async fn set_grant_state(
         &self,
         id: &GrantId,
@@ -87,7 +50,7 @@ impl Grants for SqliteStore {
         }
         let update = sqlx::query(
             "UPDATE grants SET state = $3, reason = $4, state_since = $5, updated_at = $5
-             WHERE id = $1 AND generation = $2 AND state IN ('active', 'reauth_required')",
+             WHERE id = $1 AND generation = $2 AND state IN ('active', 'held', 'reauth_required')",
         )
         .bind(id.to_string())
         .bind(expected_generation)
@@ -101,7 +64,7 @@ impl Grants for SqliteStore {
         let select = sqlx::query(
             "SELECT 1 FROM grants
              WHERE platform = $1 AND client_id = $2 AND subject = $3 AND id <> $4
-               AND (state = 'active' OR (state = 'reauth_required' AND EXISTS (
+               AND (state IN ('active', 'held') OR (state = 'reauth_required' AND EXISTS (
                    SELECT 1 FROM connections WHERE grant_id = grants.id AND disconnected_at IS NULL)))
              LIMIT 1",
         )
@@ -131,32 +94,15 @@ pub(super) fn delete_unused(tenant: &str, id: &GrantId) -> Statement {
     delete.bind(tenant.to_owned()).bind(id.to_string())
 }
 
-fn take_over(id: &GrantId, refreshed: &Refreshed, scopes: &GrantScopes) -> Result<Statement> {
-    let update = sqlx::query(
-        "UPDATE grants
-         SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5, scopes = $6, updated_at = $7,
-             generation = generation + 1, last_error = NULL,
-             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_unanswered = NULL
-         WHERE id = $1",
-    )
-    .bind(id.to_string())
-    .bind(refreshed.access.as_bytes().to_vec())
-    .bind(millis(refreshed.access_expires_at))
-    .bind(bytes(refreshed.refresh.as_ref()))
-    .bind(millis(refreshed.refresh_expires_at))
-    .bind(json::to_text(&json::Scopes::from(scopes))?)
-    .bind(refreshed.at.as_millisecond());
-    Ok(update)
-}
-
 fn insert(grant: &GrantRecord) -> Result<Statement> {
-    let (attempt, sent_at, unanswered) = mark_columns(grant.refresh_mark.clone());
+    let mark = grant.refresh_mark.as_ref();
     let insert = sqlx::query(
         "INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, subject, scopes,
-                             access, access_expires_at, refresh, refresh_expires_at, generation,
-                             refresh_attempt, refresh_sent_at, refresh_unanswered,
+                             access, access_expires_at, refresh, refresh_expires_at, issued_at, generation,
+                             refresh_attempt, refresh_sent_at, refresh_unanswered, parked_until, kept_answer,
                              state, reason, state_since, unlinked, last_error, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+                 $24, $25, $26)",
     )
     .bind(grant.id.to_string())
     .bind(grant.tenant.clone())
@@ -170,10 +116,13 @@ fn insert(grant: &GrantRecord) -> Result<Statement> {
     .bind(millis(grant.access_expires_at))
     .bind(bytes(grant.refresh.as_ref()))
     .bind(millis(grant.refresh_expires_at))
+    .bind(grant.issued_at.as_millisecond())
     .bind(grant.generation)
-    .bind(attempt)
-    .bind(sent_at)
-    .bind(unanswered)
+    .bind(mark.and_then(|mark| mark.attempt.clone()))
+    .bind(mark.map(|mark| mark.sent_at.as_millisecond()))
+    .bind(mark.map(|mark| mark.unanswered))
+    .bind(millis(grant.parked_until))
+    .bind(bytes(grant.kept_answer.as_ref()))
     .bind(grant.state.as_str())
     .bind(reason(&grant.state))
     .bind(grant.state_since.as_millisecond())
@@ -199,8 +148,11 @@ pub(super) fn grant(row: &SqliteRow) -> Result<GrantRecord> {
         access_expires_at: fields.time_optional("access_expires_at")?,
         refresh: fields.sealed_optional("refresh")?,
         refresh_expires_at: fields.time_optional("refresh_expires_at")?,
+        issued_at: fields.time("issued_at")?,
         generation: fields.get("generation")?,
         refresh_mark: mark(&fields)?,
+        parked_until: fields.time_optional("parked_until")?,
+        kept_answer: fields.sealed_optional("kept_answer")?,
         state: state(&fields)?,
         state_since: fields.time("state_since")?,
         unlinked: unlinked(&fields)?,
@@ -222,6 +174,7 @@ fn unlinked(fields: &Fields<'_>) -> Result<Option<LinkIntent>> {
 fn state(fields: &Fields<'_>) -> Result<GrantState> {
     match fields.get("state")? {
         "active" => Ok(GrantState::Active),
+        "held" => Ok(GrantState::Held),
         "reauth_required" => Ok(GrantState::ReauthRequired { reason: fields.get("reason")? }),
         "disconnecting" => Ok(GrantState::Disconnecting),
         "disconnected" => Ok(GrantState::Disconnected),
@@ -229,7 +182,7 @@ fn state(fields: &Fields<'_>) -> Result<GrantState> {
     }
 }
 
-fn reason(state: &GrantState) -> Option<String> {
+pub(super) fn reason(state: &GrantState) -> Option<String> {
     match state {
         GrantState::ReauthRequired { reason } => Some(reason.clone()),
         _ => None,
@@ -237,19 +190,9 @@ fn reason(state: &GrantState) -> Option<String> {
 }
 
 fn mark(fields: &Fields<'_>) -> Result<Option<RefreshMark>> {
-    let Some(attempt) = fields.get("refresh_attempt")? else { return Ok(None) };
-    Ok(Some(RefreshMark {
-        attempt,
-        sent_at: fields.time("refresh_sent_at")?,
-        unanswered: fields.get("refresh_unanswered")?,
-    }))
-}
-
-fn mark_columns(mark: Option<RefreshMark>) -> (Option<String>, Option<i64>, Option<u32>) {
-    match mark {
-        Some(mark) => (Some(mark.attempt), Some(mark.sent_at.as_millisecond()), Some(mark.unanswered)),
-        None => (None, None, None),
-    }
+    let Some(sent_at) = fields.time_optional("refresh_sent_at")? else { return Ok(None) };
+    let (attempt, unanswered) = (fields.get("refresh_attempt")?, fields.get("refresh_unanswered")?);
+    Ok(Some(RefreshMark { attempt, sent_at, unanswered }))
 }
 
 pub(super) fn last_error(fields: &Fields<'_>) -> Result<Option<LastError>> {

@@ -1,6 +1,6 @@
 //! Brings the schema up to date, after making sure that the file is ours.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use connector_core::Context;
 use sqlx::migrate::Migrator;
@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Error, Row as _};
 
 use super::error::{NOT_A_DATABASE, failed, primary_code};
-use super::lock::FileLocks;
+use super::lock;
 use super::meta::INSTANCE;
 use super::open::options;
 use crate::store::{Result, StoreError, new_id};
@@ -18,18 +18,18 @@ const APPLICATION_ID: i64 = 0x436f_6e6e;
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
-pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &FileLocks) -> Result<()> {
+pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: PathBuf) -> Result<()> {
     let file = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options(path));
     let outcome = inspect_and_migrate(cx, path, &file, locks).await;
     file.close().await;
     outcome
 }
 
-async fn inspect_and_migrate(cx: &Context, path: &Path, file: &SqlitePool, locks: &FileLocks) -> Result<()> {
+async fn inspect_and_migrate(cx: &Context, path: &Path, file: &SqlitePool, locks: PathBuf) -> Result<()> {
     if inspect(path, file).await? == Found::Current {
         return Ok(());
     }
-    let _only_one = locks.migration().await?;
+    let _only_one = lock::migration(locks).await?;
     if inspect(path, file).await? == Found::ToMigrate {
         migrate(cx, file).await?;
     }

@@ -3,6 +3,7 @@
 //! The file is in WAL mode with `synchronous = FULL`: what a call reports as written survives a power loss. All writes of a process go
 //! through one connection, in turn; between processes `SQLite` itself waits.
 
+mod app_health;
 mod audit;
 mod connections;
 mod disconnect;
@@ -17,6 +18,7 @@ mod lock;
 mod meta;
 mod migrate;
 mod open;
+mod refresh;
 mod revocations;
 mod samples;
 #[cfg(test)]
@@ -24,12 +26,13 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use connector_core::Context;
+use jiff::Timestamp;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Sqlite, Transaction};
 
 use self::error::failed;
-use self::lock::FileLocks;
 use super::Result;
 
 /// The store in one `SQLite` file.
@@ -38,7 +41,7 @@ pub struct SqliteStore {
     path: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
-    locks: FileLocks,
+    cx: Context,
 }
 
 type Statement = Query<'static, Sqlite, SqliteArguments>;
@@ -54,6 +57,11 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// Now, by the store's own clock.
+    fn now(&self) -> Timestamp {
+        self.cx.now()
     }
 
     /// A transaction that writes. It takes the write lock at once: one that read first and then wanted to write would fail at once

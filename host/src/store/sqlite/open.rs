@@ -7,7 +7,6 @@ use connector_core::Context;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Error, Row as _};
 
-use super::lock::FileLocks;
 use super::{SqliteStore, files, migrate};
 use crate::store::Result;
 
@@ -21,11 +20,10 @@ impl SqliteStore {
     /// When the place is open to others, cannot be written, or holds something else or something newer. It is unchanged then.
     pub async fn open(cx: &Context, dir: &Path) -> Result<Self> {
         let path = files::prepare(dir)?;
-        let locks = FileLocks::new(files::prepare_locks(dir)?);
-        migrate::bring_up_to_date(cx, &path, &locks).await?;
+        migrate::bring_up_to_date(cx, &path, files::prepare_locks(dir)?).await?;
         let writer = pool(1, options(&path).pragma("secure_delete", "ON"));
         let readers = pool(READERS, options(&path).pragma("query_only", "ON"));
-        Ok(Self { path, writer, readers, locks })
+        Ok(Self { path, writer, readers, cx: cx.clone() })
     }
 }
 

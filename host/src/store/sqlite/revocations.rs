@@ -8,6 +8,7 @@ use super::fields::{Fields, bytes, millis};
 use super::{SqliteStore, Statement, commit, execute, fetch, grants, json};
 use crate::store::{
     GrantId, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Revocations,
+    StoreError,
 };
 
 #[async_trait]
@@ -22,6 +23,26 @@ impl Revocations for SqliteStore {
     async fn revocation_of(&self, grant: &GrantId) -> Result<Option<RevocationRecord>> {
         let select = sqlx::query("SELECT * FROM revocations WHERE grant_id = $1").bind(grant.to_string());
         self.fetch(select).await?.as_ref().map(revocation).transpose()
+    }
+
+    async fn put_revocation(&self, revocation: &RevocationRecord) -> Result<()> {
+        let mut transaction = self.write().await?;
+        let live = sqlx::query("SELECT 1 FROM grants WHERE id = $1 AND state NOT IN ('disconnecting', 'disconnected')");
+        if fetch(&mut transaction, live.bind(revocation.grant_id.to_string())).await?.is_some() {
+            return Err(StoreError::Conflict(format!("the grant {} is not over", revocation.grant_id)));
+        }
+        execute(&mut transaction, insert(revocation)?).await?;
+        let over = sqlx::query("UPDATE grants SET state = 'disconnecting' WHERE id = $1");
+        execute(&mut transaction, over.bind(revocation.grant_id.to_string())).await?;
+        commit(transaction).await
+    }
+
+    async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool> {
+        let update = sqlx::query("UPDATE revocations SET next_try_at = $3 WHERE id = $1 AND next_try_at = $2")
+            .bind(seen.id.to_string())
+            .bind(seen.next_try_at.as_millisecond())
+            .bind(until.as_millisecond());
+        Ok(self.execute(update).await? == 1)
     }
 
     async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool> {

@@ -1,0 +1,323 @@
+//! One refresh, from the record of the attempt to what came of it.
+//!
+//! The record is durable before a byte leaves. One request is sent, once. Its answer is sealed and committed before anything else
+//! happens. What is not known stays on record as a doubt, which time and a later attempt settle.
+
+use std::time::Duration;
+
+use connector_core::Error as CoreError;
+use connector_core::ErrorKind;
+use connector_core::account::Session;
+use connector_core::app::App;
+use connector_core::grant::TokenAnswer;
+use connector_core::http::{RawAnswer, Reach, Request};
+use connector_core::oauth::{OAuthProvider, RefreshOutcome};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::{Because, PATIENCE, reason, told};
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::kill_points::{KillPoint, reach};
+use crate::store::{
+    AuditId, AuditRecord, Begun, GrantRecord, GrantState, LastError, RefreshClaim, Refreshed, Settle, Settlement,
+    new_id,
+};
+use crate::tokens::Place;
+
+/// How often to look whether another process is done.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A process that was stopped for so long between its record and its request must not send any more: others may think it dead.
+const SEND_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// A refresh that is on record and not settled.
+pub(super) struct Attempt {
+    /// The grant as it is, with the attempt on record.
+    record: GrantRecord,
+    name: String,
+    because: Because,
+    credentials: String,
+    session: Session,
+}
+
+impl Host {
+    /// Refreshes, unless somebody else does or has.
+    pub(super) async fn refresh_alone(&self, seen: &GrantRecord, because: Because) -> Result<()> {
+        let session = self.open_session(seen)?;
+        let oauth = self.platform(seen.platform.as_str())?.connector.oauth();
+        let request = match oauth.refresh_request(&session.app, &session.grant) {
+            Ok(request) => request,
+            Err(error) => return self.cannot_refresh(seen, error).await,
+        };
+        reach(KillPoint::BeforeMark);
+        let Some(attempt) = self.begin(seen, oauth, session, because).await? else { return Ok(()) };
+        reach(KillPoint::AfterMark);
+        tracing::debug!(grant = %attempt.record.id, generation = attempt.record.generation, "refreshing");
+        self.send(oauth, attempt, request).await
+    }
+
+    /// Puts an attempt on record. `None` when somebody else has refreshed meanwhile.
+    async fn begin(
+        &self,
+        seen: &GrantRecord,
+        oauth: &dyn OAuthProvider,
+        session: Session,
+        because: Because,
+    ) -> Result<Option<Attempt>> {
+        let claim = self.claim(seen, oauth, &session.app)?;
+        let mut looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+        loop {
+            let before = self.context().now();
+            let record = match self.store().begin_refresh(&claim).await? {
+                Begun::Send(record) => *record,
+                Begun::Moved => return self.moved(seen).await.map(|()| None),
+                Begun::UnderWay if looks > 0 => {
+                    looks -= 1;
+                    tokio::time::sleep(LOOK_EVERY).await;
+                    continue;
+                }
+                Begun::AnswerKept(record) => return self.read_again(*record, oauth, session).await.map(|()| None),
+                Begun::TooManyInDoubt(record) => {
+                    let attempt = Attempt::new(*record, &claim, because, session);
+                    return self.rejected(attempt, told::too_many_in_doubt()).await.map(|()| None);
+                }
+                other => return Err(self.not_now(other, &claim.credentials).into()),
+            };
+            let attempt = Attempt::new(record, &claim, because, session.clone());
+            if self.context().now().duration_since(before) < SEND_WITHIN {
+                return Ok(Some(attempt));
+            }
+            self.settle(&attempt, Settlement::NotSent, None, None).await?;
+        }
+    }
+
+    fn claim(&self, seen: &GrantRecord, oauth: &dyn OAuthProvider, app: &App) -> Result<RefreshClaim> {
+        Ok(RefreshClaim {
+            tenant: seen.tenant.clone(),
+            grant: seen.id.clone(),
+            generation: seen.generation,
+            attempt: new_id(self.context())?.to_string(),
+            terms: super::terms::terms(oauth.refresh_class()),
+            credentials: app.credentials_digest(),
+        })
+    }
+
+    /// The grant is another by now: refreshed, which is what was wanted, or ended, which is an error.
+    async fn moved(&self, seen: &GrantRecord) -> Result<()> {
+        let now = self.live_grant(&seen.tenant, &seen.id).await?;
+        if now.generation == seen.generation {
+            return Err(Error::Request("the connection changed while its token was refreshed; try again".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn not_now(&self, begun: Begun, credentials: &str) -> CoreError {
+        let now = self.context().now();
+        match begun {
+            Begun::Quarantined(left) => told::in_quarantine(now.saturating_add(left).unwrap_or(now)),
+            Begun::Parked(until) => told::parked(until),
+            Begun::AppBlocked(health) => told::app_blocked(&health, credentials),
+            _ => told::under_way(),
+        }
+    }
+
+    async fn send(&self, oauth: &dyn OAuthProvider, attempt: Attempt, request: Request) -> Result<()> {
+        let answer = match self.context().send(request).await {
+            Ok(answer) => answer,
+            Err(error) if error.reach == Reach::NotSent => {
+                return self.failed(attempt, Settlement::NotSent, error.into()).await;
+            }
+            Err(error) => return self.in_doubt(attempt, error.into()).await,
+        };
+        reach(KillPoint::AnswerRead);
+        match oauth.read_refresh(&answer) {
+            RefreshOutcome::Refreshed(tokens) => self.take_over(attempt, &answer, tokens).await,
+            RefreshOutcome::Unreadable(error) => self.keep_answer(attempt, &answer, error).await,
+            RefreshOutcome::Rejected(error) => self.rejected(attempt, error).await,
+            RefreshOutcome::AppFault(error) => {
+                let settlement = Settlement::AppRefused { credentials: attempt.credentials.clone() };
+                self.failed(attempt, settlement, error).await
+            }
+            RefreshOutcome::Refused(error) => self.failed(attempt, Settlement::Refused, error).await,
+            RefreshOutcome::NotProcessed(error) => self.asked_to_wait(attempt, error).await,
+            // The token may be spent. The doubt stays on record, so that the next attempt knows what a rejection means.
+            RefreshOutcome::InDoubt(error) => self.in_doubt(attempt, error).await,
+        }
+    }
+
+    /// Stores the new tokens. Nothing runs between the answer and this commit, and a store that fails is tried again: the platform takes
+    /// no other token any more.
+    async fn take_over(&self, mut attempt: Attempt, answer: &RawAnswer, tokens: TokenAnswer) -> Result<()> {
+        if let Err(error) = attempt.session.grant.take_refreshed(tokens) {
+            return self.rejected(attempt, error).await;
+        }
+        let settle = self.settle_refreshed(&attempt, answer.sent_at)?;
+        reach(KillPoint::InsideCommit);
+        let stored = self.insist(|| self.store().settle_refresh(&settle)).await?;
+        reach(KillPoint::AfterCommit);
+        if stored {
+            return Ok(());
+        }
+        self.came_late(&attempt.record, &attempt.session.grant.tokens).await
+    }
+
+    fn settle_refreshed(&self, attempt: &Attempt, issued_at: jiff::Timestamp) -> Result<Settle> {
+        let (record, grant) = (&attempt.record, &attempt.session.grant);
+        let sealed =
+            self.seal_tokens(Place::of_grant(&record.tenant, &record.id, record.generation + 1), &grant.tokens)?;
+        let refreshed = Refreshed {
+            access: sealed.access,
+            access_expires_at: grant.tokens.access_expires_at,
+            refresh: sealed.refresh,
+            refresh_expires_at: grant.tokens.refresh_expires_at,
+            issued_at,
+            scopes: grant.scopes.clone(),
+        };
+        let audit = self.audit(attempt, "token_refreshed", &json!({ "generation": record.generation + 1 }))?;
+        Ok(attempt.settle(Settlement::Refreshed(Box::new(refreshed)), None, Some(audit), self.context().now()))
+    }
+
+    /// A success that cannot be read may hold the only token that works.
+    async fn keep_answer(&self, attempt: Attempt, answer: &RawAnswer, error: CoreError) -> Result<()> {
+        let sealed = self.seal_answer(&attempt.record, answer)?;
+        let audit = self.audit(&attempt, "answer_kept", &json!({ "generation": attempt.record.generation }))?;
+        let noted = LastError::new(&error, self.context().now());
+        let settle = attempt.settle(Settlement::Unreadable(sealed), Some(noted), Some(audit), self.context().now());
+        tracing::error!(grant = %attempt.record.id, %error, "the answer to a refresh cannot be read, and is kept");
+        self.insist(|| self.store().settle_refresh(&settle)).await?;
+        Err(told::unreadable().with_log_id(error.log_id().map(str::to_owned)).into())
+    }
+
+    /// Reads a kept answer with what this version knows.
+    async fn read_again(&self, record: GrantRecord, oauth: &dyn OAuthProvider, session: Session) -> Result<()> {
+        let answer = self.open_answer(&record)?;
+        let RefreshOutcome::Refreshed(tokens) = oauth.read_refresh(&answer) else {
+            return Err(told::unreadable().into());
+        };
+        tracing::info!(grant = %record.id, "the kept answer to a refresh can be read now");
+        let attempt =
+            Attempt { record, name: String::new(), because: Because::Expiring, credentials: String::new(), session };
+        self.take_over(attempt, &answer, tokens).await
+    }
+
+    async fn asked_to_wait(&self, attempt: Attempt, error: CoreError) -> Result<()> {
+        let retry_at = match error.kind() {
+            ErrorKind::RateLimited { retry_at } => *retry_at,
+            _ => None,
+        };
+        let wait = retry_at.map(|at| at.duration_since(self.context().now()));
+        self.failed(attempt, Settlement::AskedToWait(wait), error).await
+    }
+
+    async fn in_doubt(&self, attempt: Attempt, error: CoreError) -> Result<()> {
+        let detail = json!({ "generation": attempt.record.generation, "error": error.message() });
+        let audit = self.audit(&attempt, "refresh_in_doubt", &detail)?;
+        self.settle(&attempt, Settlement::InDoubt, Some(&error), Some(audit)).await?;
+        Err(error.context("the access token could not be refreshed").into())
+    }
+
+    /// Nothing is known to have changed at the platform.
+    async fn failed(&self, attempt: Attempt, settlement: Settlement, error: CoreError) -> Result<()> {
+        let audit = match &settlement {
+            Settlement::AppRefused { .. } => {
+                let detail = json!({ "app": attempt.record.app, "code": error.code() });
+                Some(self.audit(&attempt, "app_refused", &detail)?)
+            }
+            _ => None,
+        };
+        self.settle(&attempt, settlement, Some(&error), audit).await?;
+        Err(error.context("the access token could not be refreshed").into())
+    }
+
+    /// The grant needs its person, unless somebody else took over meanwhile: a failure never changes a row that has moved.
+    async fn rejected(&self, attempt: Attempt, error: CoreError) -> Result<()> {
+        let reason = self.reason_for(&attempt, &error);
+        let unanswered = attempt.record.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
+        let detail = json!({ "reason": reason, "generation": attempt.record.generation, "unanswered": unanswered });
+        let audit = self.audit(&attempt, "reauth_required", &detail)?;
+        let error = error.for_reason(reason.clone());
+        if self.settle(&attempt, Settlement::Rejected { reason }, Some(&error), Some(audit)).await? {
+            return Err(error.context("the access token could not be refreshed").into());
+        }
+        // Somebody else has settled it: what they stored is what is true.
+        self.moved(&attempt.record).await
+    }
+
+    /// A token that is rejected after an earlier request with it went unanswered was spent by that one: its answer is lost.
+    fn reason_for(&self, attempt: &Attempt, error: &CoreError) -> String {
+        let said = reason(error).unwrap_or("refresh_token_rejected");
+        let rejected = said == "refresh_token_rejected";
+        let record = &attempt.record;
+        let word = match () {
+            () if rejected && record.refresh_mark.as_ref().is_some_and(|mark| mark.unanswered > 0) => {
+                "refresh_result_lost"
+            }
+            () if rejected && record.refresh_expires_at.is_some_and(|at| at <= self.context().now()) => {
+                "refresh_token_expired"
+            }
+            () if rejected && attempt.because == Because::Refused => "user_revoked",
+            () => said,
+        };
+        word.to_owned()
+    }
+
+    /// The grant cannot be refreshed at all.
+    async fn cannot_refresh(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
+        if let Some(reason) = reason(&error) {
+            let state = GrantState::ReauthRequired { reason: reason.to_owned() };
+            self.store().set_grant_state(&record.id, record.generation, &state, self.context().now()).await?;
+        }
+        let noted = LastError::new(&error, self.context().now());
+        self.store().note_grant_error(&record.id, Some(noted)).await?;
+        Err(error.context("the access token could not be refreshed").into())
+    }
+
+    async fn settle(
+        &self,
+        attempt: &Attempt,
+        settlement: Settlement,
+        error: Option<&CoreError>,
+        audit: Option<AuditRecord>,
+    ) -> Result<bool> {
+        let now = self.context().now();
+        let settle = attempt.settle(settlement, error.map(|error| LastError::new(error, now)), audit, now);
+        Ok(self.store().settle_refresh(&settle).await?)
+    }
+
+    fn audit(&self, attempt: &Attempt, event: &str, detail: &serde_json::Value) -> Result<AuditRecord> {
+        Ok(AuditRecord {
+            id: AuditId::new(self.context())?,
+            at: self.context().now(),
+            tenant: attempt.record.tenant.clone(),
+            event: event.to_owned(),
+            connection: None,
+            grant: Some(attempt.record.id.clone()),
+            detail: detail.to_string(),
+        })
+    }
+}
+
+impl Attempt {
+    fn new(record: GrantRecord, claim: &RefreshClaim, because: Because, session: Session) -> Self {
+        Self { record, name: claim.attempt.clone(), because, credentials: claim.credentials.clone(), session }
+    }
+
+    fn settle(
+        &self,
+        settlement: Settlement,
+        error: Option<LastError>,
+        audit: Option<AuditRecord>,
+        now: jiff::Timestamp,
+    ) -> Settle {
+        Settle {
+            tenant: self.record.tenant.clone(),
+            grant: self.record.id.clone(),
+            generation: self.record.generation,
+            attempt: self.name.clone(),
+            settlement,
+            error,
+            audit,
+            now,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What a refresh does to its token decides when the token may be sent again.
+
+use connector_core::oauth::RefreshClass;
+use jiff::SignedDuration;
+
+use crate::store::RefreshTerms;
+
+/// How long a refresh token that may be spent is left alone, where a second use of it would be the end of the grant. It is longer than a
+/// token request may take, so that the request before is over whatever became of its process.
+const QUARANTINE: SignedDuration = SignedDuration::from_mins(2);
+/// How many requests with one token may end in doubt after the first one.
+const PROBES: u32 = 2;
+/// How long others wait for a process that may have died at its request, where a second use does no harm.
+const COURTESY: SignedDuration = SignedDuration::from_secs(15);
+
+/// The terms of a class.
+pub(super) fn terms(class: RefreshClass) -> RefreshTerms {
+    match class {
+        RefreshClass::RotatingStrict => strict(SignedDuration::ZERO),
+        RefreshClass::RotatingGrace => strict(SignedDuration::ZERO),
+        RefreshClass::NonRotating | RefreshClass::Extension | RefreshClass::None => {
+            RefreshTerms { quarantine: COURTESY, repeat_within: SignedDuration::MAX, most_unanswered: None }
+        }
+    }
+}
+
+fn strict(repeat_within: SignedDuration) -> RefreshTerms {
+    RefreshTerms { quarantine: QUARANTINE, repeat_within, most_unanswered: Some(PROBES) }
+}

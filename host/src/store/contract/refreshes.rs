@@ -1,0 +1,435 @@
+//! Refreshes.
+
+use std::sync::Arc;
+
+use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+
+use super::bench::{Bench, TENANT, sealed};
+use super::{Check, Outcome};
+use crate::store::{
+    AuditFilter, AuditId, AuditRecord, Begun, DueRefreshes, GrantId, GrantRecord, GrantState, RefreshMark,
+    RefreshTerms, Settlement,
+};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { name: "a refresh replaces all there was", run: |bench| Box::pin(replaces(bench)) },
+    Check { name: "a refresh forgets nothing that was granted", run: |bench| Box::pin(remembers(bench)) },
+    Check { name: "of many senders one may send", run: |bench| Box::pin(one_sender(bench)) },
+    Check { name: "of many new tokens of a generation one is taken", run: |bench| Box::pin(one_taken(bench)) },
+    Check { name: "what has moved is not sent", run: |bench| Box::pin(moved(bench)) },
+    Check { name: "a token rests after a doubt", run: |bench| Box::pin(rests(bench)) },
+    Check { name: "doubts are counted until they are too many", run: |bench| Box::pin(counted(bench)) },
+    Check {
+        name: "what was not processed leaves the doubts as they were",
+        run: |bench| Box::pin(not_processed(bench)),
+    },
+    Check { name: "a failure of an older attempt changes nothing", run: |bench| Box::pin(older_attempt(bench)) },
+    Check { name: "new tokens win over what was concluded", run: |bench| Box::pin(late_success(bench)) },
+    Check { name: "new tokens of an ended grant are not taken", run: |bench| Box::pin(ended(bench)) },
+    Check { name: "an answer that cannot be read is kept", run: |bench| Box::pin(kept(bench)) },
+    Check { name: "a refused request is parked", run: |bench| Box::pin(parked(bench)) },
+    Check { name: "a refused app is asked for once a minute and told once", run: |bench| Box::pin(app_refused(bench)) },
+    Check { name: "an app that was asked to wait waits", run: |bench| Box::pin(asked_to_wait(bench)) },
+    Check { name: "while nobody is answered nothing is concluded", run: |bench| Box::pin(down(bench)) },
+    Check { name: "what is due is found", run: |bench| Box::pin(due(bench)) },
+];
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// No rest, so that a check need not wait.
+const RESTLESS: RefreshTerms =
+    RefreshTerms { quarantine: SignedDuration::ZERO, repeat_within: SignedDuration::ZERO, most_unanswered: Some(2) };
+const RESTFUL: RefreshTerms = RefreshTerms { quarantine: SignedDuration::from_hours(1), ..RESTLESS };
+
+async fn may_send(bench: &Bench, grant: &GrantRecord, attempt: &str, terms: RefreshTerms) -> Result<GrantRecord> {
+    match bench.begin(grant, attempt, terms).await? {
+        Begun::Send(record) => Ok(*record),
+        other => Err(format!("it may not be sent: {other:?}").into()),
+    }
+}
+
+async fn replaces(bench: Bench) -> Outcome {
+    let mut grant = bench.stored_grant().await?;
+    let sent = may_send(&bench, &grant, "a", RESTFUL).await?;
+    let mark = RefreshMark { attempt: Some("a".to_owned()), sent_at: bench.store_time(&sent), unanswered: 0 };
+    assert_eq!(sent, GrantRecord { refresh_mark: Some(mark), ..grant.clone() });
+    assert_eq!(bench.read(&grant).await?, sent, "the attempt is on record");
+    let new = bench.refreshed("second");
+    assert!(bench.settle(&grant, "a", Settlement::Refreshed(Box::new(new.clone()))).await?);
+    (grant.access, grant.access_expires_at) = (Some(new.access), new.access_expires_at);
+    (grant.refresh, grant.refresh_expires_at) = (new.refresh, new.refresh_expires_at);
+    (grant.generation, grant.updated_at, grant.issued_at) = (2, bench.minutes(1), new.issued_at);
+    grant.scopes = GrantScopes { ever_granted: grant.scopes.ever_granted, ..new.scopes };
+    grant.last_error = None;
+    assert_eq!(bench.read(&grant).await?, grant);
+    Ok(())
+}
+
+async fn remembers(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let mut scopes = grant.scopes.clone();
+    let inherited = ["publish".parse()?].into();
+    bench.store.link_accounts(TENANT, &grant.id, &inherited, vec![], bench.now()).await?;
+    scopes.observe(Granted::Known { scopes: split_scopes("list"), source: GrantedSource::Token });
+    let new = crate::store::Refreshed { scopes: scopes.clone(), ..bench.refreshed("second") };
+    assert!(bench.settle(&grant, "a", Settlement::Refreshed(Box::new(new))).await?);
+    scopes.ever_granted.extend(inherited);
+    assert_eq!(bench.read(&grant).await?.scopes, scopes);
+    Ok(())
+}
+
+async fn one_sender(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let mut senders = JoinSet::new();
+    for number in 0..50 {
+        let (bench, grant) = (bench.clone(), grant.clone());
+        senders.spawn(async move { bench.begin(&grant, &number.to_string(), RESTFUL).await });
+    }
+    let mut allowed = Vec::new();
+    while let Some(sender) = senders.join_next().await {
+        match sender?? {
+            Begun::Send(record) => allowed.push(*record),
+            Begun::UnderWay => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(allowed.len(), 1);
+    assert_eq!(bench.read(&grant).await?, allowed.remove(0));
+    Ok(())
+}
+
+async fn one_taken(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let mut racers = JoinSet::new();
+    for number in 0..50 {
+        let (bench, grant, new) = (bench.clone(), grant.clone(), bench.refreshed(&number.to_string()));
+        racers.spawn(async move {
+            let access = new.access.clone();
+            let taken = bench.settle(&grant, &number.to_string(), Settlement::Refreshed(Box::new(new))).await;
+            taken.map(|taken| taken.then_some(access))
+        });
+    }
+    let mut winners = Vec::new();
+    while let Some(racer) = racers.join_next().await {
+        winners.extend(racer??);
+    }
+    assert_eq!(winners.len(), 1);
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.generation, stored.access), (2, winners.pop()));
+    Ok(())
+}
+
+async fn moved(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let mut others = vec![grant.clone(), grant.clone(), grant.clone()];
+    (others[0].generation, others[1].id) = (2, GrantId::new(&bench.cx)?);
+    "other".clone_into(&mut others[2].tenant);
+    for state in [GrantState::Held, GrantState::ReauthRequired { reason: "key_lost".to_owned() }] {
+        let other = GrantRecord { state, ..bench.grant()? };
+        bench.store.put_grant(&other).await?;
+        others.push(other);
+    }
+    for other in others {
+        let begun = bench.begin(&other, "a", RESTLESS).await?;
+        assert!(matches!(begun, Begun::Moved), "{begun:?}");
+    }
+    assert_eq!(bench.read(&grant).await?, grant);
+    Ok(())
+}
+
+async fn rests(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    may_send(&bench, &grant, "a", RESTFUL).await?;
+    assert!(matches!(bench.begin(&grant, "b", RESTFUL).await?, Begun::UnderWay), "somebody is at it");
+    assert!(bench.settle(&grant, "a", Settlement::InDoubt).await?);
+    match bench.begin(&grant, "b", RESTFUL).await? {
+        Begun::Quarantined(left) => assert!(left.is_positive() && left <= RESTFUL.quarantine, "{left}"),
+        other => panic!("{other:?}"),
+    }
+    let graceful = RefreshTerms { repeat_within: SignedDuration::from_mins(30), ..RESTFUL };
+    may_send(&bench, &grant, "b", graceful).await?;
+    assert!(matches!(bench.begin(&grant, "c", graceful).await?, Begun::UnderWay), "not while somebody is at it");
+    Ok(())
+}
+
+/// Somebody else is answered, so that a doubt is the grant's own.
+async fn others_are_answered(bench: &Bench) -> Outcome {
+    let other = bench.stored_grant().await?;
+    may_send(bench, &other, "x", RESTLESS).await?;
+    assert!(bench.settle(&other, "x", Settlement::Refused).await?);
+    Ok(())
+}
+
+async fn counted(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    for (attempt, unanswered) in [("a", 0), ("b", 1), ("c", 2)] {
+        let sent = may_send(&bench, &grant, attempt, RESTLESS).await?;
+        assert_eq!(sent.refresh_mark.map(|mark| mark.unanswered), Some(unanswered));
+        // The second one is never ended: its process died.
+        if attempt != "b" {
+            assert!(bench.settle(&grant, attempt, Settlement::InDoubt).await?);
+        }
+        others_are_answered(&bench).await?;
+    }
+    let begun = bench.begin(&grant, "d", RESTLESS).await?;
+    assert!(matches!(begun, Begun::TooManyInDoubt(_)), "{begun:?}");
+    let reason = "refresh_result_lost".to_owned();
+    assert!(bench.settle(&grant, "d", Settlement::Rejected { reason: reason.clone() }).await?);
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.state, stored.refresh_mark), (GrantState::ReauthRequired { reason }, None));
+    assert_eq!((stored.access, stored.generation), (grant.access.clone(), 1), "a late answer may still come");
+    let harmless = RefreshTerms { most_unanswered: None, ..RESTLESS };
+    let other = bench.stored_grant().await?;
+    for attempt in ["a", "b", "c", "d", "e"] {
+        may_send(&bench, &other, attempt, harmless).await?;
+    }
+    Ok(())
+}
+
+async fn not_processed(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let neutral = || [Settlement::NotSent, Settlement::AskedToWait(None)];
+    for settlement in neutral() {
+        may_send(&bench, &grant, "a", RESTFUL).await?;
+        assert!(bench.settle(&grant, "a", settlement).await?);
+        assert_eq!(bench.read(&grant).await?.refresh_mark, None, "the token was never sent");
+        bench.clear_health(&grant).await?;
+    }
+    may_send(&bench, &grant, "a", RESTFUL).await?;
+    assert!(bench.settle(&grant, "a", Settlement::InDoubt).await?);
+    for settlement in neutral() {
+        may_send(&bench, &grant, "b", RESTLESS).await?;
+        assert!(bench.settle(&grant, "b", settlement).await?);
+        let mark = bench.read(&grant).await?.refresh_mark;
+        assert_eq!(mark.map(|mark| (mark.attempt, mark.unanswered)), Some((None, 1)));
+        bench.clear_health(&grant).await?;
+    }
+    Ok(())
+}
+
+async fn older_attempt(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    may_send(&bench, &grant, "a", RESTLESS).await?;
+    let sent = may_send(&bench, &grant, "b", RESTLESS).await?;
+    let failures = [
+        Settlement::NotSent,
+        Settlement::InDoubt,
+        Settlement::Refused,
+        Settlement::AppRefused { credentials: "c".to_owned() },
+        Settlement::Unreadable(sealed("answer")),
+        Settlement::Rejected { reason: "refresh_token_rejected".to_owned() },
+    ];
+    for failure in &failures {
+        assert!(!bench.settle(&grant, "a", failure.clone()).await?, "{failure:?}");
+    }
+    assert_eq!(bench.read(&grant).await?, sent);
+    assert_eq!(bench.store.app_health().await?, []);
+    assert!(bench.settle(&grant, "b", Settlement::Refreshed(Box::new(bench.refreshed("second")))).await?);
+    for failure in failures {
+        assert!(!bench.settle(&grant, "b", failure).await?, "the generation is another");
+    }
+    assert_eq!(bench.read(&grant).await?.state, GrantState::Active);
+    Ok(())
+}
+
+async fn late_success(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    may_send(&bench, &grant, "stopped", RESTLESS).await?;
+    may_send(&bench, &grant, "probe", RESTLESS).await?;
+    assert!(bench.settle(&grant, "probe", Settlement::Rejected { reason: "refresh_result_lost".to_owned() }).await?);
+    assert!(bench.settle(&grant, "stopped", Settlement::Refreshed(Box::new(bench.refreshed("late")))).await?);
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.state, stored.generation, stored.access), (GrantState::Active, 2, Some(sealed("late"))));
+    assert_eq!(stored.state_since, bench.minutes(1));
+    Ok(())
+}
+
+async fn ended(bench: Bench) -> Outcome {
+    let (grant, connection) = bench.linked_one().await?;
+    may_send(&bench, &grant, "a", RESTLESS).await?;
+    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
+    let gone = GrantRecord { id: GrantId::new(&bench.cx)?, ..grant.clone() };
+    for grant in [&grant, &gone, &GrantRecord { generation: 2, ..grant.clone() }] {
+        assert!(!bench.settle(grant, "a", Settlement::Refreshed(Box::new(bench.refreshed("late")))).await?);
+        assert!(!bench.settle(grant, "a", Settlement::InDoubt).await?);
+    }
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.access, stored.refresh_mark, stored.state), (None, None, GrantState::Disconnected));
+    Ok(())
+}
+
+async fn kept(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    may_send(&bench, &grant, "a", RESTLESS).await?;
+    assert!(bench.settle(&grant, "a", Settlement::Unreadable(sealed("answer"))).await?);
+    let kept = match bench.begin(&grant, "b", RESTLESS).await? {
+        Begun::AnswerKept(record) => *record,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((kept.kept_answer.clone(), kept.state.clone()), (Some(sealed("answer")), GrantState::Active));
+    assert_eq!(bench.read(&grant).await?, kept);
+    assert_eq!(bench.store.kept_answers().await?.len(), 1);
+    assert!(bench.settle(&grant, "", Settlement::Refreshed(Box::new(bench.refreshed("read")))).await?);
+    assert_eq!(bench.read(&grant).await?.kept_answer, None);
+    assert_eq!(bench.store.kept_answers().await?, []);
+    Ok(())
+}
+
+async fn parked(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    may_send(&bench, &grant, "a", RESTLESS).await?;
+    assert!(bench.settle_audited(&grant, "a", Settlement::Refused).await?);
+    let begun = bench.begin(&grant, "b", RESTLESS).await?;
+    assert!(matches!(begun, Begun::Parked(until) if until > bench.now()), "{begun:?}");
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.refresh_mark, stored.state), (None, GrantState::Active));
+    assert!(stored.last_error.is_some());
+    Ok(())
+}
+
+async fn app_refused(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let refused = || Settlement::AppRefused { credentials: "credentials".to_owned() };
+    may_send(&bench, &grant, "a", RESTLESS).await?;
+    assert!(bench.settle_audited(&grant, "a", refused()).await?);
+    for other in [grant.clone(), bench.stored_grant().await?] {
+        let begun = bench.begin(&other, "b", RESTLESS).await?;
+        assert!(matches!(&begun, Begun::AppBlocked(health) if health.refuses("credentials")), "{begun:?}");
+        assert_eq!(bench.read(&other).await?.state, GrantState::Active);
+    }
+    let corrected = bench.begin_with(&grant, "c", RESTLESS, "corrected").await?;
+    assert!(matches!(corrected, Begun::Send(_)), "{corrected:?}");
+    assert!(bench.settle_audited(&grant, "c", refused()).await?);
+    let filter = AuditFilter { grant: Some(grant.id.clone()), ..AuditFilter::default() };
+    assert_eq!(bench.store.audit(TENANT, &filter).await?.len(), 1, "the second time is no news");
+    assert!(matches!(bench.begin_with(&grant, "d", RESTLESS, "corrected").await?, Begun::Send(_)));
+    assert!(bench.settle(&grant, "d", Settlement::Refreshed(Box::new(bench.refreshed("second")))).await?);
+    assert_eq!(bench.store.app_health().await?, []);
+    Ok(())
+}
+
+async fn asked_to_wait(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    for wait in
+        [Some(SignedDuration::from_mins(5)), None, Some(SignedDuration::from_hours(9_999)), Some(SignedDuration::MIN)]
+    {
+        may_send(&bench, &grant, "a", RESTLESS).await?;
+        assert!(bench.settle_audited(&grant, "a", Settlement::AskedToWait(wait)).await?);
+        let begun = bench.begin(&grant, "b", RESTLESS).await?;
+        let Begun::AppBlocked(health) = begun else { panic!("{begun:?}") };
+        let until = health.next_try_at.ok_or("no time is said")?;
+        assert!(until > bench.now() && until <= bench.minutes(60), "{until}");
+        assert!(matches!(bench.begin_with(&grant, "b", RESTLESS, "other").await?, Begun::AppBlocked(_)));
+        let other = bench.grant()?;
+        let other = GrantRecord { app: "second".to_owned(), ..other };
+        bench.store.put_grant(&other).await?;
+        may_send(&bench, &other, "x", RESTLESS).await?;
+        // A refused request is an answer all the same.
+        bench.clear_health(&grant).await?;
+    }
+    Ok(())
+}
+
+async fn down(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    for attempt in ["a", "b", "c"] {
+        may_send(&bench, &grant, attempt, RESTLESS).await?;
+        assert!(bench.settle(&grant, attempt, Settlement::InDoubt).await?);
+    }
+    let [health] = bench.store.app_health().await?.try_into().map_err(|_| "one app is unwell")?;
+    assert!(health.is_down() && health.failures == 3, "{health:?}");
+    for unlucky in [grant.clone(), bench.stored_grant().await?] {
+        let begun = bench.begin(&unlucky, "d", RESTLESS).await?;
+        assert!(matches!(begun, Begun::AppBlocked(_)), "nothing is concluded about a grant: {begun:?}");
+        assert_eq!(bench.read(&unlucky).await?.state, GrantState::Active);
+    }
+    bench.clear_health(&grant).await?;
+    let begun = bench.begin(&grant, "d", RESTLESS).await?;
+    assert!(matches!(begun, Begun::TooManyInDoubt(_)), "others are answered: {begun:?}");
+    Ok(())
+}
+
+async fn due(bench: Bench) -> Outcome {
+    let look = |minutes, keep_fresh: bool| {
+        let app = (platform_of(&bench), "default".to_owned());
+        let due = DueRefreshes {
+            now: bench.minutes(minutes),
+            keep_fresh: keep_fresh.then_some(app).into_iter().collect(),
+            unsettled_for: SignedDuration::from_mins(2),
+            limit: 10,
+        };
+        let store = Arc::clone(&bench.store);
+        async move {
+            store.due_refreshes(&due).await.map(|found| found.into_iter().map(|due| due.grant).collect::<Vec<_>>())
+        }
+    };
+    let nobody = Vec::<GrantId>::new();
+    let grant = GrantRecord { refresh_expires_at: Some(bench.minutes(4_000)), ..bench.grant()? };
+    bench.store.put_grant(&grant).await?;
+    for state in [GrantState::Held, GrantState::ReauthRequired { reason: "key_lost".to_owned() }] {
+        bench
+            .store
+            .put_grant(&GrantRecord { state, ..GrantRecord { id: GrantId::new(&bench.cx)?, ..grant.clone() } })
+            .await?;
+    }
+    let mine = vec![grant.id.clone()];
+    assert_eq!(look(89, true).await?, nobody);
+    assert_eq!(look(90, true).await?, mine, "three quarters of two hours");
+    assert_eq!(look(2_999, false).await?, nobody);
+    assert_eq!(look(3_000, false).await?, mine, "three quarters of the refresh token's life");
+
+    may_send(&bench, &grant, "a", RESTFUL).await?;
+    let sent_at = bench.read(&grant).await?.refresh_mark.ok_or("no mark")?.sent_at;
+    let minutes = sent_at.duration_since(bench.now()).as_mins();
+    assert_eq!(look(minutes + 1, false).await?, nobody);
+    assert_eq!(look(minutes + 4, false).await?, mine, "nobody ended the attempt");
+    assert!(bench.settle(&grant, "a", Settlement::Unreadable(sealed("answer"))).await?);
+    assert_eq!(look(minutes + 4, false).await?, nobody, "there is nothing to ask");
+    Ok(())
+}
+
+fn platform_of(bench: &Bench) -> connector_core::PlatformId {
+    bench.grant().map(|grant| grant.platform).unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl Bench {
+    async fn begin(&self, grant: &GrantRecord, attempt: &str, terms: RefreshTerms) -> crate::store::Result<Begun> {
+        self.begin_with(grant, attempt, terms, "credentials").await
+    }
+
+    /// What the store noted of an attempt, which its own clock timed.
+    fn store_time(&self, sent: &GrantRecord) -> jiff::Timestamp {
+        sent.refresh_mark.as_ref().map_or(self.now(), |mark| mark.sent_at)
+    }
+
+    /// The platform looks at a request of the app again.
+    async fn clear_health(&self, grant: &GrantRecord) -> Outcome {
+        let other = self.stored_grant().await?;
+        let new = Settlement::Refreshed(Box::new(self.refreshed("x")));
+        assert_eq!((&other.platform, &other.app), (&grant.platform, &grant.app));
+        assert!(self.settle(&other, "x", new).await?);
+        Ok(())
+    }
+
+    /// Ends an attempt with a record of it.
+    async fn settle_audited(
+        &self,
+        grant: &GrantRecord,
+        attempt: &str,
+        settlement: Settlement,
+    ) -> crate::store::Result<bool> {
+        let now = self.minutes(1);
+        let audit = AuditRecord {
+            id: AuditId::new(&self.cx).map_err(crate::store::StoreError::database)?,
+            at: now,
+            tenant: grant.tenant.clone(),
+            event: "settled".to_owned(),
+            connection: None,
+            grant: Some(grant.id.clone()),
+            detail: "{}".to_owned(),
+        };
+        self.settle_with(grant, attempt, settlement, Some(audit), now).await
+    }
+}

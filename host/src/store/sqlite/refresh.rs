@@ -1,0 +1,304 @@
+//! Refreshes in `SQLite`.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::fields::{Fields, bytes, millis};
+use super::{SqliteStore, Statement, app_health, audit, commit, execute, fetch, grants, json};
+use crate::store::{
+    AppHealth, Begun, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, RefreshClaim, RefreshMark, Refreshed,
+    Refreshes, Result, Settle, Settlement, Standing,
+};
+
+/// How long a grant rests whose request the platform refused as such.
+const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+#[async_trait]
+impl Refreshes for SqliteStore {
+    async fn begin_refresh(&self, claim: &RefreshClaim) -> Result<Begun> {
+        let mut transaction = self.write().await?;
+        let begun = self.begin(&mut transaction, claim).await?;
+        if !matches!(begun, Begun::Moved | Begun::Parked(_) | Begun::AppBlocked(_) | Begun::AnswerKept(_)) {
+            commit(transaction).await?;
+        }
+        Ok(begun)
+    }
+
+    async fn settle_refresh(&self, settle: &Settle) -> Result<bool> {
+        let mut transaction = self.write().await?;
+        let Some(row) = fetch(&mut transaction, grants::select(&settle.tenant, &settle.grant)).await? else {
+            return Ok(false);
+        };
+        let grant = grants::grant(&row)?;
+        if !concerns(&grant, settle) {
+            return Ok(false);
+        }
+        let news = app_health::settle(&mut transaction, &grant, settle, self.now()).await?;
+        execute(&mut transaction, outcome(&grant, settle, self.now())?).await?;
+        if let Some(record) = settle.audit.as_ref().filter(|_| news) {
+            execute(&mut transaction, audit::insert(record)).await?;
+        }
+        commit(transaction).await?;
+        Ok(true)
+    }
+
+    async fn due_refreshes(&self, due: &DueRefreshes) -> Result<Vec<DueRefresh>> {
+        let mut found = self.due(unsettled(due)).await?;
+        found.extend(self.due(dying(due)).await?);
+        for (platform, app) in &due.keep_fresh {
+            found.extend(self.due(stale(due, platform.as_str(), app)).await?);
+        }
+        found.sort_by(|a, b| (a.since, &a.grant).cmp(&(b.since, &b.grant)));
+        found.dedup_by(|a, b| a.grant == b.grant);
+        found.truncate(usize::try_from(due.limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    async fn kept_answers(&self) -> Result<Vec<DueRefresh>> {
+        let select = sqlx::query(
+            "SELECT tenant, id, updated_at AS since FROM grants WHERE kept_answer IS NOT NULL AND state = 'active' ORDER BY id",
+        );
+        self.due(select).await
+    }
+
+    async fn app_health(&self) -> Result<Vec<AppHealth>> {
+        self.fetch_all(app_health::select_all()).await?.iter().map(app_health::read).collect()
+    }
+}
+
+impl SqliteStore {
+    async fn begin(&self, transaction: &mut SqliteConnection, claim: &RefreshClaim) -> Result<Begun> {
+        let Some(row) = fetch(transaction, grants::select(&claim.tenant, &claim.grant)).await? else {
+            return Ok(Begun::Moved);
+        };
+        let (grant, now) = (grants::grant(&row)?, self.now());
+        if grant.generation != claim.generation || grant.state != GrantState::Active {
+            return Ok(Begun::Moved);
+        }
+        if grant.kept_answer.is_some() {
+            return Ok(Begun::AnswerKept(Box::new(grant)));
+        }
+        // A clock that was set back must not park a grant for longer than any may be.
+        if let Some(until) = grant.parked_until.filter(|at| *at > now && at.duration_since(now) <= PARKED_FOR) {
+            return Ok(Begun::Parked(until));
+        }
+        let tick = self.tick();
+        let Some(elapsed) = tick.since_sent(&Fields::of("grant", &row), grant.refresh_mark.as_ref())? else {
+            execute(transaction, restart_rest(&grant.id, &tick)).await?;
+            return Ok(Begun::Quarantined(claim.terms.quarantine));
+        };
+        let standing = claim.terms.standing(grant.refresh_mark.as_ref(), elapsed);
+        match standing {
+            Standing::UnderWay => Ok(Begun::UnderWay),
+            Standing::Resting(left) => Ok(Begun::Quarantined(left)),
+            Standing::Free(unanswered) => take_turn(transaction, claim, grant, unanswered, &tick, false).await,
+            Standing::Spent(unanswered) => take_turn(transaction, claim, grant, unanswered, &tick, true).await,
+        }
+    }
+
+    async fn due(&self, select: Statement) -> Result<Vec<DueRefresh>> {
+        self.fetch_all(select).await?.iter().map(due_refresh).collect()
+    }
+
+    fn tick(&self) -> Tick {
+        let boot = self.cx.since_boot();
+        Tick {
+            now: self.now(),
+            clock: boot.as_ref().map(|boot| boot.boot.clone()),
+            millis: boot.and_then(|boot| i64::try_from(boot.elapsed.as_millis()).ok()),
+        }
+    }
+}
+
+/// The time by the clocks there are.
+struct Tick {
+    now: Timestamp,
+    /// The boot the tick counts from.
+    clock: Option<String>,
+    millis: Option<i64>,
+}
+
+impl Tick {
+    /// How long ago the last request was sent. `None` if that is in the future, because the clock was set back.
+    fn since_sent(&self, row: &Fields<'_>, mark: Option<&RefreshMark>) -> Result<Option<SignedDuration>> {
+        let Some(mark) = mark else { return Ok(Some(SignedDuration::ZERO)) };
+        let (clock, sent): (Option<String>, Option<i64>) = (row.get("refresh_clock")?, row.get("refresh_tick")?);
+        let elapsed = match (sent, self.millis) {
+            (Some(sent), Some(now)) if clock == self.clock => SignedDuration::from_millis(now.saturating_sub(sent)),
+            _ => self.now.duration_since(mark.sent_at),
+        };
+        Ok((!elapsed.is_negative()).then_some(elapsed))
+    }
+}
+
+/// Puts the attempt on record, if the app may send.
+async fn take_turn(
+    transaction: &mut SqliteConnection,
+    claim: &RefreshClaim,
+    mut grant: GrantRecord,
+    unanswered: u32,
+    tick: &Tick,
+    spent: bool,
+) -> Result<Begun> {
+    let health = app_health::of(transaction, &grant).await?;
+    // While nobody gets a verdict, nothing is concluded about a single grant.
+    let given_up = spent && !health.as_ref().is_some_and(AppHealth::is_down);
+    if let Some(health) = health.filter(|_| !given_up) {
+        match health.clone().claim(&claim.credentials, tick.now) {
+            Some(claimed) => execute(transaction, app_health::upsert(&claimed)?).await?,
+            None => return Ok(Begun::AppBlocked(Box::new(health))),
+        };
+    }
+    execute(transaction, mark(claim, unanswered, tick)).await?;
+    let sent_at = Timestamp::from_millisecond(tick.now.as_millisecond()).unwrap_or(tick.now);
+    grant.refresh_mark = Some(RefreshMark { attempt: Some(claim.attempt.clone()), sent_at, unanswered });
+    let grant = Box::new(grant);
+    Ok(if given_up { Begun::TooManyInDoubt(grant) } else { Begun::Send(grant) })
+}
+
+fn mark(claim: &RefreshClaim, unanswered: u32, tick: &Tick) -> Statement {
+    sqlx::query(
+        "UPDATE grants
+         SET refresh_attempt = $2, refresh_sent_at = $3, refresh_clock = $4, refresh_tick = $5, refresh_unanswered = $6,
+             parked_until = NULL
+         WHERE id = $1",
+    )
+    .bind(claim.grant.to_string())
+    .bind(claim.attempt.clone())
+    .bind(tick.now.as_millisecond())
+    .bind(tick.clock.clone())
+    .bind(tick.millis)
+    .bind(unanswered)
+}
+
+/// Lets the token rest from now on, because nobody knows how long it has.
+fn restart_rest(grant: &GrantId, tick: &Tick) -> Statement {
+    sqlx::query("UPDATE grants SET refresh_sent_at = $2, refresh_clock = $3, refresh_tick = $4 WHERE id = $1")
+        .bind(grant.to_string())
+        .bind(tick.now.as_millisecond())
+        .bind(tick.clock.clone())
+        .bind(tick.millis)
+}
+
+/// Whether what came of the attempt still says something about the grant.
+fn concerns(grant: &GrantRecord, settle: &Settle) -> bool {
+    let same_token = grant.generation == settle.generation;
+    let own = || grant.refresh_mark.as_ref().and_then(|mark| mark.attempt.as_ref()) == Some(&settle.attempt);
+    match &settle.settlement {
+        Settlement::Refreshed(_) => same_token && !grant.state.is_over(),
+        _ => same_token && grant.state == GrantState::Active && own(),
+    }
+}
+
+fn outcome(grant: &GrantRecord, settle: &Settle, now: Timestamp) -> Result<Statement> {
+    let unanswered = grant.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
+    let error = json::failure_text(settle.error.as_ref())?;
+    let ended = |unanswered: u32| {
+        sqlx::query(
+            "UPDATE grants
+             SET refresh_attempt = NULL, refresh_unanswered = nullif($2, 0), last_error = $3, kept_answer = $4, parked_until = $5,
+                 refresh_sent_at = CASE WHEN $2 = 0 THEN NULL ELSE refresh_sent_at END,
+                 refresh_tick = CASE WHEN $2 = 0 THEN NULL ELSE refresh_tick END
+             WHERE id = $1",
+        )
+        .bind(settle.grant.to_string())
+        .bind(i64::from(unanswered))
+        .bind(error.clone())
+    };
+    let none = None::<Vec<u8>>;
+    Ok(match &settle.settlement {
+        Settlement::Refreshed(refreshed) => take_over(grant, refreshed, settle.now)?,
+        Settlement::Rejected { reason } => rejected(settle, reason, error),
+        Settlement::NotSent | Settlement::AskedToWait(_) | Settlement::AppRefused { .. } => {
+            ended(unanswered).bind(none).bind(None::<i64>)
+        }
+        Settlement::Refused => ended(unanswered).bind(none).bind(millis(now.saturating_add(PARKED_FOR).ok())),
+        Settlement::InDoubt => ended(unanswered + 1).bind(none).bind(None::<i64>),
+        Settlement::Unreadable(answer) => {
+            ended(unanswered + 1).bind(Some(answer.as_bytes().to_vec())).bind(None::<i64>)
+        }
+    })
+}
+
+fn take_over(grant: &GrantRecord, refreshed: &Refreshed, now: Timestamp) -> Result<Statement> {
+    let mut scopes = refreshed.scopes.clone();
+    scopes.ever_granted.extend(grant.scopes.ever_granted.iter().cloned());
+    let update = sqlx::query(
+        "UPDATE grants
+         SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5, issued_at = $6, scopes = $7,
+             updated_at = $8, generation = generation + 1, last_error = NULL, parked_until = NULL, kept_answer = NULL,
+             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_tick = NULL, refresh_unanswered = NULL,
+             state_since = CASE WHEN state = 'reauth_required' THEN $8 ELSE state_since END,
+             reason = NULL, state = CASE WHEN state = 'reauth_required' THEN 'active' ELSE state END
+         WHERE id = $1",
+    )
+    .bind(grant.id.to_string())
+    .bind(refreshed.access.as_bytes().to_vec())
+    .bind(millis(refreshed.access_expires_at))
+    .bind(bytes(refreshed.refresh.as_ref()))
+    .bind(millis(refreshed.refresh_expires_at))
+    .bind(refreshed.issued_at.as_millisecond())
+    .bind(json::to_text(&json::Scopes::from(&scopes))?)
+    .bind(now.as_millisecond());
+    Ok(update)
+}
+
+fn rejected(settle: &Settle, reason: &str, error: Option<String>) -> Statement {
+    sqlx::query(
+        "UPDATE grants
+         SET state = 'reauth_required', reason = $2, state_since = $3, updated_at = $3, last_error = $4,
+             refresh_attempt = NULL, refresh_sent_at = NULL, refresh_tick = NULL, refresh_unanswered = NULL
+         WHERE id = $1",
+    )
+    .bind(settle.grant.to_string())
+    .bind(reason.to_owned())
+    .bind(settle.now.as_millisecond())
+    .bind(error)
+}
+
+/// Doubts that can be settled by now.
+fn unsettled(due: &DueRefreshes) -> Statement {
+    let before = due.now.saturating_sub(due.unsettled_for).unwrap_or(Timestamp::MIN);
+    sqlx::query(
+        "SELECT tenant, id, refresh_sent_at AS since FROM grants
+         WHERE refresh_sent_at <= $1 AND state = 'active' AND kept_answer IS NULL
+           AND (parked_until IS NULL OR parked_until <= $2)
+         ORDER BY refresh_sent_at, id LIMIT $3",
+    )
+    .bind(before.as_millisecond())
+    .bind(due.now.as_millisecond())
+    .bind(i64::from(due.limit))
+}
+
+/// Refresh tokens that have lived three quarters of their life.
+fn dying(due: &DueRefreshes) -> Statement {
+    sqlx::query(
+        "SELECT tenant, id, refresh_expires_at - (refresh_expires_at - issued_at) / 4 AS since FROM grants
+         WHERE refresh_expires_at - (refresh_expires_at - issued_at) / 4 <= $1 AND state = 'active'
+           AND refresh_sent_at IS NULL AND refresh IS NOT NULL AND (parked_until IS NULL OR parked_until <= $1)
+         ORDER BY refresh_expires_at - (refresh_expires_at - issued_at) / 4, id LIMIT $2",
+    )
+    .bind(due.now.as_millisecond())
+    .bind(i64::from(due.limit))
+}
+
+/// Access tokens of one app that have lived three quarters of theirs.
+fn stale(due: &DueRefreshes, platform: &str, app: &str) -> Statement {
+    sqlx::query(
+        "SELECT tenant, id, access_expires_at - (access_expires_at - issued_at) / 4 AS since FROM grants
+         WHERE platform = $3 AND app = $4 AND state = 'active'
+           AND access_expires_at - (access_expires_at - issued_at) / 4 <= $1
+           AND refresh_sent_at IS NULL AND (parked_until IS NULL OR parked_until <= $1)
+         ORDER BY access_expires_at - (access_expires_at - issued_at) / 4, id LIMIT $2",
+    )
+    .bind(due.now.as_millisecond())
+    .bind(i64::from(due.limit))
+    .bind(platform.to_owned())
+    .bind(app.to_owned())
+}
+
+fn due_refresh(row: &SqliteRow) -> Result<DueRefresh> {
+    let fields = Fields::of("grant", row);
+    Ok(DueRefresh { tenant: fields.get("tenant")?, grant: fields.parse("id")?, since: fields.time("since")? })
+}

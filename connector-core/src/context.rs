@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::http::{HttpTransport, RawAnswer, Request, TransportError};
 use crate::{Error, Result, Secret};
@@ -13,8 +13,30 @@ use crate::{Error, Result, Secret};
 /// Tells the time.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait Clock: Send + Sync {
-    /// Now, by the wall clock.
+    /// Now, by the wall clock. Somebody may set it, forward or back.
     fn now(&self) -> Timestamp;
+
+    /// The time since the machine started, which nobody can set. `None` where the system does not tell.
+    fn since_boot(&self) -> Option<SinceBoot>;
+}
+
+/// How long the machine has been up, suspended time included, and since which start.
+///
+/// It is the same for all processes of a machine, and setting the wall clock does not move it. It can be stored: what another boot says
+/// is known by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinceBoot {
+    /// Which start of the machine: another one has another id.
+    pub boot: String,
+    /// How long ago that was.
+    pub elapsed: SignedDuration,
+}
+
+impl SinceBoot {
+    /// How much later this is than the other. `None` when the machine has started anew in between.
+    pub fn duration_since(&self, earlier: &Self) -> Option<SignedDuration> {
+        (self.boot == earlier.boot).then(|| self.elapsed.saturating_sub(earlier.elapsed))
+    }
 }
 
 /// Gives bytes nobody can guess.
@@ -35,6 +57,43 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock of the `Context`")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn since_boot(&self) -> Option<SinceBoot> {
+        system::since_boot()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::fs;
+    use std::sync::OnceLock;
+
+    use jiff::SignedDuration;
+    use rustix::time::{ClockId, clock_gettime};
+
+    use super::SinceBoot;
+
+    /// The kernel makes an id up at each start. It does not change while a process lives.
+    fn boot() -> Option<&'static String> {
+        static BOOT: OnceLock<Option<String>> = OnceLock::new();
+        let read = || fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let known = || read().map(|text| text.trim().to_owned()).filter(|id| !id.is_empty());
+        BOOT.get_or_init(known).as_ref()
+    }
+
+    pub(super) fn since_boot() -> Option<SinceBoot> {
+        let boot = boot()?.clone();
+        let elapsed = clock_gettime(ClockId::Boottime);
+        let nanos = i32::try_from(elapsed.tv_nsec).ok()?;
+        Some(SinceBoot { boot, elapsed: SignedDuration::new(elapsed.tv_sec, nanos) })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    pub(super) fn since_boot() -> Option<super::SinceBoot> {
+        None
     }
 }
 
@@ -73,6 +132,11 @@ impl Context {
         self.clock.now()
     }
 
+    /// The time since the machine started, which nobody can set. `None` where the system does not tell.
+    pub fn since_boot(&self) -> Option<SinceBoot> {
+        self.clock.since_boot()
+    }
+
     /// Fills the buffer with bytes nobody can guess.
     ///
     /// # Errors
@@ -105,5 +169,62 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{FakeClock, MockClock};
+
+    fn apart(later: &dyn Clock, earlier: &SinceBoot) -> Option<SignedDuration> {
+        later.since_boot().unwrap().duration_since(earlier)
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_machine_says_how_long_it_is_up_and_since_which_start() {
+        let first = SystemClock.since_boot().unwrap();
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        assert!((first.elapsed.as_secs_f64() - uptime).abs() < 5.0, "{first:?} against {uptime}");
+        assert_eq!(first.boot.len(), 36, "{first:?}");
+        assert!(apart(&SystemClock, &first).unwrap() >= SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn time_that_passes_moves_both_clocks() {
+        let (clock, hour) = (FakeClock::default(), SignedDuration::from_hours(1));
+        let (wall, boot) = (clock.now(), clock.since_boot().unwrap());
+        clock.advance(hour);
+        assert_eq!((clock.now().duration_since(wall), apart(&clock, &boot)), (hour, Some(hour)));
+    }
+
+    #[test]
+    fn setting_the_wall_clock_moves_no_other() {
+        for hours in [26, -26] {
+            let (clock, by) = (FakeClock::default(), SignedDuration::from_hours(hours));
+            let (wall, boot) = (clock.now(), clock.since_boot().unwrap());
+            clock.jump(by);
+            assert_eq!((clock.now().duration_since(wall), apart(&clock, &boot)), (by, Some(SignedDuration::ZERO)));
+        }
+    }
+
+    #[test]
+    fn times_of_two_boots_are_not_compared() {
+        let clock = FakeClock::default();
+        clock.advance(SignedDuration::from_mins(5));
+        let before = clock.since_boot().unwrap();
+        clock.reboot();
+        assert_eq!(apart(&clock, &before), None);
+        assert_eq!(clock.since_boot().unwrap().elapsed, SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn a_context_asks_its_clock() {
+        let mut clock = MockClock::new();
+        clock.expect_since_boot().once().return_const(None);
+        let transport = Arc::new(crate::testing::FakeTransport::default());
+        assert_eq!(Context::new(transport, Arc::new(clock), Arc::new(SystemRandom)).since_boot(), None);
     }
 }

@@ -29,7 +29,7 @@ pub use self::app::{App, AppKind, PlatformId};
 pub use self::by_data::ConfiguredConnector;
 pub use self::configured::{ConfiguredAccounts, ConfiguredMetrics};
 pub use self::connector::Connector;
-pub use self::context::{Clock, Context, Random, SystemClock, SystemRandom};
+pub use self::context::{Clock, Context, Random, SinceBoot, SystemClock, SystemRandom};
 pub use self::error::{Error, ErrorKind, Result};
 pub use self::registry::{Build, Descriptor, Linked, Platform, Registration, Registry};
 pub use self::scope::{Scope, ScopeSet};

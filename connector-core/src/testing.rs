@@ -15,7 +15,7 @@ pub use crate::oauth::MockOAuthProvider;
 
 use crate::account::Accounts;
 use crate::connector::Connector;
-use crate::context::{Clock, Context, Random};
+use crate::context::{Clock, Context, Random, SinceBoot};
 use crate::http::{Cause, HttpTransport, Reach, Request, TransportError};
 use crate::metrics::AccountMetrics;
 use crate::oauth::OAuthProvider;
@@ -80,20 +80,41 @@ impl HttpTransport for FakeTransport {
     }
 }
 
-/// A clock that moves when it is told to.
+/// A clock that moves when it is told to. Clones are one clock.
 #[derive(Clone, Debug)]
-pub struct FakeClock(Arc<Mutex<Timestamp>>);
+pub struct FakeClock(Arc<Mutex<Times>>);
+
+#[derive(Debug)]
+struct Times {
+    wall: Timestamp,
+    boot: u32,
+    elapsed: SignedDuration,
+}
 
 impl FakeClock {
-    /// A clock that stands at this time.
+    /// A clock that stands at this time, of a machine that has just started.
     pub fn at(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(now)))
+        Self(Arc::new(Mutex::new(Times { wall: now, boot: 1, elapsed: SignedDuration::ZERO })))
     }
 
-    /// Moves it.
+    /// Time passes: the wall clock and the time since the machine's start move. The latter never moves back.
     pub fn advance(&self, by: SignedDuration) {
-        let mut now = lock(&self.0);
-        *now = now.saturating_add(by).unwrap_or(*now);
+        self.jump(by);
+        let mut times = lock(&self.0);
+        times.elapsed = times.elapsed.saturating_add(by.max(SignedDuration::ZERO));
+    }
+
+    /// Somebody sets the wall clock, forward or back. No time passes.
+    pub fn jump(&self, by: SignedDuration) {
+        let mut times = lock(&self.0);
+        times.wall = times.wall.saturating_add(by).unwrap_or(times.wall);
+    }
+
+    /// The machine starts anew, in no time.
+    pub fn reboot(&self) {
+        let mut times = lock(&self.0);
+        times.boot += 1;
+        times.elapsed = SignedDuration::ZERO;
     }
 }
 
@@ -105,7 +126,12 @@ impl Default for FakeClock {
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        *lock(&self.0)
+        lock(&self.0).wall
+    }
+
+    fn since_boot(&self) -> Option<SinceBoot> {
+        let times = lock(&self.0);
+        Some(SinceBoot { boot: format!("boot-{}", times.boot), elapsed: times.elapsed })
     }
 }
 

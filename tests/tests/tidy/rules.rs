@@ -15,11 +15,12 @@ const REQWEST: &str = "connector-core/src/http/reqwest.rs";
 const CONTEXT: &str = "connector-core/src/context.rs";
 
 /// The clock and the randomness of the system and of the crates at hand.
-const AMBIENT: [&str; 8] = [
+const AMBIENT: [&str; 9] = [
     "Timestamp::now",
     "SystemTime::now",
     "Instant::now",
     "Zoned::now",
+    "clock_gettime",
     "getrandom::",
     "rand::",
     "Uuid::now_v7",

@@ -200,13 +200,14 @@ impl OAuthProvider for ConfiguredOAuth2 {
 
     fn refresh_request(&self, app: &App, grant: &Grant) -> Result<Request> {
         match (self.refresh_class(), &grant.tokens.refresh) {
-            (RefreshClass::RotatingStrict | RefreshClass::RotatingGrace | RefreshClass::NonRotating, Some(token)) => {
-                self.token_request(
-                    app,
-                    &grant.base_urls,
-                    vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
-                )
-            }
+            (
+                RefreshClass::RotatingStrict | RefreshClass::RotatingGrace { .. } | RefreshClass::NonRotating,
+                Some(token),
+            ) => self.token_request(
+                app,
+                &grant.base_urls,
+                vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
+            ),
             (RefreshClass::None, _) => Err(Error::reauth_required(
                 "no_refresh",
                 "the platform has no refresh: the person has to connect again",

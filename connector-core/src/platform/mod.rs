@@ -6,6 +6,7 @@ mod api;
 mod check;
 mod oauth;
 mod redirect;
+mod refresh;
 
 use std::collections::BTreeMap;
 
@@ -16,10 +17,11 @@ use url::Url;
 
 pub use self::api::{AccountsFacts, ApiErrors, EndpointFacts, FieldsParam, Method, MetricsFacts};
 pub use self::oauth::{
-    AuthorizeFacts, CallbackError, ClientAuth, OAuthErrors, OAuthFacts, ParameterNames, RefreshClass, RefreshFacts,
-    RevokeFacts, RevokedToken, TokenBody, TokenFacts, TokenPointers,
+    AuthorizeFacts, CallbackError, ClientAuth, OAuthErrors, OAuthFacts, ParameterNames, RevokeFacts, RevokedToken,
+    TokenBody, TokenFacts, TokenPointers,
 };
 pub use self::redirect::{PortRule, RedirectFacts, RedirectRule};
+pub use self::refresh::{RefreshClass, RefreshFacts};
 use crate::config::file_schema;
 use crate::grant::BaseUrls;
 use crate::{Error, Result};

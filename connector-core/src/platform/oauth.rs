@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Location;
+use super::refresh::RefreshTable;
+use super::{Location, RefreshFacts};
 use crate::app::Pkce;
 
 /// How access is allowed, kept and given up.
@@ -27,6 +28,7 @@ pub struct OAuthFacts {
     pub token: Option<TokenFacts>,
     /// How access is kept.
     #[serde(default)]
+    #[schemars(with = "RefreshTable")]
     pub refresh: RefreshFacts,
     /// The revocation endpoint, if there is one.
     #[serde(default)]
@@ -152,32 +154,6 @@ impl Default for TokenPointers {
             subject: None,
         }
     }
-}
-
-/// How access is kept.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RefreshFacts {
-    /// What a refresh does to the token it uses. Without a class there is no refresh.
-    #[serde(default)]
-    pub class: RefreshClass,
-}
-
-/// What a refresh does to the token it uses. It decides whether a request may ever be sent twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RefreshClass {
-    /// It stops working once the new one is issued: a lost answer is a lost account.
-    RotatingStrict,
-    /// It goes on working for a moment after the new one is issued.
-    RotatingGrace,
-    /// It stays the same.
-    NonRotating,
-    /// There is none: the access token itself is prolonged.
-    Extension,
-    /// There is no refresh.
-    #[default]
-    None,
 }
 
 /// The revocation endpoint (RFC 7009).

@@ -158,7 +158,7 @@ async fn class(subject: &Subject) -> Verdict {
             assert!(same, "the refresh token was replaced");
             stage.refreshed(&first).await?;
         }
-        RefreshClass::RotatingGrace => assert!(!same, "the refresh token was not replaced"),
+        RefreshClass::RotatingGrace { .. } => assert!(!same, "the refresh token was not replaced"),
         RefreshClass::RotatingStrict => {
             assert!(!same, "the refresh token was not replaced");
             assert!(
@@ -166,7 +166,9 @@ async fn class(subject: &Subject) -> Verdict {
                 "a used refresh token still works"
             );
         }
-        RefreshClass::Extension | RefreshClass::None => return Err("it has a refresh token and no use for it".into()),
+        RefreshClass::Extension { .. } | RefreshClass::None => {
+            return Err("it has a refresh token and no use for it".into());
+        }
     }
     Ok(())
 }

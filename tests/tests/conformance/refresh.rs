@@ -22,7 +22,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("takes_over_what_a_refresh_says_of_scopes", scopes),
     ("tells_a_dead_refresh_token_from_a_rejected_app", rejected),
     ("never_calls_a_refresh_in_doubt_safe_to_repeat", in_doubt),
-    ("keeps_a_refresh_it_cannot_read", unreadable),
+    ("keeps_a_refresh_it_cannot_read_and_that_holds_a_refresh_token", unreadable),
 ];
 
 /// Skips platforms without refresh tokens.
@@ -30,8 +30,8 @@ fn refreshes(subject: &Subject) -> Result<(), Stop> {
     subject.token()?;
     match subject.connector.oauth().refresh_class() {
         RefreshClass::None => Err(Stop::Skipped("the platform has no refresh")),
-        RefreshClass::Extension => Err(Stop::Skipped("the platform prolongs the access token instead")),
-        RefreshClass::RotatingStrict | RefreshClass::RotatingGrace | RefreshClass::NonRotating => Ok(()),
+        RefreshClass::Extension { .. } => Err(Stop::Skipped("the platform prolongs the access token instead")),
+        RefreshClass::RotatingStrict | RefreshClass::RotatingGrace { .. } | RefreshClass::NonRotating => Ok(()),
     }
 }
 
@@ -167,7 +167,12 @@ fn in_doubt(subject: &Subject) -> Verdict {
 
 fn unreadable(subject: &Subject) -> Verdict {
     for body in ["", "<html>", "{}", "[]", "null"] {
-        assert_eq!(outcome(subject, &raw(200, body))?, "unreadable", "{body:?}");
+        assert_eq!(outcome(subject, &raw(200, body))?, "in_doubt", "{body:?}");
+    }
+    let mut body = json!({});
+    plant(&mut body, &subject.token()?.answer.refresh_token, json!("rft.new"));
+    for body in [body.to_string(), json!({ "moved": body }).to_string()] {
+        assert_eq!(outcome(subject, &raw(200, &body))?, "unreadable", "{body}");
     }
     Ok(())
 }

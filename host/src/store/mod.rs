@@ -1,8 +1,8 @@
 //! What a host remembers: flows under way, grants, connections, revocations, samples, and what happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
-//! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) is the one
-//! that needs nothing else to run.
+//! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
+//! else to run; `PostgresStore` (feature `postgres`) is for a host of several processes on several machines.
 //!
 //! A store keeps secrets as [`Sealed`](crate::vault::Sealed) values only and cannot open them. Times are kept to the millisecond.
 
@@ -16,10 +16,17 @@ mod grant;
 mod id;
 mod lock;
 mod meta;
+mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod revocation;
 mod sample;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 use std::fmt::Debug;
 
@@ -34,8 +41,13 @@ pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, Re
 pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
 pub use self::lock::{RefreshGuard, RefreshLocks};
 pub use self::meta::{InstanceId, Meta};
+pub use self::place::Place;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 pub use self::sample::{Reading, Sample, Samples};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 

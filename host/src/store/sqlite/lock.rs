@@ -2,77 +2,21 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
-use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 
-use super::SqliteStore;
 use crate::private_files;
-use crate::store::{GrantId, RefreshGuard, RefreshLocks, Result, StoreError};
+use crate::store::{Result, StoreError};
 
-/// How many lock files the grants share.
-const SHARDS: u8 = 64;
-
-/// The lock files of a store.
-#[derive(Debug)]
-pub(super) struct FileLocks {
-    dir: PathBuf,
-    /// Inside the process a task waits its turn here, so that no more than one thread waits for a file.
-    turns: Vec<Arc<Mutex<()>>>,
+/// Waits for the lock under which the schema is brought up to date.
+pub(super) async fn migration(dir: &Path) -> Result<File> {
+    let path = dir.join("migration.lock");
+    spawn_blocking(move || lock(&path)).await.map_err(StoreError::database)?
 }
 
-/// Holds a lock. The fields are dropped in this order: the file, and with it the lock, first.
-#[derive(Debug)]
-pub(super) struct FileGuard {
-    _file: File,
-    _turn: Option<OwnedMutexGuard<()>>,
-}
-
-impl RefreshGuard for FileGuard {}
-
-impl FileLocks {
-    pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, turns: (0..SHARDS).map(|_| Arc::default()).collect() }
-    }
-
-    /// The lock under which the schema is brought up to date.
-    pub(super) async fn migration(&self) -> Result<FileGuard> {
-        take(self.dir.join("migration.lock"), None).await
-    }
-
-    async fn refresh(&self, grant: &GrantId) -> Result<FileGuard> {
-        let shard = shard(grant);
-        let turn = match self.turns.get(usize::from(shard)) {
-            Some(turn) => Some(Arc::clone(turn).lock_owned().await),
-            None => None,
-        };
-        take(self.dir.join(format!("refresh-{shard:02}.lock")), turn).await
-    }
-}
-
-#[async_trait]
-impl RefreshLocks for SqliteStore {
-    async fn lock_refresh(&self, grant: &GrantId) -> Result<Box<dyn RefreshGuard>> {
-        Ok(Box::new(self.locks.refresh(grant).await?))
-    }
-}
-
-/// The same for every process and every version.
-fn shard(grant: &GrantId) -> u8 {
-    Sha256::digest(grant.as_str().as_bytes()).first().map_or(0, |byte| byte % SHARDS)
-}
-
-/// The turn goes along: whoever stops waiting leaves a thread behind that still waits, and the next one must not add another.
-async fn take(path: PathBuf, turn: Option<OwnedMutexGuard<()>>) -> Result<FileGuard> {
-    let waiting = spawn_blocking(move || Ok(FileGuard { _file: lock(&path)?, _turn: turn }));
-    waiting.await.map_err(StoreError::database)?
-}
-
-fn lock(path: &Path) -> Result<File> {
+/// Waits until nobody else holds the lock of this file. It ends when the file is closed.
+pub(super) fn lock(path: &Path) -> Result<File> {
     let file = private_files::lock_file(path)?;
     loop {
         match file.lock() {

@@ -15,6 +15,7 @@ use connector_core::oauth::{OAuthProvider, RefreshOutcome};
 use jiff::SignedDuration;
 use serde_json::json;
 
+use super::terms::{terms, too_young_until};
 use super::{Because, PATIENCE, reason, told};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -49,6 +50,10 @@ impl Host {
             Ok(request) => request,
             Err(error) => return self.cannot_refresh(seen, error).await,
         };
+        let now = self.context().now();
+        if let Some(until) = too_young_until(oauth.refresh_class(), seen.issued_at, now) {
+            return Err(told::too_young(until).into());
+        }
         reach(KillPoint::BeforeMark);
         let Some(attempt) = self.begin(seen, oauth, session, because).await? else { return Ok(()) };
         reach(KillPoint::AfterMark);
@@ -97,7 +102,7 @@ impl Host {
             grant: seen.id.clone(),
             generation: seen.generation,
             attempt: new_id(self.context())?.to_string(),
-            terms: super::terms::terms(oauth.refresh_class()),
+            terms: terms(oauth.refresh_class()),
             credentials: app.credentials_digest(),
         })
     }

@@ -1,7 +1,7 @@
 //! What a refresh does to its token decides when the token may be sent again.
 
 use connector_core::oauth::RefreshClass;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::store::RefreshTerms;
 
@@ -12,16 +12,24 @@ const QUARANTINE: SignedDuration = SignedDuration::from_mins(2);
 const PROBES: u32 = 2;
 /// How long others wait for a process that may have died at its request, where a second use does no harm.
 const COURTESY: SignedDuration = SignedDuration::from_secs(15);
+/// A moment of grace is not used to its end: the platform counts it by a clock of its own.
+const GRACE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// The terms of a class.
 pub(super) fn terms(class: RefreshClass) -> RefreshTerms {
     match class {
         RefreshClass::RotatingStrict => strict(SignedDuration::ZERO),
-        RefreshClass::RotatingGrace => strict(SignedDuration::ZERO),
-        RefreshClass::NonRotating | RefreshClass::Extension | RefreshClass::None => {
+        RefreshClass::RotatingGrace { grace } => strict(grace.saturating_sub(GRACE_MARGIN)),
+        RefreshClass::NonRotating | RefreshClass::Extension { .. } | RefreshClass::None => {
             RefreshTerms { quarantine: COURTESY, repeat_within: SignedDuration::MAX, most_unanswered: None }
         }
     }
+}
+
+/// Until when a token is too young to be refreshed, if it is.
+pub(super) fn too_young_until(class: RefreshClass, issued_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let RefreshClass::Extension { min_age } = class else { return None };
+    issued_at.saturating_add(min_age).ok().filter(|until| now < *until)
 }
 
 fn strict(repeat_within: SignedDuration) -> RefreshTerms {

@@ -33,6 +33,13 @@ pub(super) fn parked(until: Timestamp) -> Error {
     Error::new(ErrorKind::Rejected, message)
 }
 
+pub(super) fn too_young(until: Timestamp) -> Error {
+    let message = format!(
+        "the platform prolongs an access token only once it has a certain age, which this one has at {until:.0}"
+    );
+    Error::new(ErrorKind::Unavailable, message)
+}
+
 pub(super) fn unreadable() -> Error {
     Error::protocol(
         "the platform answered a refresh with something that cannot be read; the answer is kept, sealed, and is read again by every later version",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use connector_core::{Error, ErrorKind};
 
+use super::Place;
 use crate::private_files::FileError;
 
 /// What every fallible call of a store returns.
@@ -28,22 +29,21 @@ pub enum StoreError {
     Conflict(String),
     /// The store was made by a newer version.
     #[error(
-        "`{path}` was made by a newer version of connector-host (its schema is at step {found}, this version knows {known}): update connector-host; nothing was changed",
-        path = .path.display()
+        "`{place}` was made by a newer version of connector-host (its schema is at step {found}, this version knows {known}): update connector-host; nothing was changed"
     )]
     Newer {
         /// Where it is.
-        path: PathBuf,
+        place: Place,
         /// The last step of its schema.
         found: i64,
         /// The last step this version knows.
         known: i64,
     },
     /// The place is read-only.
-    #[error("`{path}` cannot be written: {why}", path = .path.display())]
+    #[error("`{place}` cannot be written: {why}")]
     NotWritable {
         /// Where.
-        path: PathBuf,
+        place: Place,
         /// What the system said.
         why: String,
     },
@@ -51,12 +51,31 @@ pub enum StoreError {
     #[error(transparent)]
     Exposed(FileError),
     /// What is there is no store of this program.
-    #[error("`{path}` {why}: choose another data directory; nothing was changed", path = .path.display())]
+    #[error("`{place}` {why}: choose {another}; nothing was changed", another = .place.another())]
     Foreign {
         /// Where.
-        path: PathBuf,
+        place: Place,
         /// What it is instead.
         why: &'static str,
+    },
+    /// What should name a database does not.
+    #[error("the URL of the database {0}; write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
+    Url(String),
+    /// The server cannot be reached, refuses us, or went away. Nothing was changed.
+    #[error("`{place}` cannot be reached: {why}")]
+    Unreachable {
+        /// Where it should be.
+        place: Place,
+        /// What the system or the server said.
+        why: String,
+    },
+    /// The connection ended while a change was being made to last. Nobody knows whether it does: read again before anything else.
+    #[error("whether `{place}` kept the last change is not known, for the connection ended before it said so ({why})")]
+    Lost {
+        /// Where.
+        place: Place,
+        /// What the system or the server said.
+        why: String,
     },
     /// What is stored makes no sense.
     #[error("the stored {what} is damaged: {why}")]
@@ -100,7 +119,7 @@ impl From<FileError> for StoreError {
     fn from(error: FileError) -> Self {
         match error {
             FileError::Io { path, source, .. } if FileError::is_denial(&source) => {
-                Self::NotWritable { path, why: source.to_string() }
+                Self::NotWritable { place: Place::File(path), why: source.to_string() }
             }
             FileError::Io { doing, path, source } => Self::Io { doing, path, source },
             unsafe_place => Self::Exposed(unsafe_place),
@@ -112,7 +131,11 @@ impl From<StoreError> for Error {
     /// A busy or failing database may work again later; everything else wants somebody's hand.
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::Busy | StoreError::Conflict(_) | StoreError::Database(_) => ErrorKind::Unavailable,
+            StoreError::Busy
+            | StoreError::Conflict(_)
+            | StoreError::Database(_)
+            | StoreError::Lost { .. }
+            | StoreError::Unreachable { .. } => ErrorKind::Unavailable,
             _ => ErrorKind::Config,
         };
         Self::new(kind, error.to_string()).with_source(error)

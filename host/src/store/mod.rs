@@ -1,8 +1,8 @@
 //! What a host remembers: flows under way, grants, connections, revocations, samples, and what happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
-//! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) is the one
-//! that needs nothing else to run.
+//! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
+//! else to run; `PostgresStore` (feature `postgres`) is for a host of several processes on several machines.
 //!
 //! A store keeps secrets as [`Sealed`](crate::vault::Sealed) values only and cannot open them. Times are kept to the millisecond.
 
@@ -16,11 +16,18 @@ mod flow;
 mod grant;
 mod id;
 mod meta;
+mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod refresh;
 mod revocation;
 mod sample;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 use std::fmt::Debug;
 
@@ -35,12 +42,17 @@ pub use self::flow::{FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent};
 pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
 pub use self::meta::{InstanceId, Meta};
+pub use self::place::Place;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
 pub(crate) use self::refresh::Standing;
 pub use self::refresh::{
     Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
 };
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 pub use self::sample::{Reading, Sample, Samples};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 

@@ -3,7 +3,7 @@
 use sqlx::Error;
 use sqlx::error::DatabaseError;
 
-use crate::store::StoreError;
+use crate::store::{Place, StoreError};
 
 /// Primary result codes, <https://www.sqlite.org/rescode.html>.
 const BUSY: i32 = 5;
@@ -18,7 +18,10 @@ pub(super) fn failed(error: Error) -> StoreError {
         Error::Database(found) if found.is_unique_violation() => StoreError::Conflict("it is there already".to_owned()),
         Error::Database(found) => match primary_code(&**found) {
             Some(BUSY | LOCKED) => StoreError::Busy,
-            Some(READ_ONLY) => StoreError::NotWritable { path: "the database".into(), why: found.message().to_owned() },
+            Some(READ_ONLY) => {
+                let place = Place::File("the database".into());
+                StoreError::NotWritable { place, why: found.message().to_owned() }
+            }
             Some(CORRUPT | NOT_A_DATABASE) => StoreError::corrupt("database", found.message()),
             _ => StoreError::database(error),
         },

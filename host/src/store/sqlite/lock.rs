@@ -2,17 +2,17 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::task::spawn_blocking;
 
 use crate::private_files;
 use crate::store::{Result, StoreError};
 
-/// Waits until no other process brings the schema up to date, and keeps others from it until the file is closed.
-pub(super) async fn migration(dir: PathBuf) -> Result<File> {
-    let waiting = spawn_blocking(move || lock(&dir.join("migration.lock")));
-    waiting.await.map_err(StoreError::database)?
+/// Waits for the lock under which the schema is brought up to date.
+pub(super) async fn migration(dir: &Path) -> Result<File> {
+    let path = dir.join("migration.lock");
+    spawn_blocking(move || lock(&path)).await.map_err(StoreError::database)?
 }
 
 fn lock(path: &Path) -> Result<File> {

@@ -1,6 +1,6 @@
 //! Brings the schema up to date, after making sure that the file is ours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use connector_core::Context;
 use sqlx::migrate::Migrator;
@@ -9,8 +9,8 @@ use sqlx::{Error, Row as _};
 
 use super::error::{NOT_A_DATABASE, failed, primary_code};
 use super::lock;
-use super::meta::INSTANCE;
 use super::open::options;
+use crate::store::sql::INSTANCE;
 use crate::store::{Result, StoreError, new_id};
 
 /// "Conn" in the header of the file, which tells our databases from others.
@@ -18,14 +18,14 @@ const APPLICATION_ID: i64 = 0x436f_6e6e;
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
-pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: PathBuf) -> Result<()> {
+pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {
     let file = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options(path));
     let outcome = inspect_and_migrate(cx, path, &file, locks).await;
     file.close().await;
     outcome
 }
 
-async fn inspect_and_migrate(cx: &Context, path: &Path, file: &SqlitePool, locks: PathBuf) -> Result<()> {
+async fn inspect_and_migrate(cx: &Context, path: &Path, file: &SqlitePool, locks: &Path) -> Result<()> {
     if inspect(path, file).await? == Found::Current {
         return Ok(());
     }
@@ -76,7 +76,7 @@ async fn compare_steps(path: &Path, file: &SqlitePool) -> Result<Found> {
     let [found, complete] = numbers(&row).map_err(failed)?;
     let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default();
     match found.cmp(&known) {
-        std::cmp::Ordering::Greater => Err(StoreError::Newer { path: path.to_owned(), found, known }),
+        std::cmp::Ordering::Greater => Err(StoreError::Newer { place: path.into(), found, known }),
         std::cmp::Ordering::Equal if complete == 1 => Ok(Found::Current),
         _ => Ok(Found::ToMigrate),
     }
@@ -109,5 +109,5 @@ fn unreadable(path: &Path, error: Error) -> StoreError {
 }
 
 fn foreign(path: &Path, why: &'static str) -> StoreError {
-    StoreError::Foreign { path: path.to_owned(), why }
+    StoreError::Foreign { place: path.into(), why }
 }

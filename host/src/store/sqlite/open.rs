@@ -7,8 +7,9 @@ use connector_core::Context;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Error, Row as _};
 
-use super::{SqliteStore, files, migrate};
+use super::{Pools, SqliteFile, SqliteStore, files, migrate};
 use crate::store::Result;
+use crate::store::sql::Db;
 
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,10 +21,12 @@ impl SqliteStore {
     /// When the place is open to others, cannot be written, or holds something else or something newer. It is unchanged then.
     pub async fn open(cx: &Context, dir: &Path) -> Result<Self> {
         let path = files::prepare(dir)?;
-        migrate::bring_up_to_date(cx, &path, files::prepare_locks(dir)?).await?;
+        let locks = files::prepare_locks(dir)?;
+        migrate::bring_up_to_date(cx, &path, &locks).await?;
         let writer = pool(1, options(&path).pragma("secure_delete", "ON"));
         let readers = pool(READERS, options(&path).pragma("query_only", "ON"));
-        Ok(Self { path, writer, readers, cx: cx.clone() })
+        let db = Db::Sqlite(Pools { writer, readers, cx: cx.clone() });
+        Ok(Self::new(db, SqliteFile { path }))
     }
 }
 

@@ -1,34 +1,33 @@
-//! Samples in `SQLite`.
+//! Samples in SQL.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use connector_core::metrics::MetricName;
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::fields::Fields;
-use super::{SqliteStore, commit, connections, execute, fetch, json};
+use super::{Row, SqlStore, Transaction, connections, json, statement};
 use crate::store::{ConnectionId, Reading, Result, Sample, Samples};
 
 #[async_trait]
-impl Samples for SqliteStore {
+impl<D: Send + Sync> Samples for SqlStore<D> {
     async fn append_samples(&self, connection: &ConnectionId, reading: &Reading) -> Result<()> {
         let mut transaction = self.write().await?;
         let number = number(&mut transaction, connection).await?;
         for (metric, value) in &reading.values {
-            let insert = sqlx::query(
+            let insert = statement(
                 "INSERT INTO samples (connection, metric, observed_at, value) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
             );
             let insert = insert.bind(number).bind(metric.to_string()).bind(reading.observed_at.as_millisecond());
-            execute(&mut transaction, insert.bind(*value)).await?;
+            transaction.execute(insert.bind(*value)).await?;
         }
         keep_latest(&mut transaction, number, reading).await?;
-        commit(transaction).await
+        transaction.commit().await
     }
 
     async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>> {
-        let select = sqlx::query(
+        let select = statement(
             "SELECT readings.* FROM readings JOIN connections ON connections.number = readings.connection
              WHERE connections.id = $1",
         );
@@ -37,7 +36,7 @@ impl Samples for SqliteStore {
 
     /// Jumps from metric to metric in the index, so that years of history cost nothing here.
     async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>> {
-        let select = sqlx::query(
+        let select = statement(
             "WITH RECURSIVE
                 owner (number) AS (SELECT number FROM connections WHERE id = $1),
                 names (metric) AS (
@@ -65,7 +64,7 @@ impl Samples for SqliteStore {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Sample>> {
-        let select = sqlx::query(
+        let select = statement(
             "SELECT observed_at, value FROM samples
              WHERE connection = (SELECT number FROM connections WHERE id = $1) AND metric = $2
                AND observed_at BETWEEN $3 AND $4
@@ -79,14 +78,14 @@ impl Samples for SqliteStore {
     }
 }
 
-async fn number(transaction: &mut SqliteConnection, id: &ConnectionId) -> Result<i64> {
-    let select = sqlx::query("SELECT number FROM connections WHERE id = $1").bind(id.to_string());
-    let row = fetch(transaction, select).await?.ok_or_else(|| connections::missing(id))?;
+async fn number(transaction: &mut Transaction, id: &ConnectionId) -> Result<i64> {
+    let select = statement("SELECT number FROM connections WHERE id = $1").bind(id.to_string());
+    let row = transaction.fetch(select).await?.ok_or_else(|| connections::missing(id))?;
     Fields::of("connection", &row).get("number")
 }
 
-async fn keep_latest(transaction: &mut SqliteConnection, number: i64, reading: &Reading) -> Result<()> {
-    let upsert = sqlx::query(
+async fn keep_latest(transaction: &mut Transaction, number: i64, reading: &Reading) -> Result<()> {
+    let upsert = statement(
         "INSERT INTO readings (connection, observed_at, cells, log_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT (connection) DO UPDATE
          SET observed_at = excluded.observed_at, cells = excluded.cells, log_id = excluded.log_id
@@ -96,16 +95,16 @@ async fn keep_latest(transaction: &mut SqliteConnection, number: i64, reading: &
     .bind(reading.observed_at.as_millisecond())
     .bind(json::to_text(&json::cells(&reading.values, &reading.missing))?)
     .bind(reading.log_id.clone());
-    execute(transaction, upsert).await?;
+    transaction.execute(upsert).await?;
     Ok(())
 }
 
-fn sample(row: &SqliteRow) -> Result<Sample> {
+fn sample(row: &Row) -> Result<Sample> {
     let fields = Fields::of("sample", row);
     Ok(Sample { observed_at: fields.time("observed_at")?, value: fields.get("value")? })
 }
 
-fn reading(row: &SqliteRow) -> Result<Reading> {
+fn reading(row: &Row) -> Result<Reading> {
     let fields = Fields::of("reading", row);
     let (mut values, mut missing) = (BTreeMap::new(), BTreeMap::new());
     for (name, cell) in fields.json::<json::Cells>("cells")? {

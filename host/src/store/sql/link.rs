@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use connector_core::ScopeSet;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnection;
 
 use super::fields::Fields;
-use super::{connections, disconnect, execute, fetch, fetch_all, grants, json};
+use super::{Transaction, connections, disconnect, grants, json, statement};
 use crate::store::{
     Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links, NewConnection, Result,
     StoreError,
@@ -15,7 +14,7 @@ use crate::store::{
 
 /// Links the accounts for which the grant does not come too late. A grant that comes too late for all is superseded itself.
 pub(super) async fn link_all(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     grant: &GrantRecord,
     accounts: Vec<NewConnection>,
     now: Timestamp,
@@ -31,9 +30,9 @@ pub(super) async fn link_all(
 }
 
 /// The grant, if accounts can still be linked to it.
-pub(super) async fn live_grant(transaction: &mut SqliteConnection, tenant: &str, id: &GrantId) -> Result<GrantRecord> {
+pub(super) async fn live_grant(transaction: &mut Transaction, tenant: &str, id: &GrantId) -> Result<GrantRecord> {
     let missing = || StoreError::NotFound { what: "grant", id: id.to_string() };
-    let grant = grants::grant(&fetch(transaction, grants::select(tenant, id)).await?.ok_or_else(missing)?)?;
+    let grant = grants::grant(&transaction.fetch(grants::select(tenant, id).locking()).await?.ok_or_else(missing)?)?;
     if grant.state.is_over() {
         return Err(StoreError::Conflict(format!("the grant {id} has been given up")));
     }
@@ -41,18 +40,19 @@ pub(super) async fn live_grant(transaction: &mut SqliteConnection, tenant: &str,
 }
 
 async fn link(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     grant: &GrantRecord,
     new: NewConnection,
     now: Timestamp,
 ) -> Result<Option<Linked>> {
     let select =
-        sqlx::query("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
+        statement("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
             .bind(grant.tenant.clone())
             .bind(grant.platform.to_string())
             .bind(grant.app.clone())
-            .bind(new.account.id.clone());
-    let Some(row) = fetch(transaction, select).await? else { return add(transaction, grant, new, now).await.map(Some) };
+            .bind(new.account.id.clone())
+            .locking();
+    let Some(row) = transaction.fetch(select).await? else { return add(transaction, grant, new, now).await.map(Some) };
     let connected = connections::with_grant(transaction, connections::connection(&row)?).await?;
     if is_late(grant, &connected) {
         return Ok(None);
@@ -68,12 +68,7 @@ fn is_late(grant: &GrantRecord, Connected { connection, grant: current }: &Conne
     }
 }
 
-async fn add(
-    transaction: &mut SqliteConnection,
-    grant: &GrantRecord,
-    new: NewConnection,
-    now: Timestamp,
-) -> Result<Linked> {
+async fn add(transaction: &mut Transaction, grant: &GrantRecord, new: NewConnection, now: Timestamp) -> Result<Linked> {
     let connection = ConnectionRecord {
         id: new.id_if_new,
         tenant: grant.tenant.clone(),
@@ -87,7 +82,7 @@ async fn add(
         updated_at: now,
         disconnected_at: None,
     };
-    let insert = sqlx::query(
+    let insert = statement(
         "INSERT INTO connections (id, tenant, reference, platform, app, grant_id, account_id, profile, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
     )
@@ -100,12 +95,12 @@ async fn add(
     .bind(connection.account_id.clone())
     .bind(json::to_text(&json::profile_fields(&connection.profile))?)
     .bind(now.as_millisecond());
-    execute(transaction, insert).await?;
+    transaction.execute(insert).await?;
     Ok(Linked { connection, link: Link::New, previous_grant: None })
 }
 
 async fn renew(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     grant: &GrantRecord,
     mut connection: ConnectionRecord,
     new: NewConnection,
@@ -116,7 +111,7 @@ async fn renew(
     connection.profile.update(new.account.profile);
     connection.reference = new.reference.or(connection.reference);
     connection.updated_at = now;
-    let update = sqlx::query(
+    let update = statement(
         "UPDATE connections SET grant_id = $2, reference = $3, profile = $4, updated_at = $5, disconnected_at = NULL
          WHERE id = $1",
     )
@@ -125,7 +120,7 @@ async fn renew(
     .bind(connection.reference.clone())
     .bind(json::to_text(&json::profile_fields(&connection.profile))?)
     .bind(now.as_millisecond());
-    execute(transaction, update).await?;
+    transaction.execute(update).await?;
     let previous_grant = (previous != grant.id).then_some(previous);
     let link = if was_live && previous_grant.is_none() { Link::Kept } else { Link::Reconnected };
     Ok(Linked { connection, link, previous_grant })
@@ -134,7 +129,7 @@ async fn renew(
 /// Ends what the new grant takes the place of: grants that have just lost their last connection, and older ones of the same subject
 /// that never got one. One that came too late goes itself. What a connection that was given up still refers to stays, without its tokens.
 async fn supersede(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     grant: &GrantRecord,
     linked: &[Linked],
     late: bool,
@@ -145,7 +140,7 @@ async fn supersede(
     candidates.extend(late.then(|| grant.id.clone()));
     let mut superseded = Vec::new();
     for id in candidates {
-        let deleted = execute(transaction, grants::delete_unused(&grant.tenant, &id)).await? == 1;
+        let deleted = transaction.execute(grants::delete_unused(&grant.tenant, &id)).await? == 1;
         if deleted || disconnect::end_without_connection(transaction, &grant.tenant, &id, now).await? {
             superseded.push(id);
         }
@@ -153,9 +148,9 @@ async fn supersede(
     Ok(superseded)
 }
 
-async fn older_of_subject(transaction: &mut SqliteConnection, grant: &GrantRecord) -> Result<Vec<GrantId>> {
+async fn older_of_subject(transaction: &mut Transaction, grant: &GrantRecord) -> Result<Vec<GrantId>> {
     let Some(subject) = grant.subject.clone() else { return Ok(Vec::new()) };
-    let select = sqlx::query(
+    let select = statement(
         "SELECT id FROM grants
          WHERE tenant = $1 AND platform = $2 AND app = $3 AND subject = $4 AND id <> $5 AND created_at <= $6",
     )
@@ -165,21 +160,21 @@ async fn older_of_subject(transaction: &mut SqliteConnection, grant: &GrantRecor
     .bind(subject)
     .bind(grant.id.to_string())
     .bind(grant.created_at.as_millisecond());
-    fetch_all(transaction, select).await?.iter().map(|row| Fields::of("grant", row).parse("id")).collect()
+    transaction.fetch_all(select).await?.iter().map(|row| Fields::of("grant", row).parse("id")).collect()
 }
 
 /// Nothing is left to do for the grant but to be used.
 pub(super) async fn settle(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     mut grant: GrantRecord,
     ever_granted: &ScopeSet,
     now: Timestamp,
 ) -> Result<()> {
     grant.scopes.ever_granted.extend(ever_granted.iter().cloned());
-    let update = sqlx::query("UPDATE grants SET unlinked = NULL, scopes = $2, updated_at = $3 WHERE id = $1")
+    let update = statement("UPDATE grants SET unlinked = NULL, scopes = $2, updated_at = $3 WHERE id = $1")
         .bind(grant.id.to_string())
         .bind(json::to_text(&json::Scopes::from(&grant.scopes))?)
         .bind(now.as_millisecond());
-    execute(transaction, update).await?;
+    transaction.execute(update).await?;
     Ok(())
 }

@@ -1,11 +1,10 @@
-//! Refreshes in `SQLite`.
+//! Refreshes in SQL.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::fields::{Fields, bytes, millis};
-use super::{SqliteStore, Statement, app_health, audit, commit, execute, fetch, grants, json};
+use super::{Row, SqlStore, Statement, Transaction, app_health, audit, grants, json, statement};
 use crate::store::{
     AppHealth, Begun, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, RefreshClaim, RefreshMark, Refreshed,
     Refreshes, Result, Settle, Settlement, Standing,
@@ -15,31 +14,29 @@ use crate::store::{
 const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 #[async_trait]
-impl Refreshes for SqliteStore {
+impl<D: Send + Sync> Refreshes for SqlStore<D> {
     async fn begin_refresh(&self, claim: &RefreshClaim) -> Result<Begun> {
         let mut transaction = self.write().await?;
         let begun = self.begin(&mut transaction, claim).await?;
         if !matches!(begun, Begun::Moved | Begun::Parked(_) | Begun::AppBlocked(_) | Begun::AnswerKept(_)) {
-            commit(transaction).await?;
+            transaction.commit().await?;
         }
         Ok(begun)
     }
 
     async fn settle_refresh(&self, settle: &Settle) -> Result<bool> {
         let mut transaction = self.write().await?;
-        let Some(row) = fetch(&mut transaction, grants::select(&settle.tenant, &settle.grant)).await? else {
-            return Ok(false);
-        };
-        let grant = grants::grant(&row)?;
+        let Some(row) = transaction.fetch(select(&settle.tenant, &settle.grant)).await? else { return Ok(false) };
+        let (grant, now) = (grants::grant(&row)?, now(&row)?);
         if !concerns(&grant, settle) {
             return Ok(false);
         }
-        let news = app_health::settle(&mut transaction, &grant, settle, self.now()).await?;
-        execute(&mut transaction, outcome(&grant, settle, self.now())?).await?;
+        let news = app_health::settle(&mut transaction, &grant, settle, now).await?;
+        transaction.execute(outcome(&grant, settle, now)?).await?;
         if let Some(record) = settle.audit.as_ref().filter(|_| news) {
-            execute(&mut transaction, audit::insert(record)).await?;
+            transaction.execute(audit::insert(record)).await?;
         }
-        commit(transaction).await?;
+        transaction.commit().await?;
         Ok(true)
     }
 
@@ -56,7 +53,7 @@ impl Refreshes for SqliteStore {
     }
 
     async fn kept_answers(&self) -> Result<Vec<DueRefresh>> {
-        let select = sqlx::query(
+        let select = statement(
             "SELECT tenant, id, updated_at AS since FROM grants WHERE kept_answer IS NOT NULL AND state = 'active' ORDER BY id",
         );
         self.due(select).await
@@ -67,12 +64,13 @@ impl Refreshes for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    async fn begin(&self, transaction: &mut SqliteConnection, claim: &RefreshClaim) -> Result<Begun> {
-        let Some(row) = fetch(transaction, grants::select(&claim.tenant, &claim.grant)).await? else {
+impl<D> SqlStore<D> {
+    async fn begin(&self, transaction: &mut Transaction, claim: &RefreshClaim) -> Result<Begun> {
+        let Some(row) = transaction.fetch(select(&claim.tenant, &claim.grant)).await? else {
             return Ok(Begun::Moved);
         };
-        let (grant, now) = (grants::grant(&row)?, self.now());
+        let (grant, tick) = (grants::grant(&row)?, self.tick(&row)?);
+        let now = tick.now;
         if grant.generation != claim.generation || grant.state != GrantState::Active {
             return Ok(Begun::Moved);
         }
@@ -83,9 +81,8 @@ impl SqliteStore {
         if let Some(until) = grant.parked_until.filter(|at| *at > now && at.duration_since(now) <= PARKED_FOR) {
             return Ok(Begun::Parked(until));
         }
-        let tick = self.tick();
         let Some(elapsed) = tick.since_sent(&Fields::of("grant", &row), grant.refresh_mark.as_ref())? else {
-            execute(transaction, restart_rest(&grant.id, &tick)).await?;
+            transaction.execute(restart_rest(&grant.id, &tick)).await?;
             return Ok(Begun::Quarantined(claim.terms.quarantine));
         };
         let standing = claim.terms.standing(grant.refresh_mark.as_ref(), elapsed);
@@ -101,14 +98,24 @@ impl SqliteStore {
         self.fetch_all(select).await?.iter().map(due_refresh).collect()
     }
 
-    fn tick(&self) -> Tick {
-        let boot = self.cx.since_boot();
-        Tick {
-            now: self.now(),
+    fn tick(&self, row: &Row) -> Result<Tick> {
+        let boot = self.db.since_boot();
+        Ok(Tick {
+            now: now(row)?,
             clock: boot.as_ref().map(|boot| boot.boot.clone()),
             millis: boot.and_then(|boot| i64::try_from(boot.elapsed.as_millis()).ok()),
-        }
+        })
     }
+}
+
+/// A grant, and what the store's clock says.
+fn select(tenant: &str, id: &GrantId) -> Statement {
+    let select = statement("SELECT *, {now} AS now FROM grants WHERE tenant = $1 AND id = $2");
+    select.bind(tenant).bind(id.to_string()).locking()
+}
+
+fn now(row: &Row) -> Result<Timestamp> {
+    Fields::of("clock", row).time("now")
 }
 
 /// The time by the clocks there are.
@@ -134,7 +141,7 @@ impl Tick {
 
 /// Puts the attempt on record, if the app may send.
 async fn take_turn(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     claim: &RefreshClaim,
     mut grant: GrantRecord,
     unanswered: u32,
@@ -146,11 +153,11 @@ async fn take_turn(
     let given_up = spent && !health.as_ref().is_some_and(AppHealth::is_down);
     if let Some(health) = health.filter(|_| !given_up) {
         match health.clone().claim(&claim.credentials, tick.now) {
-            Some(claimed) => execute(transaction, app_health::upsert(&claimed)?).await?,
+            Some(claimed) => transaction.execute(app_health::upsert(&claimed)?).await?,
             None => return Ok(Begun::AppBlocked(Box::new(health))),
         };
     }
-    execute(transaction, mark(claim, unanswered, tick)).await?;
+    transaction.execute(mark(claim, unanswered, tick)).await?;
     let sent_at = Timestamp::from_millisecond(tick.now.as_millisecond()).unwrap_or(tick.now);
     grant.refresh_mark = Some(RefreshMark { attempt: Some(claim.attempt.clone()), sent_at, unanswered });
     let grant = Box::new(grant);
@@ -158,7 +165,7 @@ async fn take_turn(
 }
 
 fn mark(claim: &RefreshClaim, unanswered: u32, tick: &Tick) -> Statement {
-    sqlx::query(
+    statement(
         "UPDATE grants
          SET refresh_attempt = $2, refresh_sent_at = $3, refresh_clock = $4, refresh_tick = $5, refresh_unanswered = $6,
              parked_until = NULL
@@ -174,7 +181,7 @@ fn mark(claim: &RefreshClaim, unanswered: u32, tick: &Tick) -> Statement {
 
 /// Lets the token rest from now on, because nobody knows how long it has.
 fn restart_rest(grant: &GrantId, tick: &Tick) -> Statement {
-    sqlx::query("UPDATE grants SET refresh_sent_at = $2, refresh_clock = $3, refresh_tick = $4 WHERE id = $1")
+    statement("UPDATE grants SET refresh_sent_at = $2, refresh_clock = $3, refresh_tick = $4 WHERE id = $1")
         .bind(grant.to_string())
         .bind(tick.now.as_millisecond())
         .bind(tick.clock.clone())
@@ -195,7 +202,7 @@ fn outcome(grant: &GrantRecord, settle: &Settle, now: Timestamp) -> Result<State
     let unanswered = grant.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
     let error = json::failure_text(settle.error.as_ref())?;
     let ended = |unanswered: u32| {
-        sqlx::query(
+        statement(
             "UPDATE grants
              SET refresh_attempt = NULL, refresh_unanswered = nullif($2, 0), last_error = $3, kept_answer = $4, parked_until = $5,
                  refresh_sent_at = CASE WHEN $2 = 0 THEN NULL ELSE refresh_sent_at END,
@@ -224,7 +231,7 @@ fn outcome(grant: &GrantRecord, settle: &Settle, now: Timestamp) -> Result<State
 fn take_over(grant: &GrantRecord, refreshed: &Refreshed, now: Timestamp) -> Result<Statement> {
     let mut scopes = refreshed.scopes.clone();
     scopes.ever_granted.extend(grant.scopes.ever_granted.iter().cloned());
-    let update = sqlx::query(
+    let update = statement(
         "UPDATE grants
          SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5, issued_at = $6, scopes = $7,
              updated_at = $8, generation = generation + 1, last_error = NULL, parked_until = NULL, kept_answer = NULL,
@@ -245,7 +252,7 @@ fn take_over(grant: &GrantRecord, refreshed: &Refreshed, now: Timestamp) -> Resu
 }
 
 fn rejected(settle: &Settle, reason: &str, error: Option<String>) -> Statement {
-    sqlx::query(
+    statement(
         "UPDATE grants
          SET state = 'reauth_required', reason = $2, state_since = $3, updated_at = $3, last_error = $4,
              refresh_attempt = NULL, refresh_sent_at = NULL, refresh_tick = NULL, refresh_unanswered = NULL
@@ -260,7 +267,7 @@ fn rejected(settle: &Settle, reason: &str, error: Option<String>) -> Statement {
 /// Doubts that can be settled by now.
 fn unsettled(due: &DueRefreshes) -> Statement {
     let before = due.now.saturating_sub(due.unsettled_for).unwrap_or(Timestamp::MIN);
-    sqlx::query(
+    statement(
         "SELECT tenant, id, refresh_sent_at AS since FROM grants
          WHERE refresh_sent_at <= $1 AND state = 'active' AND kept_answer IS NULL
            AND (parked_until IS NULL OR parked_until <= $2)
@@ -273,7 +280,7 @@ fn unsettled(due: &DueRefreshes) -> Statement {
 
 /// Refresh tokens that have lived three quarters of their life.
 fn dying(due: &DueRefreshes) -> Statement {
-    sqlx::query(
+    statement(
         "SELECT tenant, id, refresh_expires_at - (refresh_expires_at - issued_at) / 4 AS since FROM grants
          WHERE refresh_expires_at - (refresh_expires_at - issued_at) / 4 <= $1 AND state = 'active'
            AND refresh_sent_at IS NULL AND refresh IS NOT NULL AND (parked_until IS NULL OR parked_until <= $1)
@@ -285,7 +292,7 @@ fn dying(due: &DueRefreshes) -> Statement {
 
 /// Access tokens of one app that have lived three quarters of theirs.
 fn stale(due: &DueRefreshes, platform: &str, app: &str) -> Statement {
-    sqlx::query(
+    statement(
         "SELECT tenant, id, access_expires_at - (access_expires_at - issued_at) / 4 AS since FROM grants
          WHERE platform = $3 AND app = $4 AND state = 'active'
            AND access_expires_at - (access_expires_at - issued_at) / 4 <= $1
@@ -298,7 +305,7 @@ fn stale(due: &DueRefreshes, platform: &str, app: &str) -> Statement {
     .bind(app.to_owned())
 }
 
-fn due_refresh(row: &SqliteRow) -> Result<DueRefresh> {
+fn due_refresh(row: &Row) -> Result<DueRefresh> {
     let fields = Fields::of("grant", row);
     Ok(DueRefresh { tenant: fields.get("tenant")?, grant: fields.parse("id")?, since: fields.time("since")? })
 }

@@ -1,4 +1,4 @@
-//! Connections in `SQLite`.
+//! Connections in SQL.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,16 @@ use async_trait::async_trait;
 use connector_core::account::Profile;
 use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::fields::Fields;
-use super::{SqliteStore, Statement, commit, disconnect, fetch, fetch_all, grants, json, link};
+use super::{Row, SqlStore, Statement, Transaction, disconnect, grants, json, link, statement};
 use crate::store::{
     Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnection, GrantId, GrantRecord,
     Links, NewConnection, Result, RevocationRecord, StoreError,
 };
 
 #[async_trait]
-impl Connections for SqliteStore {
+impl<D: Send + Sync> Connections for SqlStore<D> {
     async fn link_accounts(
         &self,
         tenant: &str,
@@ -25,21 +24,20 @@ impl Connections for SqliteStore {
         accounts: Vec<NewConnection>,
         now: Timestamp,
     ) -> Result<Links> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.write_tenant(tenant).await?;
         let grant = link::live_grant(&mut transaction, tenant, grant).await?;
         let links = link::link_all(&mut transaction, &grant, accounts, now).await?;
         link::settle(&mut transaction, grant, ever_granted, now).await?;
-        commit(transaction).await?;
+        transaction.commit().await?;
         Ok(links)
     }
 
     async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>> {
         let mut view = self.read().await?;
         let grants = grants_of(&mut view, filter).await?;
-        let select = sqlx::query(
-            "SELECT * FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2) ORDER BY number",
-        );
-        let rows = fetch_all(&mut view, filtered(select, filter)).await?;
+        let select =
+            statement("SELECT * FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2) ORDER BY number");
+        let rows = view.fetch_all(filtered(select, filter)).await?;
         let all = rows.iter().map(|row| connected(row, &grants)).collect::<Result<Vec<_>>>()?;
         let wanted = |found: &Connected| filter.state.is_none_or(|state| state == found.state());
         Ok(all.into_iter().filter(wanted).collect())
@@ -47,12 +45,12 @@ impl Connections for SqliteStore {
 
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
         let mut view = self.read().await?;
-        let Some(row) = fetch(&mut view, select(tenant, id)).await? else { return Ok(None) };
+        let Some(row) = view.fetch(select(tenant, id)).await? else { return Ok(None) };
         Ok(Some(with_grant(&mut view, connection(&row)?).await?))
     }
 
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {
-        let update = sqlx::query("UPDATE connections SET profile = $2, updated_at = $3 WHERE id = $1")
+        let update = statement("UPDATE connections SET profile = $2, updated_at = $3 WHERE id = $1")
             .bind(id.to_string())
             .bind(json::to_text(&json::profile_fields(profile))?)
             .bind(now.as_millisecond());
@@ -69,18 +67,18 @@ impl Connections for SqliteStore {
         now: Timestamp,
         revocations: Vec<RevocationRecord>,
     ) -> Result<Disconnection> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.write_tenant(tenant).await?;
         let done = disconnect::disconnect(&mut transaction, tenant, id, now, revocations).await?;
-        commit(transaction).await?;
+        transaction.commit().await?;
         Ok(done)
     }
 }
 
 pub(super) fn select(tenant: &str, id: &ConnectionId) -> Statement {
-    sqlx::query("SELECT * FROM connections WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
+    statement("SELECT * FROM connections WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
 }
 
-pub(super) fn connection(row: &SqliteRow) -> Result<ConnectionRecord> {
+pub(super) fn connection(row: &Row) -> Result<ConnectionRecord> {
     let fields = Fields::of("connection", row);
     Ok(ConnectionRecord {
         id: fields.parse("id")?,
@@ -98,9 +96,22 @@ pub(super) fn connection(row: &SqliteRow) -> Result<ConnectionRecord> {
 }
 
 /// A connection together with its grant.
-pub(super) async fn with_grant(view: &mut SqliteConnection, connection: ConnectionRecord) -> Result<Connected> {
-    let row = fetch(view, grants::select(&connection.tenant, &connection.grant_id)).await?;
-    let grant = grants::grant(&row.ok_or_else(|| no_grant(&connection))?)?;
+pub(super) async fn with_grant(view: &mut Transaction, connection: ConnectionRecord) -> Result<Connected> {
+    let select = grants::select(&connection.tenant, &connection.grant_id);
+    joined(view.fetch(select).await?, connection)
+}
+
+/// A connection together with its grant, which nobody else changes until the transaction ends.
+pub(super) async fn with_locked_grant(
+    transaction: &mut Transaction,
+    connection: ConnectionRecord,
+) -> Result<Connected> {
+    let select = grants::select(&connection.tenant, &connection.grant_id).locking();
+    joined(transaction.fetch(select).await?, connection)
+}
+
+fn joined(grant: Option<Row>, connection: ConnectionRecord) -> Result<Connected> {
+    let grant = grants::grant(&grant.ok_or_else(|| no_grant(&connection))?)?;
     Ok(Connected { connection, grant })
 }
 
@@ -108,12 +119,12 @@ pub(super) fn missing(id: &ConnectionId) -> StoreError {
     StoreError::NotFound { what: "connection", id: id.to_string() }
 }
 
-async fn grants_of(view: &mut SqliteConnection, filter: &ConnectionFilter) -> Result<HashMap<GrantId, GrantRecord>> {
-    let select = sqlx::query(
+async fn grants_of(view: &mut Transaction, filter: &ConnectionFilter) -> Result<HashMap<GrantId, GrantRecord>> {
+    let select = statement(
         "SELECT * FROM grants WHERE id IN
          (SELECT grant_id FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2))",
     );
-    let grants = fetch_all(view, filtered(select, filter)).await?;
+    let grants = view.fetch_all(filtered(select, filter)).await?;
     grants.iter().map(|row| grants::grant(row).map(|grant| (grant.id.clone(), grant))).collect()
 }
 
@@ -121,7 +132,7 @@ fn filtered(select: Statement, filter: &ConnectionFilter) -> Statement {
     select.bind(filter.tenant.clone()).bind(filter.platform.as_ref().map(PlatformId::to_string))
 }
 
-fn connected(row: &SqliteRow, grants: &HashMap<GrantId, GrantRecord>) -> Result<Connected> {
+fn connected(row: &Row, grants: &HashMap<GrantId, GrantRecord>) -> Result<Connected> {
     let connection = connection(row)?;
     let grant = grants.get(&connection.grant_id).cloned().ok_or_else(|| no_grant(&connection))?;
     Ok(Connected { connection, grant })

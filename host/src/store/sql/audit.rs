@@ -1,22 +1,21 @@
-//! The audit in `SQLite`.
+//! The audit in SQL.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::fields::Fields;
-use super::{SqliteStore, Statement};
+use super::{Row, SqlStore, Statement, statement};
 use crate::store::{Audit, AuditFilter, AuditRecord, Result};
 
 #[async_trait]
-impl Audit for SqliteStore {
+impl<D: Send + Sync> Audit for SqlStore<D> {
     async fn append_audit(&self, record: &AuditRecord) -> Result<()> {
         self.execute(insert(record)).await?;
         Ok(())
     }
 
     async fn audit(&self, tenant: &str, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
-        let select = sqlx::query(
+        let select = statement(
             "SELECT * FROM audit
              WHERE tenant = $1 AND at >= $2 AND ($3 IS NULL OR connection_id = $3) AND ($4 IS NULL OR grant_id = $4)
                AND ($5 IS NULL OR event = $5)
@@ -33,7 +32,7 @@ impl Audit for SqliteStore {
 }
 
 pub(super) fn insert(record: &AuditRecord) -> Statement {
-    sqlx::query(
+    statement(
         "INSERT INTO audit (id, at, tenant, event, connection_id, grant_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(record.id.to_string())
@@ -45,7 +44,7 @@ pub(super) fn insert(record: &AuditRecord) -> Statement {
     .bind(record.detail.clone())
 }
 
-fn record(row: &SqliteRow) -> Result<AuditRecord> {
+fn record(row: &Row) -> Result<AuditRecord> {
     let fields = Fields::of("audit record", row);
     Ok(AuditRecord {
         id: fields.parse("id")?,

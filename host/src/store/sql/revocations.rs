@@ -1,44 +1,42 @@
-//! Revocations in `SQLite`.
+//! Revocations in SQL.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::fields::{Fields, bytes, millis};
-use super::{SqliteStore, Statement, commit, execute, fetch, grants, json};
+use super::{Row, SqlStore, Statement, Transaction, grants, json, statement};
 use crate::store::{
     GrantId, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Revocations,
     StoreError,
 };
 
 #[async_trait]
-impl Revocations for SqliteStore {
+impl<D: Send + Sync> Revocations for SqlStore<D> {
     async fn revocations_due(&self, now: Timestamp) -> Result<Vec<RevocationRecord>> {
-        let select = sqlx::query(
-            "SELECT * FROM revocations WHERE next_try_at <= $1 OR expires_at <= $1 ORDER BY next_try_at, id",
-        );
+        let select =
+            statement("SELECT * FROM revocations WHERE next_try_at <= $1 OR expires_at <= $1 ORDER BY next_try_at, id");
         self.fetch_all(select.bind(now.as_millisecond())).await?.iter().map(revocation).collect()
     }
 
     async fn revocation_of(&self, grant: &GrantId) -> Result<Option<RevocationRecord>> {
-        let select = sqlx::query("SELECT * FROM revocations WHERE grant_id = $1").bind(grant.to_string());
+        let select = statement("SELECT * FROM revocations WHERE grant_id = $1").bind(grant.to_string());
         self.fetch(select).await?.as_ref().map(revocation).transpose()
     }
 
     async fn put_revocation(&self, revocation: &RevocationRecord) -> Result<()> {
         let mut transaction = self.write().await?;
-        let live = sqlx::query("SELECT 1 FROM grants WHERE id = $1 AND state NOT IN ('disconnecting', 'disconnected')");
-        if fetch(&mut transaction, live.bind(revocation.grant_id.to_string())).await?.is_some() {
+        let live = statement("SELECT 1 FROM grants WHERE id = $1 AND state NOT IN ('disconnecting', 'disconnected')");
+        if transaction.fetch(live.bind(revocation.grant_id.to_string()).locking()).await?.is_some() {
             return Err(StoreError::Conflict(format!("the grant {} is not over", revocation.grant_id)));
         }
-        execute(&mut transaction, insert(revocation)?).await?;
-        let over = sqlx::query("UPDATE grants SET state = 'disconnecting' WHERE id = $1");
-        execute(&mut transaction, over.bind(revocation.grant_id.to_string())).await?;
-        commit(transaction).await
+        transaction.execute(insert(revocation)?).await?;
+        let over = statement("UPDATE grants SET state = 'disconnecting' WHERE id = $1");
+        transaction.execute(over.bind(revocation.grant_id.to_string())).await?;
+        transaction.commit().await
     }
 
     async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool> {
-        let update = sqlx::query("UPDATE revocations SET next_try_at = $3 WHERE id = $1 AND next_try_at = $2")
+        let update = statement("UPDATE revocations SET next_try_at = $3 WHERE id = $1 AND next_try_at = $2")
             .bind(seen.id.to_string())
             .bind(seen.next_try_at.as_millisecond())
             .bind(until.as_millisecond());
@@ -47,15 +45,16 @@ impl Revocations for SqliteStore {
 
     async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool> {
         let mut transaction = self.write().await?;
-        let delete = sqlx::query("DELETE FROM revocations WHERE id = $1 RETURNING *").bind(id.to_string());
-        let Some(row) = fetch(&mut transaction, delete).await? else { return Ok(false) };
-        execute(&mut transaction, end_grant(&revocation(&row)?, outcome, now)?).await?;
-        commit(transaction).await?;
+        lock_grant(&mut transaction, id).await?;
+        let delete = statement("DELETE FROM revocations WHERE id = $1 RETURNING *").bind(id.to_string());
+        let Some(row) = transaction.fetch(delete).await? else { return Ok(false) };
+        transaction.execute(end_grant(&revocation(&row)?, outcome, now)?).await?;
+        transaction.commit().await?;
         Ok(true)
     }
 
     async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool> {
-        let update = sqlx::query(
+        let update = statement(
             "UPDATE revocations SET attempts = attempts + 1, next_try_at = $2, last_error = $3 WHERE id = $1",
         )
         .bind(id.to_string())
@@ -65,7 +64,7 @@ impl Revocations for SqliteStore {
     }
 
     async fn update_revocation_tokens(&self, id: &RevocationId, tokens: &RevocationTokens) -> Result<bool> {
-        let update = sqlx::query(
+        let update = statement(
             "UPDATE revocations SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5 WHERE id = $1",
         )
         .bind(id.to_string())
@@ -78,7 +77,7 @@ impl Revocations for SqliteStore {
 }
 
 pub(super) fn insert(revocation: &RevocationRecord) -> Result<Statement> {
-    let insert = sqlx::query(
+    let insert = statement(
         "INSERT INTO revocations (id, grant_id, grant_generation, tenant, platform, app, client_id, base_urls, subject,
                                   access, access_expires_at, refresh, refresh_expires_at,
                                   attempts, next_try_at, expires_at, last_error, created_at)
@@ -105,7 +104,14 @@ pub(super) fn insert(revocation: &RevocationRecord) -> Result<Statement> {
     Ok(insert)
 }
 
-fn revocation(row: &SqliteRow) -> Result<RevocationRecord> {
+/// Its grant is locked before it is, as by whoever ends a grant.
+async fn lock_grant(transaction: &mut Transaction, id: &RevocationId) -> Result<()> {
+    let select = statement("SELECT 1 FROM grants WHERE id = (SELECT grant_id FROM revocations WHERE id = $1)");
+    transaction.fetch(select.bind(id.to_string()).locking()).await?;
+    Ok(())
+}
+
+fn revocation(row: &Row) -> Result<RevocationRecord> {
     let fields = Fields::of("revocation", row);
     Ok(RevocationRecord {
         id: fields.parse("id")?,
@@ -118,7 +124,7 @@ fn revocation(row: &SqliteRow) -> Result<RevocationRecord> {
         base_urls: fields.json("base_urls")?,
         subject: fields.get("subject")?,
         tokens: tokens(&fields)?,
-        attempts: fields.get("attempts")?,
+        attempts: fields.count("attempts")?,
         next_try_at: fields.time("next_try_at")?,
         expires_at: fields.time("expires_at")?,
         last_error: grants::last_error(&fields)?,
@@ -140,7 +146,7 @@ fn end_grant(done: &RevocationRecord, outcome: RevocationOutcome, now: Timestamp
         RevocationOutcome::Revoked => None,
         RevocationOutcome::GivenUp => done.last_error.as_ref(),
     };
-    let update = sqlx::query(
+    let update = statement(
         "UPDATE grants SET state = 'disconnected', state_since = $2, updated_at = $2, last_error = $3
          WHERE id = $1 AND state = 'disconnecting'",
     );

@@ -5,25 +5,31 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row as _, Sqlite, Type};
+
+use super::Row;
+use super::row::{InPostgres, InSqlite};
 
 use crate::store::{Result, StoreError};
 use crate::vault::Sealed;
 
 /// The columns of one row.
 pub(super) struct Fields<'r> {
-    row: &'r SqliteRow,
+    row: &'r Row,
     what: &'static str,
 }
 
 impl<'r> Fields<'r> {
-    pub(super) fn of(what: &'static str, row: &'r SqliteRow) -> Self {
+    pub(super) fn of(what: &'static str, row: &'r Row) -> Self {
         Self { row, what }
     }
 
-    pub(super) fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &str) -> Result<T> {
-        self.row.try_get(column).map_err(|error| self.damaged(column, error))
+    pub(super) fn get<T: InPostgres<'r> + InSqlite<'r>>(&self, column: &str) -> Result<T> {
+        self.row.get(column).map_err(|error| self.damaged(column, error))
+    }
+
+    /// A number that is never negative: not every database has a type for it.
+    pub(super) fn count(&self, column: &str) -> Result<u32> {
+        u32::try_from(self.get::<i64>(column)?).map_err(|error| self.damaged(column, error))
     }
 
     pub(super) fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T> {

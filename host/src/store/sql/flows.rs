@@ -1,17 +1,16 @@
-//! Flows in `SQLite`.
+//! Flows in SQL.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::fields::Fields;
-use super::{SqliteStore, commit, fetch};
+use super::{Row, SqlStore, statement};
 use crate::store::{FlowRecord, Flows, Result};
 
 #[async_trait]
-impl Flows for SqliteStore {
+impl<D: Send + Sync> Flows for SqlStore<D> {
     async fn put_flow(&self, flow: &FlowRecord) -> Result<()> {
-        let insert = sqlx::query(
+        let insert = statement(
             "INSERT INTO flows (state_digest, id, tenant, platform, app, reference, reconnects, initiator_digest, sealed,
                                 created_at, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
@@ -32,19 +31,19 @@ impl Flows for SqliteStore {
     }
 
     async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
-        let take = sqlx::query("DELETE FROM flows WHERE state_digest = $1 RETURNING *").bind(state_digest.to_owned());
+        let take = statement("DELETE FROM flows WHERE state_digest = $1 RETURNING *").bind(state_digest.to_owned());
         let mut transaction = self.write().await?;
-        let row = fetch(&mut transaction, take).await?;
-        commit(transaction).await?;
+        let row = transaction.fetch(take).await?;
+        transaction.commit().await?;
         row.as_ref().map(flow).transpose()
     }
 
     async fn prune_flows(&self, now: Timestamp) -> Result<u64> {
-        self.execute(sqlx::query("DELETE FROM flows WHERE expires_at <= $1").bind(now.as_millisecond())).await
+        self.execute(statement("DELETE FROM flows WHERE expires_at <= $1").bind(now.as_millisecond())).await
     }
 }
 
-fn flow(row: &SqliteRow) -> Result<FlowRecord> {
+fn flow(row: &Row) -> Result<FlowRecord> {
     let fields = Fields::of("flow", row);
     Ok(FlowRecord {
         id: fields.parse("id")?,

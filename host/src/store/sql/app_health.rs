@@ -1,25 +1,24 @@
-//! The health of apps in `SQLite`.
+//! The health of apps in SQL.
 
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::fields::{Fields, millis};
-use super::{Statement, execute, fetch, grants, json};
+use super::{Row, Statement, Transaction, grants, json, statement};
 use crate::store::{AppHealth, GrantRecord, Result, Settle, Settlement};
 
 /// What is known against the app of a grant.
-pub(super) async fn of(transaction: &mut SqliteConnection, grant: &GrantRecord) -> Result<Option<AppHealth>> {
-    let select = sqlx::query("SELECT * FROM app_health WHERE platform = $1 AND app = $2 AND client_id = $3");
-    fetch(transaction, keyed(select, grant)).await?.as_ref().map(read).transpose()
+pub(super) async fn of(transaction: &mut Transaction, grant: &GrantRecord) -> Result<Option<AppHealth>> {
+    let select = statement("SELECT * FROM app_health WHERE platform = $1 AND app = $2 AND client_id = $3");
+    transaction.fetch(keyed(select, grant).locking()).await?.as_ref().map(read).transpose()
 }
 
 pub(super) fn select_all() -> Statement {
-    sqlx::query("SELECT * FROM app_health ORDER BY platform, app, client_id")
+    statement("SELECT * FROM app_health ORDER BY platform, app, client_id")
 }
 
 /// Notes what an attempt says about the app. False means that it says what was known, so that nobody has to be told again.
 pub(super) async fn settle(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     grant: &GrantRecord,
     settle: &Settle,
     now: Timestamp,
@@ -32,20 +31,20 @@ pub(super) async fn settle(
         Settlement::AppRefused { credentials } => {
             let news = !known.refuses(credentials);
             let refused = known.refused(credentials.clone(), now);
-            execute(transaction, upsert(&AppHealth { last_error: settle.error.clone(), ..refused })?).await?;
+            transaction.execute(upsert(&AppHealth { last_error: settle.error.clone(), ..refused })?).await?;
             return Ok(news);
         }
         // The platform has looked at the request, so it takes the app.
         Settlement::Refreshed(_) | Settlement::Unreadable(_) | Settlement::Refused | Settlement::Rejected { .. } => {
             if before.is_some() {
-                let delete = sqlx::query("DELETE FROM app_health WHERE platform = $1 AND app = $2 AND client_id = $3");
-                execute(transaction, keyed(delete, grant)).await?;
+                let delete = statement("DELETE FROM app_health WHERE platform = $1 AND app = $2 AND client_id = $3");
+                transaction.execute(keyed(delete, grant)).await?;
             }
             return Ok(true);
         }
     };
     after.last_error.clone_from(&settle.error);
-    execute(transaction, upsert(&after)?).await?;
+    transaction.execute(upsert(&after)?).await?;
     Ok(true)
 }
 
@@ -58,7 +57,7 @@ fn keyed(statement: Statement, grant: &GrantRecord) -> Statement {
 }
 
 pub(super) fn upsert(health: &AppHealth) -> Result<Statement> {
-    let upsert = sqlx::query(
+    let upsert = statement(
         "INSERT INTO app_health (platform, app, client_id, failures, refused_credentials, since, next_try_at, last_error)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (platform, app, client_id) DO UPDATE
@@ -76,13 +75,13 @@ pub(super) fn upsert(health: &AppHealth) -> Result<Statement> {
     Ok(upsert)
 }
 
-pub(super) fn read(row: &SqliteRow) -> Result<AppHealth> {
+pub(super) fn read(row: &Row) -> Result<AppHealth> {
     let fields = Fields::of("app's health", row);
     Ok(AppHealth {
         platform: fields.parse("platform")?,
         app: fields.get("app")?,
         client_id: fields.get("client_id")?,
-        failures: fields.get("failures")?,
+        failures: fields.count("failures")?,
         refused_credentials: fields.get("refused_credentials")?,
         since: fields.time("since")?,
         next_try_at: fields.time_optional("next_try_at")?,

@@ -1,22 +1,22 @@
 //! Disconnects: what cannot be undone, in one transaction.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnection;
 
-use super::{connections, execute, fetch, fetch_all, grants, revocations};
+use super::{Transaction, connections, grants, revocations, statement};
 use crate::store::{
     Connected, ConnectionId, Disconnection, GrantId, GrantRecord, GrantState, Result, RevocationRecord, StoreError,
 };
 
 pub(super) async fn disconnect(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     tenant: &str,
     id: &ConnectionId,
     now: Timestamp,
     revocations: Vec<RevocationRecord>,
 ) -> Result<Disconnection> {
-    let row = fetch(transaction, connections::select(tenant, id)).await?.ok_or_else(|| connections::missing(id))?;
-    let connected = connections::with_grant(transaction, connections::connection(&row)?).await?;
+    let row =
+        transaction.fetch(connections::select(tenant, id).locking()).await?.ok_or_else(|| connections::missing(id))?;
+    let connected = connections::with_locked_grant(transaction, connections::connection(&row)?).await?;
     if connected.connection.disconnected_at.is_some() {
         return Ok(Disconnection::Already);
     }
@@ -34,30 +34,30 @@ pub(super) async fn disconnect(
 
 /// Deletes a grant that no connection works by. Its revocation, if there is one, outlives it.
 pub(super) async fn give_up(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     grant: &GrantRecord,
     revocation: Option<&RevocationRecord>,
 ) -> Result<bool> {
     if let Some(revocation) = revocation {
         check_origin(grant, revocation)?;
     }
-    if execute(transaction, grants::delete_unused(&grant.tenant, &grant.id)).await? == 0 {
+    if transaction.execute(grants::delete_unused(&grant.tenant, &grant.id)).await? == 0 {
         return Ok(false);
     }
     if let Some(revocation) = revocation {
-        execute(transaction, revocations::insert(revocation)?).await?;
+        transaction.execute(revocations::insert(revocation)?).await?;
     }
     Ok(true)
 }
 
 /// Ends a grant of which nothing but connections that were given up is left.
 pub(super) async fn end_without_connection(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     tenant: &str,
     id: &GrantId,
     now: Timestamp,
 ) -> Result<bool> {
-    let Some(row) = fetch(transaction, grants::select(tenant, id)).await? else { return Ok(false) };
+    let Some(row) = transaction.fetch(grants::select(tenant, id).locking()).await? else { return Ok(false) };
     let grant = grants::grant(&row)?;
     if grant.state.is_over() || has_live_connection(transaction, id).await? {
         return Ok(false);
@@ -67,16 +67,16 @@ pub(super) async fn end_without_connection(
 }
 
 /// The grants that would bring the connection back.
-async fn waiting(transaction: &mut SqliteConnection, connected: &Connected) -> Result<Vec<GrantRecord>> {
-    let select = sqlx::query("SELECT * FROM grants WHERE tenant = $1 AND unlinked IS NOT NULL ORDER BY created_at, id");
-    let rows = fetch_all(transaction, select.bind(connected.connection.tenant.clone())).await?;
+async fn waiting(transaction: &mut Transaction, connected: &Connected) -> Result<Vec<GrantRecord>> {
+    let select = statement("SELECT * FROM grants WHERE tenant = $1 AND unlinked IS NOT NULL ORDER BY created_at, id");
+    let rows = transaction.fetch_all(select.bind(connected.connection.tenant.clone()).locking()).await?;
     let mut waiting = rows.iter().map(grants::grant).collect::<Result<Vec<_>>>()?;
     waiting.retain(|grant| grant.would_link(connected));
     Ok(waiting)
 }
 
 async fn end_waiting(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     waiting: &[GrantRecord],
     revocations: &[RevocationRecord],
 ) -> Result<()> {
@@ -90,19 +90,19 @@ async fn end_waiting(
     Ok(())
 }
 
-async fn end_connection(transaction: &mut SqliteConnection, id: &ConnectionId, now: Timestamp) -> Result<()> {
-    let update = sqlx::query("UPDATE connections SET disconnected_at = $2, updated_at = $2 WHERE id = $1");
-    execute(transaction, update.bind(id.to_string()).bind(now.as_millisecond())).await?;
+async fn end_connection(transaction: &mut Transaction, id: &ConnectionId, now: Timestamp) -> Result<()> {
+    let update = statement("UPDATE connections SET disconnected_at = $2, updated_at = $2 WHERE id = $1");
+    transaction.execute(update.bind(id.to_string()).bind(now.as_millisecond())).await?;
     Ok(())
 }
 
-async fn has_live_connection(transaction: &mut SqliteConnection, grant: &GrantId) -> Result<bool> {
-    let select = sqlx::query("SELECT 1 FROM connections WHERE grant_id = $1 AND disconnected_at IS NULL LIMIT 1");
-    Ok(fetch(transaction, select.bind(grant.to_string())).await?.is_some())
+async fn has_live_connection(transaction: &mut Transaction, grant: &GrantId) -> Result<bool> {
+    let select = statement("SELECT 1 FROM connections WHERE grant_id = $1 AND disconnected_at IS NULL LIMIT 1");
+    Ok(transaction.fetch(select.bind(grant.to_string())).await?.is_some())
 }
 
 async fn end_grant(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction,
     grant: &GrantRecord,
     now: Timestamp,
     revocation: Option<&RevocationRecord>,
@@ -110,9 +110,9 @@ async fn end_grant(
     let state = if revocation.is_some() { GrantState::Disconnecting } else { GrantState::Disconnected };
     if let Some(revocation) = revocation {
         check_origin(grant, revocation)?;
-        execute(transaction, revocations::insert(revocation)?).await?;
+        transaction.execute(revocations::insert(revocation)?).await?;
     }
-    let update = sqlx::query(
+    let update = statement(
         "UPDATE grants
          SET state = $2, reason = NULL, state_since = $3, updated_at = $3, generation = generation + 1,
              access = NULL, access_expires_at = NULL, refresh = NULL, refresh_expires_at = NULL,
@@ -123,7 +123,7 @@ async fn end_grant(
     .bind(grant.id.to_string())
     .bind(state.as_str())
     .bind(now.as_millisecond());
-    execute(transaction, update).await?;
+    transaction.execute(update).await?;
     Ok(())
 }
 

@@ -1,19 +1,18 @@
-//! Grants in `SQLite`.
+//! Grants in SQL.
 
 use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::scope::GrantScopes;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::fields::{Fields, bytes, millis};
-use super::{SqliteStore, Statement, commit, disconnect, fetch, json};
+use super::{Row, SqlStore, Statement, disconnect, json, statement};
 use crate::store::{
     GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Result, RevocationRecord, StoreError,
 };
 
 #[async_trait]
-impl Grants for SqliteStore {
+impl<D: Send + Sync> Grants for SqlStore<D> {
     async fn put_grant(&self, grant: &GrantRecord) -> Result<()> {
         self.execute(insert(grant)?).await?;
         Ok(())
@@ -24,17 +23,17 @@ impl Grants for SqliteStore {
     }
 
     async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {
-        let select = sqlx::query(
+        let select = statement(
             "SELECT * FROM grants WHERE tenant = $1 AND unlinked IS NOT NULL AND state = 'active' ORDER BY created_at, id",
         );
         self.fetch_all(select.bind(tenant.to_owned())).await?.iter().map(grant).collect()
     }
 
     async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool> {
-        let mut transaction = self.write().await?;
-        let Some(row) = fetch(&mut transaction, select(tenant, id)).await? else { return Ok(false) };
+        let mut transaction = self.write_tenant(tenant).await?;
+        let Some(row) = transaction.fetch(select(tenant, id).locking()).await? else { return Ok(false) };
         let given_up = disconnect::give_up(&mut transaction, &grant(&row)?, revocation.as_ref()).await?;
-        commit(transaction).await?;
+        transaction.commit().await?;
         Ok(given_up)
     }
 
@@ -48,7 +47,7 @@ impl Grants for SqliteStore {
         if state.is_over() {
             return Err(StoreError::Conflict("a grant ends with its last connection".to_owned()));
         }
-        let update = sqlx::query(
+        let update = statement(
             "UPDATE grants SET state = $3, reason = $4, state_since = $5, updated_at = $5
              WHERE id = $1 AND generation = $2 AND state IN ('active', 'held', 'reauth_required')",
         )
@@ -61,7 +60,7 @@ impl Grants for SqliteStore {
     }
 
     async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
-        let select = sqlx::query(
+        let select = statement(
             "SELECT 1 FROM grants
              WHERE platform = $1 AND client_id = $2 AND subject = $3 AND id <> $4
                AND (state IN ('active', 'held') OR (state = 'reauth_required' AND EXISTS (
@@ -76,19 +75,19 @@ impl Grants for SqliteStore {
     }
 
     async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()> {
-        let update = sqlx::query("UPDATE grants SET last_error = $2 WHERE id = $1").bind(id.to_string());
+        let update = statement("UPDATE grants SET last_error = $2 WHERE id = $1").bind(id.to_string());
         self.execute(update.bind(json::failure_text(error.as_ref())?)).await?;
         Ok(())
     }
 }
 
 pub(super) fn select(tenant: &str, id: &GrantId) -> Statement {
-    sqlx::query("SELECT * FROM grants WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
+    statement("SELECT * FROM grants WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
 }
 
 /// Deletes a grant that no connection works by.
 pub(super) fn delete_unused(tenant: &str, id: &GrantId) -> Statement {
-    let delete = sqlx::query(
+    let delete = statement(
         "DELETE FROM grants WHERE tenant = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM connections WHERE grant_id = $2)",
     );
     delete.bind(tenant.to_owned()).bind(id.to_string())
@@ -96,7 +95,7 @@ pub(super) fn delete_unused(tenant: &str, id: &GrantId) -> Statement {
 
 fn insert(grant: &GrantRecord) -> Result<Statement> {
     let mark = grant.refresh_mark.as_ref();
-    let insert = sqlx::query(
+    let insert = statement(
         "INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, subject, scopes,
                              access, access_expires_at, refresh, refresh_expires_at, issued_at, generation,
                              refresh_attempt, refresh_sent_at, refresh_unanswered, parked_until, kept_answer,
@@ -133,7 +132,7 @@ fn insert(grant: &GrantRecord) -> Result<Statement> {
     Ok(insert)
 }
 
-pub(super) fn grant(row: &SqliteRow) -> Result<GrantRecord> {
+pub(super) fn grant(row: &Row) -> Result<GrantRecord> {
     let fields = Fields::of("grant", row);
     Ok(GrantRecord {
         id: fields.parse("id")?,
@@ -191,7 +190,7 @@ pub(super) fn reason(state: &GrantState) -> Option<String> {
 
 fn mark(fields: &Fields<'_>) -> Result<Option<RefreshMark>> {
     let Some(sent_at) = fields.time_optional("refresh_sent_at")? else { return Ok(None) };
-    let (attempt, unanswered) = (fields.get("refresh_attempt")?, fields.get("refresh_unanswered")?);
+    let (attempt, unanswered) = (fields.get("refresh_attempt")?, fields.count("refresh_unanswered")?);
     Ok(Some(RefreshMark { attempt, sent_at, unanswered }))
 }
 

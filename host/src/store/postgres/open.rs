@@ -1,0 +1,25 @@
+//! Opens the database of a URL.
+
+use connector_core::Context;
+
+use super::pool::Pool;
+use super::{PostgresServer, PostgresStore, migrate, url};
+use crate::store::Result;
+use crate::store::sql::Db;
+
+impl PostgresStore {
+    /// Opens the store in the database of a URL such as `postgres://user:password@host:5432/database`, or makes it there when the
+    /// database is empty. A pooler in transaction mode may stand between.
+    ///
+    /// `?sslmode=verify-full` in the URL asks for a server with a certificate of its host; `&sslrootcert=FILE` names who may sign it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or would lose what it has written, or the database holds something else or something newer. It is
+    /// unchanged then. No error tells the URL.
+    pub async fn open(cx: &Context, url: &str) -> Result<Self> {
+        let (options, place) = url::read(url)?;
+        let pool = Pool::new(options, place);
+        migrate::bring_up_to_date(cx, &pool).await?;
+        Ok(Self::new(Db::Postgres(pool), PostgresServer))
+    }
+}

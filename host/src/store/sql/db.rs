@@ -1,0 +1,84 @@
+//! The connections to a database, whichever it is.
+
+use super::{Row, Statement, Transaction};
+use crate::store::Result;
+#[cfg(feature = "postgres")]
+use crate::store::postgres;
+#[cfg(feature = "sqlite")]
+use crate::store::sqlite;
+use connector_core::SinceBoot;
+
+/// The database of a store.
+#[derive(Debug)]
+pub(in crate::store) enum Db {
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Pool),
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlite::Pools),
+}
+
+impl Db {
+    pub(super) async fn close(&self) {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => pool.close().await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => pools.close().await,
+        }
+    }
+
+    /// The clock that no setting of the time moves. All processes that use a file share a machine; a server's clock is its own.
+    pub(super) fn since_boot(&self) -> Option<SinceBoot> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => pools.since_boot(),
+        }
+    }
+
+    pub(super) async fn write(&self) -> Result<Transaction> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => pool.write().await.map(Transaction::Postgres),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => pools.write().await.map(Transaction::Sqlite),
+        }
+    }
+
+    pub(super) async fn read(&self) -> Result<Transaction> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => pool.read().await.map(Transaction::Postgres),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => pools.read().await.map(Transaction::Sqlite),
+        }
+    }
+
+    pub(super) async fn execute(&self, statement: Statement) -> Result<u64> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => pool.execute(statement).await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => pools.execute(statement).await,
+        }
+    }
+
+    pub(super) async fn fetch(&self, statement: Statement) -> Result<Option<Row>> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => Ok(pool.fetch(statement).await?.map(Row::Postgres)),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => Ok(pools.fetch(statement).await?.map(Row::Sqlite)),
+        }
+    }
+
+    pub(super) async fn fetch_all(&self, statement: Statement) -> Result<Vec<Row>> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => Ok(pool.fetch_all(statement).await?.into_iter().map(Row::Postgres).collect()),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => Ok(pools.fetch_all(statement).await?.into_iter().map(Row::Sqlite).collect()),
+        }
+    }
+}

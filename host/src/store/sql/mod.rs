@@ -1,0 +1,90 @@
+//! The store in an SQL database. What is asked of one is written here once, in SQL that `SQLite` and `PostgreSQL` both take; what is
+//! only one database's own is in the module of its name.
+//!
+//! A statement is text with `$1`, `$2` and so on for its arguments: integers, texts and bytes, each of which may be null. A change that
+//! needs more than one statement reads what it decides by with [`Statement::locking`], so that nobody changes it meanwhile; one that
+//! needs more than one row begins with [`SqlStore::write_tenant`], so that two of them never wait for each other.
+
+mod app_health;
+mod audit;
+mod connections;
+mod db;
+mod disconnect;
+mod fields;
+mod flows;
+mod grants;
+mod json;
+mod link;
+mod meta;
+mod refresh;
+mod revocations;
+mod row;
+mod samples;
+mod statement;
+mod transaction;
+
+use jiff::Timestamp;
+
+use self::fields::Fields;
+use super::Result;
+
+pub(super) use self::db::Db;
+pub(super) use self::meta::INSTANCE;
+pub(super) use self::row::Row;
+pub(super) use self::statement::{Argument, NOW, Statement, statement};
+pub(super) use self::transaction::Transaction;
+
+/// The store in an SQL database, of which `D` holds what is its own.
+#[derive(Debug)]
+pub struct SqlStore<D> {
+    db: Db,
+    pub(super) own: D,
+}
+
+impl<D> SqlStore<D> {
+    pub(super) fn new(db: Db, own: D) -> Self {
+        Self { db, own }
+    }
+
+    /// Waits for what is being written and closes every connection. A store that is dropped instead loses nothing.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
+    /// What the clock of the store says, to the millisecond. All processes that use the store go by this one clock: on `PostgreSQL` it is
+    /// the server's, on `SQLite` that of the machine.
+    pub async fn now(&self) -> Result<Timestamp> {
+        let row = self.fetch(statement("SELECT {now} AS now")).await?;
+        row.map_or(Ok(Timestamp::default()), |row| Fields::of("clock", &row).time("now"))
+    }
+
+    /// A transaction that writes.
+    pub(super) async fn write(&self) -> Result<Transaction> {
+        self.db.write().await
+    }
+
+    /// A transaction that writes several rows of a tenant: one after the other for each tenant.
+    async fn write_tenant(&self, tenant: &str) -> Result<Transaction> {
+        let mut transaction = self.write().await?;
+        transaction.lock_tenant(tenant).await?;
+        Ok(transaction)
+    }
+
+    /// A transaction in which every read sees the same state.
+    async fn read(&self) -> Result<Transaction> {
+        self.db.read().await
+    }
+
+    /// Runs one statement that writes, and says how many rows it wrote.
+    async fn execute(&self, statement: Statement) -> Result<u64> {
+        self.db.execute(statement).await
+    }
+
+    async fn fetch(&self, statement: Statement) -> Result<Option<Row>> {
+        self.db.fetch(statement).await
+    }
+
+    async fn fetch_all(&self, statement: Statement) -> Result<Vec<Row>> {
+        self.db.fetch_all(statement).await
+    }
+}

@@ -1,0 +1,62 @@
+//! A statement and its arguments, before any database has seen them.
+
+/// What stands in a statement for the store's clock, in milliseconds since 1970.
+pub(in crate::store) const NOW: &str = "{now}";
+
+/// An SQL statement for any of the databases. It has no `Debug`: its arguments are what a store keeps.
+pub(in crate::store) struct Statement {
+    pub(in crate::store) sql: &'static str,
+    pub(in crate::store) arguments: Vec<Argument>,
+    pub(in crate::store) locking: bool,
+}
+
+/// One argument: null or a value.
+pub(in crate::store) enum Argument {
+    Bytes(Option<Vec<u8>>),
+    Integer(Option<i64>),
+    Text(Option<String>),
+}
+
+/// A statement with `$1`, `$2` and so on for its arguments, and `{now}` for the store's clock.
+pub(in crate::store) fn statement(sql: &'static str) -> Statement {
+    Statement { sql, arguments: Vec::new(), locking: false }
+}
+
+impl Statement {
+    /// Adds the next argument.
+    pub(in crate::store) fn bind(mut self, argument: impl Into<Argument>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Locks the rows it selects until the transaction ends: nobody else changes them, and who wants to waits. In `SQLite` a transaction
+    /// that writes has the whole file anyway.
+    pub(in crate::store) fn locking(mut self) -> Self {
+        self.locking = true;
+        self
+    }
+}
+
+impl From<&str> for Argument {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+macro_rules! arguments {
+    ($($of:ty => $argument:ident),+ $(,)?) => {$(
+        impl From<$of> for Argument {
+            fn from(value: $of) -> Self {
+                Self::$argument(Some(value.into()))
+            }
+        }
+
+        impl From<Option<$of>> for Argument {
+            fn from(value: Option<$of>) -> Self {
+                Self::$argument(value.map(Into::into))
+            }
+        }
+    )+};
+}
+
+arguments!(Vec<u8> => Bytes, i64 => Integer, i32 => Integer, u32 => Integer, String => Text);

@@ -117,6 +117,15 @@ pub(crate) fn is_there(path: &Path) -> Result<bool, FileError> {
     Ok(true)
 }
 
+/// Whether the path still names this file.
+pub(crate) fn is_named(path: &Path, file: &File) -> Result<bool, FileError> {
+    let io = |source| FileError::Io { doing: "read", path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        named => Ok(is_same(&named.map_err(io)?, &file.metadata().map_err(io)?)),
+    }
+}
+
 /// A file to hold a lock on, made if it is missing.
 pub(crate) fn lock_file(path: &Path) -> Result<File, FileError> {
     loop {

@@ -22,11 +22,31 @@ pub(crate) struct SealedTokens {
 
 /// An answer of a token endpoint as it is sealed.
 #[derive(Deserialize, Serialize)]
-struct KeptAnswer {
+pub(crate) struct KeptAnswer {
     status: u16,
     content_type: Option<String>,
     sent_at: Timestamp,
     body: String,
+}
+
+impl KeptAnswer {
+    pub(crate) fn of(answer: &RawAnswer) -> Self {
+        Self {
+            status: answer.status,
+            content_type: answer.content_type().map(str::to_owned),
+            sent_at: answer.sent_at,
+            body: STANDARD.encode(&answer.body),
+        }
+    }
+
+    pub(crate) fn into_answer(self) -> Result<RawAnswer> {
+        let body = STANDARD.decode(self.body).map_err(|_| damaged_answer())?;
+        Ok(RawAnswer::kept(self.status, self.content_type.as_deref(), body, self.sent_at))
+    }
+}
+
+fn damaged_answer() -> Error {
+    CoreError::protocol("the kept answer is damaged").into()
 }
 
 /// Where the tokens of a grant, or of the revocation of one, are bound to.
@@ -90,13 +110,7 @@ impl Host {
 
     /// Seals an answer of the token endpoint for the generation of the grant it continues.
     pub(crate) fn seal_answer(&self, record: &GrantRecord, answer: &RawAnswer) -> Result<Sealed> {
-        let kept = KeptAnswer {
-            status: answer.status,
-            content_type: answer.content_type().map(str::to_owned),
-            sent_at: answer.sent_at,
-            body: STANDARD.encode(&answer.body),
-        };
-        let text = serde_json::to_string(&kept).map_err(|error| Error::Machine(error.to_string()))?;
+        let text = serde_json::to_string(&KeptAnswer::of(answer)).map_err(|error| Error::Machine(error.to_string()))?;
         Ok(self.vault().seal(self.context(), &Place::of(record).field(field::ANSWER), &Secret::from(text))?)
     }
 
@@ -108,10 +122,7 @@ impl Host {
         let none = || Error::Request("no answer is kept for this connection".to_owned());
         let sealed = record.kept_answer.as_ref().ok_or_else(none)?;
         let text = self.vault().open(&Place::of(record).field(field::ANSWER), sealed).map_err(CoreError::from)?;
-        let damaged = || Error::from(CoreError::protocol("the kept answer is damaged"));
-        let kept: KeptAnswer = serde_json::from_str(text.expose()).map_err(|_| damaged())?;
-        let body = STANDARD.decode(kept.body).map_err(|_| damaged())?;
-        Ok(RawAnswer::kept(kept.status, kept.content_type.as_deref(), body, kept.sent_at))
+        serde_json::from_str::<KeptAnswer>(text.expose()).map_err(|_| damaged_answer())?.into_answer()
     }
 
     /// The tokens of a stored grant, opened.

@@ -14,6 +14,7 @@ use crate::emulate::Emulated;
 use crate::error::{Error, Result};
 use crate::host::{Host, Parts};
 use crate::layers::{ConfigFiles, default_file};
+use crate::spool::Spool;
 use crate::store::{SqliteStore, Store};
 use crate::vault::unlock;
 
@@ -111,9 +112,14 @@ impl Setup {
             store,
             vault: unlocked.vault,
             cx,
+            spool: Some(Spool::open(&dir.join("spool"))?),
         };
         let host = Host::new(parts);
         running.host(&host);
+        let replayed = host.replay_spool().await?;
+        if replayed > 0 {
+            output.note(format!("Stored {replayed} answers that an earlier process could not store."));
+        }
         Ok(host)
     }
 

@@ -42,7 +42,7 @@ impl Host {
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
         if is_fresh(record.access_expires_at, self.context().now()) {
-            return self.open_session(&record);
+            return self.opened(&record).await;
         }
         self.renewed(&record).await
     }
@@ -50,7 +50,7 @@ impl Host {
     /// The same after the platform refused a token, whatever its lifetime says.
     pub(crate) async fn session_after(&self, tenant: &str, grant: &GrantId, refused: &Session) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
-        let session = self.open_session(&record)?;
+        let session = self.opened(&record).await?;
         if session.grant.tokens.access.matches(refused.grant.tokens.access.expose()) {
             return self.renewed(&record).await;
         }
@@ -60,7 +60,7 @@ impl Host {
     async fn renewed(&self, record: &GrantRecord) -> Result<Session> {
         self.refresh(record).await?;
         let record = self.live_grant(&record.tenant, &record.id).await?;
-        self.open_session(&record)
+        self.opened(&record).await
     }
 
     async fn live_grant(&self, tenant: &str, grant: &GrantId) -> Result<GrantRecord> {
@@ -111,7 +111,7 @@ impl Host {
         if record.generation != seen.generation {
             return Ok(());
         }
-        let session = self.open_session(&record)?;
+        let session = self.opened(&record).await?;
         let connector = &self.platform(record.platform.as_str())?.connector;
         let request = match connector.oauth().refresh_request(&session.app, &session.grant) {
             Ok(request) => request,

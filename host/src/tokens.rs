@@ -1,13 +1,13 @@
 //! Tokens on their way into the store and out of it.
 
-use connector_core::Error as CoreError;
 use connector_core::account::Session;
 use connector_core::grant::{Grant, TokenSet};
+use connector_core::{Error as CoreError, ErrorKind};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{GrantId, GrantRecord};
-use crate::vault::{Binding, Sealed, field};
+use crate::store::{GrantId, GrantRecord, GrantState, LastError};
+use crate::vault::{Binding, KEY_LOST, Sealed, field};
 
 /// The tokens of a grant, sealed for one generation of its row.
 pub(crate) struct SealedTokens {
@@ -74,6 +74,45 @@ impl Host {
         Ok(Session { app, grant })
     }
 
+    /// The same, where a loss is to be noted: tokens that do not open any more are lost with their grant, and with no other. Its person has
+    /// to connect again, and is not asked to before it is certain.
+    ///
+    /// # Errors
+    /// As [`Host::open_session`].
+    pub(crate) async fn opened(&self, record: &GrantRecord) -> Result<Session> {
+        let error = match self.open_session(record) {
+            Err(error) if is_lost(&error) => error,
+            opened => return opened,
+        };
+        // A rotation or a refresh may have sealed it anew since the record was read.
+        let now = self.store().grant(&record.tenant, &record.id).await?;
+        let now = now.filter(|now| (&now.access, &now.refresh) != (&record.access, &record.refresh));
+        match now {
+            None => Err(self.lost(record, error).await?),
+            Some(now) => match self.open_session(&now) {
+                Err(error) if is_lost(&error) => Err(self.lost(&now, error).await?),
+                opened => opened,
+            },
+        }
+    }
+
+    /// Notes that the tokens of a grant are lost. That is certain only while the keys at hand are those of the store: a program that was
+    /// left behind by a rotation has lost nothing.
+    async fn lost(&self, record: &GrantRecord, error: Error) -> Result<Error> {
+        if let Some(proof) = self.store().vault_check().await? {
+            self.vault().verify(&proof).map_err(CoreError::from)?;
+        }
+        let now = self.context().now();
+        tracing::error!(grant = %record.id, %error, "the tokens of a grant are lost");
+        let state = GrantState::ReauthRequired { reason: KEY_LOST.to_owned() };
+        if self.store().set_grant_state(&record.id, record.generation, &state, now).await?
+            && let Some(error) = error.connector()
+        {
+            self.store().note_grant_error(&record.id, Some(LastError::new(error, now))).await?;
+        }
+        Ok(error)
+    }
+
     /// The tokens of a stored grant, opened.
     ///
     /// # Errors
@@ -87,4 +126,9 @@ impl Host {
             ..self.open_tokens(Place::of(record), &sealed)?
         })
     }
+}
+
+/// Whether the tokens do not open although the keys could be read.
+fn is_lost(error: &Error) -> bool {
+    matches!(error.kind(), Some(ErrorKind::ReauthRequired { reason }) if reason == KEY_LOST)
 }

@@ -14,7 +14,7 @@ use connector_core::oauth::CallbackParams;
 use connector_core::testing::{CountingRandom, FakeClock};
 use connector_core::{ConfiguredConnector, Context, Descriptor, ErrorKind, Registration, Registry, Secret};
 use connector_host::store::{Connected, ConnectionState, GrantState, SqliteStore, Store};
-use connector_host::vault::unlock;
+use connector_host::vault::{KeySource, unlock};
 use connector_host::{Callback, ConnectRequest, Error, Host, Parts, Realm, Revocation, Shown};
 use http::Response;
 use jiff::SignedDuration;
@@ -183,7 +183,7 @@ impl Bench {
         let config = Config::of(vec![Layer::embedded("test", &config).unwrap()]).unwrap();
         let data = dir.path().join("data");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
-        let vault = unlock(cx, &data, &store).await.unwrap().vault;
+        let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
         let registry = Registry::new([Registration::new(DESCRIPTOR, PLATFORM, ConfiguredConnector::build)]).unwrap();
         Host::new(Parts { registry, settings: config.settings, realm: Realm::Live, store, vault, cx: cx.clone() })
     }

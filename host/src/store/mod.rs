@@ -16,6 +16,7 @@ mod grant;
 mod id;
 mod lock;
 mod meta;
+mod reseal;
 mod revocation;
 mod sample;
 #[cfg(feature = "sqlite")]
@@ -23,7 +24,7 @@ mod sqlite;
 
 use std::fmt::Debug;
 
-pub use self::audit::{Audit, AuditFilter, AuditRecord};
+pub use self::audit::{Audit, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
     Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnection, Link, Linked, Links,
     NewConnection,
@@ -34,6 +35,7 @@ pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, Re
 pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
 pub use self::lock::{RefreshGuard, RefreshLocks};
 pub use self::meta::{InstanceId, Meta};
+pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 pub use self::sample::{Reading, Sample, Samples};
 #[cfg(feature = "sqlite")]
@@ -44,11 +46,22 @@ pub use self::sqlite::SqliteStore;
 /// Several processes may use one store at the same time. Each call is one transaction: it happens as a whole or not at all, and what it
 /// reports as done survives a crash and a power loss.
 pub trait Store:
-    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + RefreshLocks + Debug + Send + Sync
+    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Reseal + RefreshLocks + Debug + Send + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + RefreshLocks + Debug + Send + Sync
+    T: Flows
+        + Grants
+        + Connections
+        + Revocations
+        + Samples
+        + Audit
+        + Meta
+        + Reseal
+        + RefreshLocks
+        + Debug
+        + Send
+        + Sync
 {
 }

@@ -147,7 +147,7 @@ fn another_key_is_recognised_by_name_and_by_content() {
     let lost: Error = theirs.open(&PLACE, &sealed).unwrap_err().into();
     assert_eq!(lost.kind().as_str(), "reauth_required");
 
-    let key = theirs.ring.to_text().replace(&held.to_string(), &needed.to_string());
+    let key = theirs.keys().ring.to_text().replace(&held.to_string(), &needed.to_string());
     let error = Vault::new(KeyRing::parse(&key).unwrap()).verify(&proof).unwrap_err();
     assert!(matches!(error, VaultError::SameIdOtherKey { id: Some(id) } if id == needed), "{error}");
 }

@@ -19,6 +19,7 @@ mod flows;
 mod grants;
 mod locks;
 mod meta;
+mod reseal;
 mod revocations;
 mod samples;
 
@@ -67,6 +68,7 @@ pub fn checks() -> Vec<Check> {
         samples::CHECKS,
         audit::CHECKS,
         meta::CHECKS,
+        reseal::CHECKS,
         locks::CHECKS,
     ];
     subjects.concat()

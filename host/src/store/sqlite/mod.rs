@@ -17,6 +17,7 @@ mod lock;
 mod meta;
 mod migrate;
 mod open;
+mod reseal;
 mod revocations;
 mod samples;
 #[cfg(test)]

@@ -96,25 +96,51 @@ pub(crate) fn ensure_dir(path: &Path) -> Result<(), FileError> {
 
 /// Opens a file that must be a file of our own that nobody else may read. `None` when there is none.
 pub(crate) fn open(path: &Path, access: Access) -> Result<Option<File>, FileError> {
+    for _ in 0..REPLACED_AT_MOST {
+        match open_once(path, access)? {
+            Found::Nothing => return Ok(None),
+            Found::File(file) => return Ok(Some(file)),
+            // Somebody puts a new file in its place at this moment.
+            Found::Another => {}
+        }
+    }
+    Err(not_a_file(path))
+}
+
+/// How often a file may be replaced while it is opened.
+const REPLACED_AT_MOST: u32 = 8;
+
+/// What was found where a file should be.
+enum Found {
+    Nothing,
+    File(File),
+    /// What was opened is not what had been looked at.
+    Another,
+}
+
+fn open_once(path: &Path, access: Access) -> Result<Found, FileError> {
     let io = |source| FileError::Io { doing: "open", path: path.to_owned(), source };
     let named = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         named => named.map_err(io)?,
     };
-    let not_a_file = || FileError::Kind { path: path.to_owned(), wanted: "a file" };
     if !named.is_file() {
-        return Err(not_a_file());
+        return Err(not_a_file(path));
     }
     let file = OpenOptions::new().read(true).write(access == Access::Write).open(path).map_err(io)?;
     let opened = file.metadata().map_err(io)?;
     if !is_same(&named, &opened) {
-        return Err(not_a_file());
+        return Ok(Found::Another);
     }
     match access {
         Access::Read | Access::Write => check(path, &opened, FILE_MODE)?,
         Access::Handed => check_handed(path, &opened)?,
     }
-    Ok(Some(file))
+    Ok(Found::File(file))
+}
+
+fn not_a_file(path: &Path) -> FileError {
+    FileError::Kind { path: path.to_owned(), wanted: "a file" }
 }
 
 /// Whether there is such a file: one of our own that nobody else may read and this process may write. It is not opened.

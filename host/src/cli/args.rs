@@ -329,13 +329,16 @@ pub(super) enum VaultAction {
     /// Add a key and seal everything anew with it
     ///
     /// Keep a copy of the key file as it is before and after. To be stopped on the way costs nothing: everything opens at any moment, and
-    /// `--resume` goes on. Keys that come from the environment or from a credential cannot be written by this program: `--to` writes the
-    /// line of a new key for you to put there in front of the others; once every host runs with it, `rotate` seals everything anew.
+    /// `--resume` goes on.
+    ///
+    /// Keys that come from the environment or from a credential, and those of several machines, are for you to write: `--to` makes the line
+    /// of a new key. Give it to every host behind the others, then put it in front of them, start the hosts anew each time, and seal
+    /// everything anew with `--resume`. Whoever has only one host puts it in front at once.
     Rotate {
         /// Add no key: go on with a rotation that was stopped
         #[arg(long, conflicts_with = "to")]
         resume: bool,
-        /// Write the line of a new key to this new file, for keys that are not in a file of this program
+        /// Write the line of a new key to this new file, and change nothing else
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
     },

@@ -116,15 +116,11 @@ impl Keys<'_> {
 
     /// Writes the line of a new key for somebody to put where this program cannot write.
     fn write(&self, file: &Path) -> Result<Exit> {
-        if self.source.is_writable() {
-            let message = format!("the keys are in {}: run `connector-host vault rotate` without --to", self.source);
-            return Err(Error::Request(message));
-        }
         let key = self.rotation().write_key(file)?;
         let data = json!({ "key": key.to_string(), "file": file.display().to_string() });
         self.output.either(&data, || {
             let text = format!(
-                "The line of the new key {key} is in {file}. Put it in front of the others in {source}, start every host anew, and then run `connector-host vault rotate`, which seals everything anew. Remove {file} when the line is where it belongs.",
+                "The line of the new key {key} is in {file}. Put it in front of the others in {source}, start every host anew, and then run `connector-host vault rotate --resume`, which seals everything anew. Remove {file} when the line is where it belongs.",
                 file = file.display(),
                 source = self.source
             );
@@ -135,7 +131,7 @@ impl Keys<'_> {
 
     fn how_to_add(&self) -> String {
         format!(
-            "the keys come from {}, which this program does not write, and everything is sealed with the active one. To add a key: run `connector-host vault rotate --to <new file>`, put the line from that file in front of the others at the source, start every host anew, and run `connector-host vault rotate` again",
+            "the keys come from {}, which this program does not write, and everything is sealed with the active one. To add a key: run `connector-host vault rotate --to <new file>`, put the line from that file in front of the others at the source, start every host anew, and run `connector-host vault rotate --resume`",
             self.source
         )
     }

@@ -81,7 +81,9 @@ impl Vault {
         cx.fill_random(&mut nonce).map_err(VaultError::NoRandomness)?;
         let place = binding.associated_data(key.id());
         let payload = Payload { msg: secret.expose().as_bytes(), aad: &place };
-        let ciphertext = key.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::TooLong)?;
+        let ciphertext = key.cipher().encrypt(&XNonce::from(nonce), payload);
+        wipe_stack();
+        let ciphertext = ciphertext.map_err(|_| VaultError::TooLong)?;
         Ok(Sealed::assemble(key.id(), nonce, &ciphertext))
     }
 
@@ -156,8 +158,17 @@ fn open_with(ring: &KeyRing, binding: &Binding<'_>, sealed: &Sealed) -> Result<S
     let key = ring.find(parts.key).ok_or_else(unknown)?;
     let place = binding.associated_data(key.id());
     let payload = Payload { msg: parts.ciphertext, aad: &place };
-    let text = key.cipher().decrypt(&XNonce::from(parts.nonce), payload).map_err(|_| VaultError::Damaged)?;
-    into_secret(text)
+    let text = key.cipher().decrypt(&XNonce::from(parts.nonce), payload);
+    wipe_stack();
+    into_secret(text.map_err(|_| VaultError::Damaged)?)
+}
+
+/// The cipher works on blocks of the text and of the key that it leaves on the stack, below the frame of whoever called it. This frame lies
+/// over them.
+#[inline(never)]
+fn wipe_stack() {
+    let mut space = [0_u8; 8 * 1024];
+    space.zeroize();
 }
 
 /// What a proof holds. It needs not be secret.

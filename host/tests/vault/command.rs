@@ -79,7 +79,7 @@ async fn keys_are_shown_rotated_and_taken_away() {
     said(&bench, &run(&bench, &["vault", "retire", "zz"]), 2, &["8 hex digits"]);
     said(&bench, &run(&bench, &["vault", "retire"]), 0, &[&format!("{old} is gone"), "as long as you keep backups"]);
     said(&bench, &run(&bench, &["vault", "retire"]), 2, &["there is no older key"]);
-    assert_eq!(keys_in(&bench.key_file()), [new.clone()]);
+    assert_eq!(keys_in(&bench.key_file()), std::slice::from_ref(&new));
 
     let rotated = json(&run(&bench, &["vault", "rotate", "--json"]));
     assert_eq!(
@@ -106,7 +106,7 @@ async fn an_emulators_data_has_keys_of_its_own() {
 #[tokio::test]
 async fn a_rotation_that_is_killed_goes_on() {
     let bench = Bench::new();
-    let ids = bench.grants(2_500).await;
+    let ids = bench.grants(2_100).await;
     // How many lines it may say before it is killed; it says one when the key is there and one for each thousand rows.
     for lines in [0, 1, 2, 1, 2] {
         let mut child =
@@ -196,7 +196,7 @@ async fn keys_in_the_environment_are_used_with_a_warning_and_rotated_by_hand() {
     }
     let both = format!("{}; {}", fs::read_to_string(&line).unwrap().trim(), first.trim());
     said(&bench, &run(&["vault", "retire"], &both), 2, &[&format!("the key {old} stays: 4 sealed values")]);
-    said(&bench, &run(&["vault", "rotate"], &both), 0, &["2 rows were sealed anew"]);
+    said(&bench, &run(&["vault", "rotate", "--resume"], &both), 0, &["2 rows were sealed anew"]);
     let words = [format!("nothing is sealed with the key {old} any more"), "remove its line".to_owned()];
     said(&bench, &run(&["vault", "retire"], &both), 2, &words.each_ref().map(String::as_str));
     let new = fs::read_to_string(&line).unwrap();
@@ -228,7 +228,7 @@ async fn a_credential_may_be_the_super_users_and_nobody_elses() {
     }
     for mode in [0o404, 0o460] {
         set_mode(&file, mode);
-        said(&bench, &run(&["vault"]), 1, &["is open to other users", "chmod 400"]);
+        said(&bench, &run(&["vault"]), 2, &["is open to other users", "chmod 400"]);
     }
     set_mode(&file, 0o400);
     // Only the super-user can give a file away, and read it then.

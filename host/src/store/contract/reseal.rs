@@ -63,11 +63,11 @@ async fn counted(bench: Bench) -> Outcome {
     assert_eq!(bench.store.count_sealed().await?, []);
     some_of_each(&bench).await?;
     let mut unreadable = bench.grant()?;
-    (unreadable.access, unreadable.refresh) = (Some(sealed("not sealed at all")), None);
+    (unreadable.access, unreadable.refresh) = (Some(sealed("not sealed at all")), Some(sealed("")));
     bench.store.put_grant(&unreadable).await?;
     let mut counts = bench.store.count_sealed().await?;
     counts.sort_by_key(|count| count.key);
-    let expected = [(None, 1), (Some(key(1)?), 3), (Some(key(2)?), 1)];
+    let expected = [(None, 2), (Some(key(1)?), 3), (Some(key(2)?), 1)];
     assert_eq!(counts, expected.map(|(key, values)| SealedCount { key, values }));
     Ok(())
 }
@@ -91,6 +91,11 @@ async fn found(bench: Bench) -> Outcome {
         let other = names(all_but(&bench, 2, limit).await?);
         assert_eq!(other, expected(&ids[1..2]), "a row counts if one of its values does");
     }
+    let mut empty = bench.grant()?;
+    (empty.access, empty.refresh) = (Some(under(2, "access")?), Some(sealed("")));
+    bench.store.put_grant(&empty).await?;
+    let other = all_but(&bench, 2, 10).await?;
+    assert!(other.iter().any(|row| row.row.id == empty.id.as_str()), "what is no sealed value is under no key");
     Ok(())
 }
 

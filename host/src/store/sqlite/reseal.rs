@@ -17,7 +17,7 @@ impl Reseal for SqliteStore {
         let mut counts: Vec<SealedCount> = Vec::new();
         for row in &rows {
             let fields = Fields::of("sealed value", row);
-            let (key, values) = (KeyId::of_front(fields.get("front")?), fields.get::<i64>("number")?.unsigned_abs());
+            let (key, values) = (key(fields.get("front")?), fields.get::<i64>("number")?.unsigned_abs());
             match counts.iter_mut().find(|count| count.key == key) {
                 Some(count) => count.values += values,
                 None => counts.push(SealedCount { key, values }),
@@ -55,6 +55,11 @@ impl Reseal for SqliteStore {
     }
 }
 
+/// The key that a value names by its front, which some databases call absent where the value is empty.
+fn key(front: Option<&[u8]>) -> Option<KeyId> {
+    KeyId::of_front(front?)
+}
+
 fn table(row: &SealedRowId) -> Result<&'static SealedTable> {
     let none = || StoreError::NotFound { what: "table of sealed values", id: row.table.to_string() };
     SEALED_TABLES.get(row.table).ok_or_else(none)
@@ -87,7 +92,9 @@ fn count() -> String {
 /// Binds the id to begin after, the front that is not wanted, and how many rows.
 fn select(SealedTable { name, generation, columns }: &SealedTable) -> String {
     let names = columns.iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ");
-    let others = columns.iter().map(|(column, _)| format!("substr({column}, 1, {FRONT}) <> $2"));
+    let others = columns
+        .iter()
+        .map(|(column, _)| format!("({column} IS NOT NULL AND substr({column}, 1, {FRONT}) IS DISTINCT FROM $2)"));
     let others = others.collect::<Vec<_>>().join(" OR ");
     format!(
         "SELECT id, tenant, CAST({generation} AS BIGINT) AS generation, {names} FROM {name} WHERE id > $1 AND ({others}) ORDER BY id LIMIT $3"

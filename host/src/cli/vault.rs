@@ -19,7 +19,8 @@ const STEP: u64 = 1_000;
 pub(super) async fn run(setup: &Setup, args: &VaultArgs, output: Output) -> Result<Exit> {
     let cx = Setup::context();
     let (store, vault, source) = setup.vault(&cx, output).await?;
-    let keys = Keys { cx: &cx, vault: &vault, store: store.as_ref(), source: &source, output };
+    let live = !setup.global.emulator;
+    let keys = Keys { cx: &cx, vault: &vault, store: store.as_ref(), source: &source, live, output };
     match &args.action {
         None | Some(VaultAction::Keys) => keys.show().await,
         Some(VaultAction::Rotate { to: Some(file), .. }) => keys.write(file),
@@ -34,6 +35,7 @@ struct Keys<'a> {
     vault: &'a Vault,
     store: &'a dyn Store,
     source: &'a KeySource,
+    live: bool,
     output: Output,
 }
 
@@ -68,7 +70,8 @@ impl Keys<'_> {
     async fn rotate(&self, resume: bool) -> Result<Exit> {
         let adds = !resume && self.source.is_writable();
         let added = if adds { Some(self.rotation().add_key().await?) } else { None };
-        if let Some(key) = added {
+        // What is on an emulator is nothing to keep.
+        if let Some(key) = added.filter(|_| self.live) {
             self.output.note(format!("Added the key {key} to {}. Keep a copy of the file.", self.source));
         }
         let done = self.reseal().await?;

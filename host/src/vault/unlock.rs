@@ -30,7 +30,9 @@ pub async fn unlock(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) ->
         Some(proof) if made.is_none() => {
             vault.verify(&proof)?;
             // Before anything is sealed with it, the key that seals is the one others are measured by: who lacks it shall know.
-            Rotation::new(cx, &vault, store.as_ref()).settle().await?;
+            if proof.key_id() != vault.key_ids().first().copied() {
+                Rotation::new(cx, &vault, store.as_ref()).settle().await?;
+            }
         }
         _ => store.set_vault_check(&vault.prove(cx)?).await?,
     }

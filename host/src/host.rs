@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::refresh::InFlight;
 use crate::spool::Spool;
 use crate::store::{self, Store, StoreError};
-use crate::vault::Vault;
+use crate::vault::{Rotation, Vault};
 
 /// How long a store is tried that must not fail.
 const INSIST_FOR: SignedDuration = SignedDuration::from_mins(2);
@@ -144,6 +144,11 @@ impl Host {
     /// Transport, clock, randomness.
     pub fn context(&self) -> &Context {
         &self.0.cx
+    }
+
+    /// What changes the keys its tokens are sealed with, while it runs.
+    pub fn rotation(&self) -> Rotation<'_> {
+        Rotation::new(self.context(), self.vault(), self.store())
     }
 
     pub(crate) fn vault(&self) -> &Vault {

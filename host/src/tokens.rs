@@ -5,14 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use connector_core::account::Session;
 use connector_core::grant::{Grant, TokenSet};
 use connector_core::http::RawAnswer;
-use connector_core::{Error as CoreError, Secret};
+use connector_core::{Error as CoreError, ErrorKind, Secret};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{GrantId, GrantRecord};
-use crate::vault::{Binding, Sealed, field};
+use crate::store::{GrantId, GrantRecord, GrantState, LastError};
+use crate::vault::{Binding, KEY_LOST, Sealed, field};
 
 /// The tokens of a grant, sealed for one generation of its row.
 pub(crate) struct SealedTokens {
@@ -125,6 +125,45 @@ impl Host {
         serde_json::from_str::<KeptAnswer>(text.expose()).map_err(|_| damaged_answer())?.into_answer()
     }
 
+    /// The same, where a loss is to be noted: tokens that do not open any more are lost with their grant, and with no other. Its person has
+    /// to connect again, and is not asked to before it is certain.
+    ///
+    /// # Errors
+    /// As [`Host::open_session`].
+    pub(crate) async fn opened(&self, record: &GrantRecord) -> Result<Session> {
+        let error = match self.open_session(record) {
+            Err(error) if is_lost(&error) => error,
+            opened => return opened,
+        };
+        // A rotation or a refresh may have sealed it anew since the record was read.
+        let now = self.store().grant(&record.tenant, &record.id).await?;
+        let now = now.filter(|now| (&now.access, &now.refresh) != (&record.access, &record.refresh));
+        match now {
+            None => Err(self.lost(record, error).await?),
+            Some(now) => match self.open_session(&now) {
+                Err(error) if is_lost(&error) => Err(self.lost(&now, error).await?),
+                opened => opened,
+            },
+        }
+    }
+
+    /// Notes that the tokens of a grant are lost. That is certain only while the keys at hand are those of the store: a program that was
+    /// left behind by a rotation has lost nothing.
+    async fn lost(&self, record: &GrantRecord, error: Error) -> Result<Error> {
+        if let Some(proof) = self.store().vault_check().await? {
+            self.vault().verify(&proof).map_err(CoreError::from)?;
+        }
+        let now = self.context().now();
+        tracing::error!(grant = %record.id, %error, "the tokens of a grant are lost");
+        let state = GrantState::ReauthRequired { reason: KEY_LOST.to_owned() };
+        if self.store().set_grant_state(&record.id, record.generation, &state, now).await?
+            && let Some(error) = error.connector()
+        {
+            self.store().note_grant_error(&record.id, Some(LastError::new(error, now))).await?;
+        }
+        Ok(error)
+    }
+
     /// The tokens of a stored grant, opened.
     ///
     /// # Errors
@@ -138,4 +177,9 @@ impl Host {
             ..self.open_tokens(Place::of(record), &sealed)?
         })
     }
+}
+
+/// Whether the tokens do not open although the keys could be read.
+fn is_lost(error: &Error) -> bool {
+    matches!(error.kind(), Some(ErrorKind::ReauthRequired { reason }) if reason == KEY_LOST)
 }

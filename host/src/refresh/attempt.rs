@@ -49,7 +49,7 @@ pub(super) struct Attempt {
 impl Host {
     /// Refreshes, unless somebody else does or has.
     pub(super) async fn refresh_alone(&self, seen: &GrantRecord, because: Because, tell: &Tell) -> Result<()> {
-        let session = self.open_session(seen)?;
+        let session = self.opened(seen).await?;
         let oauth = self.platform(seen.platform.as_str())?.connector.oauth();
         let request = match oauth.refresh_request(&session.app, &session.grant) {
             Ok(request) => request,

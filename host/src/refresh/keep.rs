@@ -162,7 +162,7 @@ impl Host {
         if record.state.is_over() {
             return self.revoke_answer(&record, oauth, answer).await;
         }
-        let attempt = Attempt::resumed(record.clone(), attempt, self.open_session(&record)?);
+        let attempt = Attempt::resumed(record.clone(), attempt, self.opened(&record).await?);
         match self.conclude(oauth, attempt, answer).await {
             Err(Error::Store(error)) => Err(error.into()),
             // Whatever else it says is on record now.

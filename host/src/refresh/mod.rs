@@ -57,7 +57,7 @@ impl Host {
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
         if is_fresh(record.access_expires_at, self.context().now()) {
-            return self.open_session(&record);
+            return self.opened(&record).await;
         }
         self.renewed(&record, Because::Expiring).await
     }
@@ -65,7 +65,7 @@ impl Host {
     /// The same after the platform refused a token, whatever its lifetime says.
     pub(crate) async fn session_after(&self, tenant: &str, grant: &GrantId, refused: &Session) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
-        let session = self.open_session(&record)?;
+        let session = self.opened(&record).await?;
         if session.grant.tokens.access.matches(refused.grant.tokens.access.expose()) {
             return self.renewed(&record, Because::Refused).await;
         }
@@ -76,10 +76,10 @@ impl Host {
     async fn renewed(&self, record: &GrantRecord, because: Because) -> Result<Session> {
         match self.refresh(record, because).await {
             Ok(Some(session)) => Ok(session),
-            Ok(None) => self.open_session(&self.live_grant(&record.tenant, &record.id).await?),
+            Ok(None) => self.opened(&self.live_grant(&record.tenant, &record.id).await?).await,
             Err(error) if because == Because::Expiring && self.is_alive(record) => {
                 tracing::warn!(grant = %record.id, %error, "the access token is used for as long as it lives");
-                self.open_session(record)
+                self.opened(record).await
             }
             Err(error) => Err(error),
         }

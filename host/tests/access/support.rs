@@ -11,7 +11,7 @@ use connector_core::oauth::CallbackParams;
 use connector_core::testing::{CountingRandom, FakeClock};
 use connector_core::{ConfiguredConnector, Context, Descriptor, ErrorKind, Registration, Registry, Secret};
 use connector_host::store::{Connected, GrantState, SqliteStore, Store};
-use connector_host::vault::unlock;
+use connector_host::vault::{KeySource, unlock};
 use connector_host::{Callback, ConnectRequest, Error, Host, Parts, Realm, Spool};
 use http::Response;
 use jiff::SignedDuration;
@@ -195,7 +195,7 @@ impl Bench {
         let config = Config::of(vec![Layer::embedded("test", &config).unwrap()]).unwrap();
         let data = dir.path().join("data");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
-        let vault = unlock(cx, &data, &store).await.unwrap().vault;
+        let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
         let registry = Registry::new([Registration::new(DESCRIPTOR, PLATFORM, ConfiguredConnector::build)]).unwrap();
         let spool = Some(Spool::open(&data.join("spool")).unwrap());
         let (settings, realm, cx) = (config.settings, Realm::Live, cx.clone());

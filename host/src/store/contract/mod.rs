@@ -19,6 +19,7 @@ mod flows;
 mod grants;
 mod meta;
 mod refreshes;
+mod reseal;
 mod revocations;
 mod samples;
 
@@ -68,6 +69,7 @@ pub fn checks() -> Vec<Check> {
         audit::CHECKS,
         meta::CHECKS,
         refreshes::CHECKS,
+        reseal::CHECKS,
     ];
     subjects.concat()
 }

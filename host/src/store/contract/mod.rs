@@ -19,6 +19,7 @@ mod flows;
 mod grants;
 mod locks;
 mod meta;
+mod races;
 mod revocations;
 mod samples;
 
@@ -68,6 +69,7 @@ pub fn checks() -> Vec<Check> {
         audit::CHECKS,
         meta::CHECKS,
         locks::CHECKS,
+        races::CHECKS,
     ];
     subjects.concat()
 }

@@ -15,7 +15,8 @@ mod migrate;
 mod open;
 mod pool;
 mod refresh_lock;
-#[cfg(test)]
+// They reach the server by a socket in a directory.
+#[cfg(all(test, unix))]
 mod tests;
 mod transaction;
 mod url;

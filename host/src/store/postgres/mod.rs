@@ -16,7 +16,8 @@ mod open;
 mod pool;
 mod refresh_lock;
 // They reach the server by a socket in a directory.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod transaction;
 mod url;

@@ -33,7 +33,11 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn start() -> Option<Self> {
+    /// One more server, for a test that changes what all its databases have in common.
+    ///
+    /// # Panics
+    /// When it does not start, or is required and missing.
+    pub fn start() -> Option<Self> {
         let bin = find(&["initdb", "pg_ctl", "postgres", "psql"], debian());
         let Some(bin) = bin else { return skipped("postgres", "postgresql") };
         let daemon = Daemon::start(SCRIPT, &[&bin]);

@@ -10,6 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::bench::{cx, fresh, open};
 use crate::store::postgres::PostgresStore;
 use crate::store::sql::{Row, Transaction, statement};
+use crate::store::testing::Server;
 use crate::store::{Audit as _, AuditFilter, AuditId, AuditRecord, Flows as _, StoreError};
 
 fn record() -> AuditRecord {
@@ -42,6 +43,17 @@ async fn what_is_written_is_durable_whatever_the_default_of_the_database() {
     server.run(&name, &format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"));
     let store = open(&url).await;
     assert_eq!(setting(&mut store.write().await.unwrap(), "transaction_isolation").await, "read committed");
+}
+
+#[tokio::test]
+async fn a_server_that_would_lose_writes_is_refused() {
+    let Some(server) = Server::start() else { return };
+    for statement in ["ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"] {
+        server.run("postgres", statement);
+    }
+    while server.run("postgres", "SHOW fsync") != "off" {}
+    let error = PostgresStore::open(&cx(), &server.fresh_database()).await.unwrap_err().to_string();
+    assert!(error.contains("`fsync = off`"), "{error}");
 }
 
 #[tokio::test]

@@ -90,6 +90,17 @@ async fn no_error_tells_the_password() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_not_there_is_named_with_the_reason() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error =
+        PostgresStore::open(&cx(), &format!("postgres://127.0.0.1:{port}/links")).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("`postgres://127.0.0.1:{port}/links` cannot be reached: Connection refused")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn no_error_tells_what_is_stored() {
     let Some((server, name, url)) = fresh() else { return };
     let store = open(&url).await;

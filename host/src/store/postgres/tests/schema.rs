@@ -8,20 +8,16 @@ use super::bench::{cx, fresh, open};
 use crate::store::postgres::PostgresStore;
 use crate::store::{Meta as _, StoreError};
 
-/// Every table, column and row count, to see whether anything changed.
-const EVERYTHING: &str = "SELECT string_agg(format('%s.%s %s', table_name, column_name, data_type), ',' ORDER BY 1::text, table_name, ordinal_position)
-    FROM information_schema.columns WHERE table_schema NOT IN ('information_schema', 'pg_catalog')";
+/// Every table with its columns, to see whether anything changed.
+const EVERYTHING: &str = "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
+    WHERE table_schema NOT IN ('information_schema', 'pg_catalog') ORDER BY table_schema, table_name, ordinal_position";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn any_number_of_starts_at_the_same_time_make_one_store() {
     let Some((server, _, direct)) = fresh() else { return };
+    let pooler = server.pooler();
     let mut urls = vec![direct.clone()];
-    urls.extend(server.pooler().map(|pooler| {
-        let url = pooler.before(&direct);
-        // It serves until the process ends.
-        std::mem::forget(pooler);
-        url
-    }));
+    urls.extend(pooler.as_ref().map(|pooler| pooler.before(&direct)));
     let mut starts = JoinSet::new();
     for start in 0..8 {
         let url = urls[start % urls.len()].clone();
@@ -60,6 +56,18 @@ async fn what_is_not_ours_is_refused_and_untouched() {
         assert!(is_expected(&error) && error.to_string().contains(sentence), "{error}");
         assert_eq!(server.run(&name, EVERYTHING), before);
     }
+}
+
+/// The last table cannot be made, and so is none of the others.
+#[tokio::test]
+async fn a_step_that_fails_leaves_the_database_as_it_was() {
+    let Some((server, name, url)) = fresh() else { return };
+    server.run(&name, "CREATE TYPE audit AS ENUM ('theirs')");
+    let error = PostgresStore::open(&cx(), &url).await.unwrap_err().to_string();
+    assert!(error.contains("type \"audit\" already exists"), "{error}");
+    assert_eq!(server.run(&name, EVERYTHING), "");
+    server.run(&name, "DROP TYPE audit");
+    open(&url).await.close().await;
 }
 
 #[tokio::test]

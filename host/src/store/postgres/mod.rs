@@ -14,8 +14,13 @@ mod inspect;
 mod migrate;
 mod open;
 mod pool;
+#[cfg(test)]
+#[cfg(unix)]
+mod promises_tests;
 mod refresh_lock;
-// They reach the server by a socket in a directory.
+#[cfg(test)]
+#[cfg(unix)]
+mod schema_tests;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;

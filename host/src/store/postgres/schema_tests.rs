@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use tokio::task::JoinSet;
 
-use super::bench::{cx, fresh, open};
-use crate::store::postgres::PostgresStore;
+use super::PostgresStore;
+use super::tests::{cx, fresh, open};
 use crate::store::{Meta as _, StoreError};
 
 /// Every table with its columns, to see whether anything changed.

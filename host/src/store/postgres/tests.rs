@@ -1,16 +1,31 @@
-//! The contract, kept by this store, and what only its own rooms can show.
-
-mod bench;
-mod promises;
-mod schema;
+//! The contract, kept by this store. What only it promises is in the files beside this one.
 
 use std::sync::Arc;
 
+use connector_core::Context;
 use connector_core::testing::FakeTransport;
 
 use super::PostgresStore;
+use crate::store::Store;
 use crate::store::contract::{self, Check, Outcome};
-use crate::store::{Store, testing};
+use crate::store::testing::{self, Server};
+
+pub(super) fn cx() -> Context {
+    FakeTransport::default().context()
+}
+
+/// A server and the name and URL of a fresh database in it.
+pub(super) fn fresh() -> Option<(&'static Server, String, String)> {
+    let server = testing::postgres()?;
+    let url = server.fresh_database();
+    let (name, _) = url.rsplit('/').find_map(|part| part.split_once("?host=")).unwrap();
+    let name = name.to_owned();
+    Some((server, name, url))
+}
+
+pub(super) async fn open(url: &str) -> PostgresStore {
+    PostgresStore::open(&cx(), url).await.unwrap()
+}
 
 /// A few at a time: what takes long is to make the databases. `url` makes the way to a fresh one.
 async fn every_check_passes(url: impl Fn() -> String) {
@@ -27,7 +42,7 @@ async fn every_check_passes(url: impl Fn() -> String) {
 }
 
 async fn run(check: Check, url: String) -> Outcome {
-    let cx = FakeTransport::default().context();
+    let cx = cx();
     let store = Arc::new(PostgresStore::open(&cx, &url).await?);
     check.run(cx, Arc::clone(&store) as Arc<dyn Store>).await?;
     store.close().await;

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::bench::{cx, fresh, open};
-use crate::store::postgres::PostgresStore;
+use super::PostgresStore;
+use super::tests::{cx, fresh, open};
 use crate::store::sql::{Row, Transaction, statement};
 use crate::store::testing::Server;
 use crate::store::{Audit as _, AuditFilter, AuditId, AuditRecord, Flows as _, StoreError};

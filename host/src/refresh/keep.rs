@@ -13,7 +13,7 @@ use super::attempt::Attempt;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::spool::{Leftover, Slot};
-use crate::store::{GrantRecord, Settle, StoreError};
+use crate::store::{GrantRecord, Settle, Settlement, StoreError};
 use crate::tokens::KeptAnswer;
 use crate::vault::{Binding, Sealed};
 
@@ -52,7 +52,10 @@ impl Host {
         let mut unsaved = None;
         loop {
             let error = match self.store().settle_refresh(settle).await {
-                Ok(stored) => return self.clear_slot(attempt, spooled).await.map(|()| stored),
+                Ok(stored) => {
+                    let stored = stored || self.has_stored(settle).await?;
+                    return self.clear_slot(attempt, spooled).await.map(|()| stored);
+                }
                 Err(error) => error,
             };
             unsaved.get_or_insert_with(|| self.count_unsaved());
@@ -67,6 +70,13 @@ impl Host {
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
+    }
+
+    /// Whether an earlier try was kept after all: a store that is lost in the middle of a commit cannot say.
+    async fn has_stored(&self, settle: &Settle) -> Result<bool> {
+        let Settlement::Refreshed(ours) = &settle.settlement else { return Ok(false) };
+        let now = self.store().grant(&settle.tenant, &settle.grant).await?;
+        Ok(now.is_some_and(|now| now.access.as_ref() == Some(&ours.access)))
     }
 
     /// Puts the answer into the spool. From then on it is durable, and whoever waits may use what it brought.

@@ -18,6 +18,7 @@ mod disconnects;
 mod flows;
 mod grants;
 mod meta;
+mod races;
 mod refreshes;
 mod reseal;
 mod revocations;
@@ -70,6 +71,7 @@ pub fn checks() -> Vec<Check> {
         meta::CHECKS,
         refreshes::CHECKS,
         reseal::CHECKS,
+        races::CHECKS,
     ];
     subjects.concat()
 }

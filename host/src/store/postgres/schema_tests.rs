@@ -90,9 +90,9 @@ async fn the_database_itself_refuses_what_must_never_be() {
     let Some((server, name, url)) = fresh() else { return };
     open(&url).await.close().await;
     server.run(&name, "INSERT INTO audit VALUES ('id', 0, 'default', 'made', NULL, NULL, '{}')");
-    let grant = "INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, scopes, generation, state, state_since, access,
+    let grant = "INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, scopes, generation, state, state_since, issued_at, access,
                                      created_at, updated_at)
-                 VALUES ('id', 'default', 'lantern', 'default', 'client-1', '{}', '{}', 1, 'active', 0, 'x', 0, 0)";
+                 VALUES ('id', 'default', 'lantern', 'default', 'client-1', '{}', '{}', 1, 'active', 0, 0, 'x', 0, 0)";
     server.run(&name, grant);
     for (statement, why) in [
         ("UPDATE grants SET generation = 0", "the generation of a grant never goes down"),

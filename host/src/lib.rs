@@ -16,6 +16,7 @@ mod linked;
 mod metrics;
 mod private_files;
 mod refresh;
+mod restore;
 mod revoke;
 pub mod store;
 mod tokens;
@@ -32,3 +33,6 @@ pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
 pub use self::private_files::FileError;
+pub use self::restore::{Doubt, Doubted, doubt_after_restore};
+#[cfg(feature = "sqlite")]
+pub use self::restore::{Restore, Restored, restore};

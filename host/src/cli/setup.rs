@@ -14,7 +14,7 @@ use crate::emulate::Emulated;
 use crate::error::{Error, Result};
 use crate::host::{Host, Parts};
 use crate::layers::{ConfigFiles, default_file};
-use crate::store::{SqliteStore, Store};
+use crate::store::{Ownership as _, SqliteStore, Store};
 use crate::vault::unlock;
 
 /// What the global options say, put together as far as a command needs it.
@@ -99,7 +99,9 @@ impl Setup {
         output: Output,
     ) -> Result<Host> {
         output.detail(format!("data: {}", dir.display()));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&cx, dir).await?);
+        let store = SqliteStore::open(&cx, dir).await?.under(self.global.instance.clone());
+        store.claim_ownership().await?;
+        let store: Arc<dyn Store> = Arc::new(store);
         let unlocked = unlock(&cx, dir, &store).await?;
         if let Some(path) = unlocked.made.filter(|_| matches!(realm, Realm::Live)) {
             output.note(format!("Made the key {}. Keep a copy of it apart from the database: without it every account has to be connected again.", path.display()));
@@ -115,6 +117,22 @@ impl Setup {
         let host = Host::new(parts);
         running.host(&host);
         Ok(host)
+    }
+
+    /// The store that is there, for a command that looks after the store itself. It needs neither keys nor configuration.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) async fn store(&self, cx: &Context, output: Output) -> Result<SqliteStore> {
+        let dir = self.data_dir()?;
+        output.detail(format!("data: {}", dir.display()));
+        if !dir.join("store.db").exists() {
+            return Err(Error::Request(format!(
+                "there is no store in {}: name its directory with --data-dir",
+                dir.display()
+            )));
+        }
+        Ok(SqliteStore::open(cx, &dir).await?.under(self.global.instance.clone()))
     }
 
     /// The emulators of every platform that has one, attached to or started.

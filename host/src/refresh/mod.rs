@@ -48,8 +48,9 @@ impl Host {
     /// A fresh token is opened and returned: no lock, no write. An expired one waits for the one refresh of its grant.
     ///
     /// # Errors
-    /// When the grant needs its person, or the platform cannot be asked.
+    /// When the grant needs its person, the platform cannot be asked, or the store is another instance's.
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
+        self.store().check_ours().await?;
         let record = self.live_grant(tenant, grant).await?;
         if is_fresh(record.access_expires_at, self.context().now()) {
             return self.open_session(&record);
@@ -71,7 +72,7 @@ impl Host {
     async fn renewed(&self, record: &GrantRecord, because: Because) -> Result<Session> {
         match self.refresh(record, because).await {
             Ok(()) => self.open_session(&self.live_grant(&record.tenant, &record.id).await?),
-            Err(error) if because == Because::Expiring && self.is_alive(record) => {
+            Err(error) if because == Because::Expiring && self.is_alive(record) && !error.is_not_ours() => {
                 tracing::warn!(grant = %record.id, %error, "the access token is used for as long as it lives");
                 self.open_session(record)
             }

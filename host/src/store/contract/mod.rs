@@ -17,7 +17,9 @@ mod connections;
 mod disconnects;
 mod flows;
 mod grants;
+mod inventory;
 mod meta;
+mod owner;
 mod refreshes;
 mod revocations;
 mod samples;
@@ -67,6 +69,8 @@ pub fn checks() -> Vec<Check> {
         samples::CHECKS,
         audit::CHECKS,
         meta::CHECKS,
+        owner::CHECKS,
+        inventory::CHECKS,
         refreshes::CHECKS,
     ];
     subjects.concat()

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -266,14 +266,14 @@ async fn without_a_readable_store_every_token_that_is_used_once_is_in_doubt() {
     for damage in [&b"SQLite format 3\0 and then nothing"[..], b"", b"no database"] {
         fs::write(place.path("data/store.db"), damage).unwrap();
         let restored = place.restore(None).await.unwrap();
-        assert!(!restored.compared || damage.is_empty());
+        assert!(!restored.compared);
         assert_eq!(doubts(&restored), [(&once.id, Doubt::Unknown)], "{damage:?}");
         assert_eq!(fs::read(restored.kept_aside.unwrap()).unwrap(), damage, "what was there is kept");
-        tokio::time::sleep(std::time::Duration::ZERO).await;
     }
     fs::remove_file(place.path("data/store.db")).unwrap();
     let restored = place.restore(None).await.unwrap();
-    assert_eq!((doubts(&restored), restored.kept_aside), (vec![(&once.id, Doubt::Unknown)], None));
+    assert_eq!(doubts(&restored), [(&once.id, Doubt::Unknown)]);
+    assert_eq!(restored.kept_aside, None);
 }
 
 #[tokio::test]
@@ -341,6 +341,7 @@ async fn a_backup_of_another_store_is_restored_only_on_demand() {
 #[tokio::test]
 async fn a_restore_gives_the_store_to_nobody_else() {
     let place = Place::new();
+    place.store("data").await.close().await;
     let store = SqliteStore::open(&place.cx, &place.path("data")).await.unwrap();
     let store = store.under(Some("first".parse().unwrap()));
     store.claim_ownership().await.unwrap();

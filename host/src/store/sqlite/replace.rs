@@ -19,6 +19,9 @@ use super::{SqliteStore, lock, open};
 use crate::private_files;
 use crate::store::{Result, StoreError};
 
+/// So many databases may be kept aside under one name.
+const MOST_ASIDE: u32 = 100;
+
 /// A backup that is about to take the place of the store of a data directory. As long as it lives, nobody opens the store; when it is
 /// dropped, nothing has changed.
 #[derive(Debug)]
@@ -76,7 +79,8 @@ impl Replacement {
     /// What is there may be damaged, which is why somebody restores a backup. Something that is not ours is not replaced.
     async fn open_present(&self, cx: &Context) -> Result<Option<SqliteStore>> {
         let path = self.dir.join(DATABASE);
-        if !private_files::is_there(&path)? {
+        // An empty file is what a disk that was full leaves. Opened, it would become a new store.
+        if !private_files::is_there(&path)? || path.metadata().is_ok_and(|file| file.len() == 0) {
             return Ok(None);
         }
         let held = self.alone.try_clone().map_err(io("lock", &path))?;
@@ -146,11 +150,11 @@ fn check_header(file: &Path) -> Result<()> {
 
 /// Gives the database that is there a second name, and what belongs to it a new one. Until the rename that follows it still has its own.
 fn set_aside(dir: &Path, aside: &str) -> Result<Option<PathBuf>> {
-    let (path, kept) = (dir.join(DATABASE), dir.join(aside));
+    let path = dir.join(DATABASE);
     if !path.exists() {
         return Ok(None);
     }
-    fs::hard_link(&path, &kept).map_err(io("keep aside", &path))?;
+    let kept = second_name(&path, dir, aside).map_err(io("keep aside", &path))?;
     for suffix in COMPANIONS {
         match fs::rename(companion(&path, suffix), companion(&kept, suffix)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -159,6 +163,21 @@ fn set_aside(dir: &Path, aside: &str) -> Result<Option<PathBuf>> {
     }
     private_files::sync_dir(dir).map_err(io("write", dir))?;
     Ok(Some(kept))
+}
+
+/// The name, or with a number behind it where that is taken.
+fn second_name(path: &Path, dir: &Path, aside: &str) -> io::Result<PathBuf> {
+    let numbered = (2..=MOST_ASIDE).map(|number| format!("{aside}-{number}"));
+    let mut outcome = Err(io::ErrorKind::AlreadyExists.into());
+    for name in [aside.to_owned()].into_iter().chain(numbered) {
+        let kept = dir.join(name);
+        outcome = fs::hard_link(path, &kept).map(|()| kept);
+        if outcome.as_ref().is_err_and(|error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists) {
+            continue;
+        }
+        break;
+    }
+    outcome
 }
 
 fn companion(path: &Path, suffix: &str) -> PathBuf {

@@ -18,6 +18,7 @@ mod private_files;
 mod refresh;
 mod restore;
 mod revoke;
+mod spool;
 pub mod store;
 mod tokens;
 pub mod vault;
@@ -36,3 +37,4 @@ pub use self::private_files::FileError;
 pub use self::restore::{Doubt, Doubted, doubt_after_restore};
 #[cfg(feature = "sqlite")]
 pub use self::restore::{Restore, Restored, restore};
+pub use self::spool::{Spool, SpoolError};

@@ -14,7 +14,7 @@ use connector_host::store::{
     Audit as _, AuditFilter, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _, Meta as _,
     Ownership as _, SqliteStore, Store,
 };
-use connector_host::vault::{KeyFile, Sealed, unlock};
+use connector_host::vault::{KeyFile, KeySource, Sealed, unlock};
 use connector_host::{Doubt, Restore, Restored, doubt_after_restore, restore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -74,7 +74,7 @@ impl Place {
     /// The store of the data directory, with its key.
     async fn store(&self, name: &str) -> Arc<SqliteStore> {
         let store = Arc::new(SqliteStore::open(&self.cx, &self.path(name)).await.unwrap());
-        unlock(&self.cx, &self.path(name), &(Arc::clone(&store) as Arc<dyn Store>)).await.unwrap();
+        unlock(&self.cx, &KeySource::in_dir(self.path(name)), &(Arc::clone(&store) as Arc<dyn Store>)).await.unwrap();
         store
     }
 
@@ -103,7 +103,8 @@ impl Place {
     ) -> Result<Restored, connector_host::Error> {
         let (dir, file) = (self.path(dir), self.path(file));
         let name = name.map(|name| name.parse::<InstanceName>().unwrap());
-        let order = Restore { dir: &dir, file: &file, name, tenant: TENANT, other_instance };
+        let keys = KeySource::in_dir(&dir);
+        let order = Restore { dir: &dir, file: &file, keys: &keys, name, tenant: TENANT, other_instance };
         restore(&self.cx, &registry(), &order).await
     }
 

@@ -5,20 +5,19 @@ use super::exit::Exit;
 use super::output::Output;
 use super::setup::Setup;
 use crate::error::Result;
-use crate::vault::KeyFile;
 
 pub(super) async fn run(setup: &Setup, args: &Backup, output: Output) -> Result<Exit> {
     let store = setup.store(&Setup::context(), output).await?;
     store.back_up(&args.file).await?;
     store.close().await;
-    let key = setup.data_dir()?.join(KeyFile::NAME);
-    let data = json!({ "file": args.file, "store": store.path(), "key_file": key });
+    let keys = setup.key_source(&setup.data_dir()?, !setup.global.emulator, output)?;
+    let data = json!({ "file": args.file, "store": store.path(), "keys": keys.to_string() });
     output.either(&data, || {
         format!(
-            "Copied {} to {}.\nThe key is not in it: keep a copy of {} in another place. Neither is of use without the other.",
+            "Copied {} to {}.\nThe keys are not in it: keep a copy of those in {} in another place. Neither is of use without the other.",
             store.path().display(),
             args.file.display(),
-            key.display()
+            keys
         )
     });
     Ok(Exit::Done)

@@ -23,12 +23,16 @@ mod restore;
 mod running;
 mod scopes;
 mod setup;
+mod shield;
 mod store;
 mod table;
 mod told;
+mod vault;
 mod view;
 
 use std::process::ExitCode;
+
+pub use zeroizing_alloc::ZeroAlloc;
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
@@ -45,9 +49,13 @@ use crate::error::{Error, Result};
 /// Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 a person has to act; 4 the platform is out of reach, try again; 130
 /// stopped by ctrl-C.
 pub fn main() -> ExitCode {
+    let shielded = shield::raise();
     let args = Args::parse();
     start_log(args.global.verbose);
     let output = Output::new(&args.global);
+    if let Err(error) = shielded {
+        output.warn(format!("what is in memory could not be kept out of core dumps: {error}"));
+    }
     let outcome = Setup::new(args.global).and_then(|setup| dispatch(&setup, args.command, output));
     match outcome {
         Ok(exit) => exit.into(),
@@ -108,6 +116,7 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
         Command::Connections(args) => connections::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
+        Command::Vault(args) => vault::run(setup, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
         Command::Store(args) => store::run(setup, &args, output).await,
         Command::Backup(args) => backup::run(setup, &args, output).await,

@@ -13,9 +13,11 @@ use crate::store::{ConnectionRecord, GrantId, GrantRecord, InstanceName};
 
 pub(super) async fn run(setup: &Setup, args: &Restore, output: Output) -> Result<Exit> {
     let dir = setup.data_dir()?;
+    let keys = setup.key_source(&dir, !setup.global.emulator, output)?;
     let order = Order {
         dir: &dir,
         file: &args.file,
+        keys: &keys,
         name: setup.global.instance.clone(),
         tenant: &setup.global.tenant,
         other_instance: args.other_instance,

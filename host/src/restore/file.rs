@@ -13,7 +13,7 @@ use crate::store::{
     ConnectionRecord, Flows as _, GrantRecord, InstanceName, Meta as _, Ownership as _, Replacement, SqliteStore,
     Store, StoreError,
 };
-use crate::vault::{IfMissing, KeyFile, Vault};
+use crate::vault::{KeySource, Vault};
 
 /// Nobody is at a token of a restored store: no other process has it open. So no token has to rest.
 const RESTED: SignedDuration = SignedDuration::from_hours(1);
@@ -25,6 +25,8 @@ pub struct Restore<'a> {
     pub dir: &'a Path,
     /// The backup.
     pub file: &'a Path,
+    /// Where the keys of the vault come from.
+    pub keys: &'a KeySource,
     /// The name of this process' instance.
     pub name: Option<InstanceName>,
     /// Whose the record of it is.
@@ -59,7 +61,7 @@ pub struct Restored {
 /// than the data directory has. Nothing has changed then.
 pub async fn restore(cx: &Context, registry: &Registry, order: &Restore<'_>) -> Result<Restored> {
     let mut replacement = Replacement::prepare(cx, order.dir, order.file).await?;
-    check_keys(cx, order.dir, &replacement.restored).await?;
+    check_keys(order.keys, &replacement.restored).await?;
     if let Some(present) = replacement.present.take() {
         let present = present.under(order.name.clone());
         present.check_ours().await?;
@@ -111,10 +113,10 @@ async fn reconcile(
     })
 }
 
-async fn check_keys(cx: &Context, dir: &Path, restored: &SqliteStore) -> Result<()> {
+/// What is in the backup must open with the keys at hand.
+async fn check_keys(keys: &KeySource, restored: &SqliteStore) -> Result<()> {
     let Some(proof) = restored.vault_check().await? else { return Ok(()) };
-    let keys = KeyFile::load_or_create(cx, dir, IfMissing::Refuse)?;
-    Ok(Vault::new(keys.ring).verify(&proof)?)
+    Ok(Vault::new(keys.read()?).verify(&proof)?)
 }
 
 /// Whether the store that is there is an earlier or later state of the backup.

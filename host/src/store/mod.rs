@@ -22,6 +22,7 @@ mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod refresh;
+mod reseal;
 mod revocation;
 mod sample;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -34,7 +35,7 @@ pub mod testing;
 use std::fmt::Debug;
 
 pub use self::app_health::AppHealth;
-pub use self::audit::{Audit, AuditFilter, AuditRecord};
+pub use self::audit::{Audit, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
     Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnection, Link, Linked, Links,
     NewConnection,
@@ -53,6 +54,7 @@ pub(crate) use self::refresh::Standing;
 pub use self::refresh::{
     Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
 };
+pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 pub use self::sample::{Reading, Sample, Samples};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -75,6 +77,7 @@ pub trait Store:
     + Ownership
     + Inventory
     + Refreshes
+    + Reseal
     + Debug
     + Send
     + Sync
@@ -92,6 +95,7 @@ impl<T> Store for T where
         + Ownership
         + Inventory
         + Refreshes
+        + Reseal
         + Debug
         + Send
         + Sync

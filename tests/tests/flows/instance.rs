@@ -93,7 +93,7 @@ fn after_a_restore_what_was_refreshed_since_is_in_doubt_and_nothing_else() {
     let stage = Stage::new();
     let mira = stage.connect(&person(MIRA));
     let jun = stage.connect(&person(JUN));
-    stage.cli("backup store.backup").run().ends(0, &["The key is not in it", "vault.key"]);
+    stage.cli("backup store.backup").run().ends(0, &["The keys are not in it", "vault.key"]);
     stage.cli("backup store.backup").run().ends(2, &["is there already"]);
     let id = |connection: &Value| connection["id"].as_str().unwrap().to_owned();
     stage.tiktok.advance(90_000);

@@ -34,7 +34,7 @@ async fn counted(bench: Bench) -> Outcome {
 async fn all_tenants(bench: Bench) -> Outcome {
     let (first, connections) = bench.linked(&["acct-1"]).await?;
     let mut second = bench.grant()?;
-    second.tenant = "other".to_owned();
+    "other".clone_into(&mut second.tenant);
     bench.store.put_grant(&second).await?;
     let grants: Vec<_> = bench.store.every_grant().await?.into_iter().map(|grant| grant.id).collect();
     assert_eq!(grants, [first.id, second.id]);

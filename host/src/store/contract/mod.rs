@@ -20,7 +20,9 @@ mod grants;
 mod inventory;
 mod meta;
 mod owner;
+mod races;
 mod refreshes;
+mod reseal;
 mod revocations;
 mod samples;
 
@@ -72,6 +74,8 @@ pub fn checks() -> Vec<Check> {
         owner::CHECKS,
         inventory::CHECKS,
         refreshes::CHECKS,
+        reseal::CHECKS,
+        races::CHECKS,
     ];
     subjects.concat()
 }

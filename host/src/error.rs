@@ -50,7 +50,9 @@ impl Error {
     /// What the caller should do, where that is known.
     pub fn kind(&self) -> Option<&ErrorKind> {
         match self {
-            Self::Store(StoreError::NotOurs { .. }) => Some(&ErrorKind::Config),
+            Self::Store(StoreError::NotOurs { .. } | StoreError::Network { .. } | StoreError::Unfit { .. }) => {
+                Some(&ErrorKind::Config)
+            }
             Self::Shared(error) => error.kind(),
             _ => self.connector().map(connector_core::Error::kind),
         }

@@ -101,10 +101,9 @@ async fn reconcile(
         before = Some(grants);
     }
     let suspects = doubts(restored.every_grant().await?, before.as_ref(), &Rotating::of(registry));
-    let long_ago = cx.now().saturating_sub(RESTED).unwrap_or(Timestamp::MIN);
     Ok(Restored {
         compared: before.is_some(),
-        in_doubt: put_in_doubt(cx, restored, suspects, long_ago).await?,
+        in_doubt: put_in_doubt(cx, restored, suspects, RESTED).await?,
         forgotten,
         kept_disconnected,
         connections: restored.every_connection().await?,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use connector_core::oauth::RefreshClass;
 use connector_core::{Context, PlatformId, Registry};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::error::Result;
@@ -74,7 +74,7 @@ pub async fn doubt_after_restore(
         .map(|grant| Doubted { grant, doubt: Doubt::Unknown })
         .collect();
     // Others may be using the store, so the tokens rest first.
-    put_in_doubt(cx, store, suspects, cx.now()).await
+    put_in_doubt(cx, store, suspects, SignedDuration::ZERO).await
 }
 
 /// Notes each doubt. Those that somebody else has settled meanwhile are not in the result.
@@ -82,11 +82,11 @@ async fn put_in_doubt(
     cx: &Context,
     store: &dyn Store,
     suspects: Vec<Doubted>,
-    sent_at: Timestamp,
+    ago: SignedDuration,
 ) -> Result<Vec<Doubted>> {
     let mut doubted = Vec::new();
     for suspect in suspects {
-        if !store.doubt_refresh(&suspect.grant.id, sent_at).await? {
+        if !store.doubt_refresh(&suspect.grant.id, ago).await? {
             continue;
         }
         let detail = json!({

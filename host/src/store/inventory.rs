@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use super::{ConnectionRecord, GrantId, GrantRecord, Place, Result};
 
@@ -39,6 +39,6 @@ pub trait Inventory {
     async fn every_connection(&self) -> Result<Vec<ConnectionRecord>>;
 
     /// Notes that a grant's refresh token may have been sent without anybody here knowing what came of it, as after a restore: a
-    /// request that was sent then and ended in doubt. False means that the grant is not active or has no refresh token.
-    async fn doubt_refresh(&self, id: &GrantId, sent_at: Timestamp) -> Result<bool>;
+    /// request that was sent so long ago, by the clock of the store, and ended in doubt. False means that the grant is not active or has no refresh token.
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool>;
 }

@@ -49,7 +49,7 @@ async fn only_looked_at(bench: Bench) -> Outcome {
     not_ours("disconnect", bench.store.disconnect(TENANT, &live.id, bench.now(), vec![]).await);
     let held = GrantState::Held;
     not_ours("set_grant_state", bench.store.set_grant_state(&grant.id, 1, &held, bench.now()).await);
-    not_ours("doubt_refresh", bench.store.doubt_refresh(&grant.id, bench.now()).await);
+    not_ours("doubt_refresh", bench.store.doubt_refresh(&grant.id, SignedDuration::ZERO).await);
 
     assert_eq!(bench.read(&grant).await?, before, "nothing has changed");
     assert_eq!(bench.store.revocation_of(&ended.id).await?, Some(job));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use super::fields::Fields;
 use super::{SqlStore, Transaction, connections, grants, statement};
@@ -43,15 +43,15 @@ impl<D: Send + Sync> Inventory for SqlStore<D> {
         self.fetch_all(select).await?.iter().map(connections::connection).collect()
     }
 
-    async fn doubt_refresh(&self, id: &GrantId, sent_at: Timestamp) -> Result<bool> {
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool> {
         let mut transaction = self.write_ours().await?;
         let update = statement(
             "UPDATE grants
-             SET refresh_attempt = NULL, refresh_sent_at = $2, refresh_clock = NULL, refresh_tick = NULL,
+             SET refresh_attempt = NULL, refresh_sent_at = {now} - $2, refresh_clock = NULL, refresh_tick = NULL,
                  refresh_unanswered = CASE WHEN refresh_unanswered > 1 THEN refresh_unanswered ELSE 1 END
              WHERE id = $1 AND state = 'active' AND refresh IS NOT NULL",
         );
-        let update = update.bind(id.to_string()).bind(sent_at.as_millisecond());
+        let update = update.bind(id.to_string()).bind(i64::try_from(ago.as_millis()).unwrap_or_default());
         let doubted = transaction.execute(update).await? == 1;
         transaction.commit().await?;
         Ok(doubted)

@@ -47,9 +47,24 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the caller should do, where a connector said so.
+    /// What the caller should do, where that is known.
     pub fn kind(&self) -> Option<&ErrorKind> {
-        self.connector().map(connector_core::Error::kind)
+        match self {
+            Self::Store(StoreError::NotOurs { .. } | StoreError::Network { .. } | StoreError::Unfit { .. }) => {
+                Some(&ErrorKind::Config)
+            }
+            Self::Shared(error) => error.kind(),
+            _ => self.connector().map(connector_core::Error::kind),
+        }
+    }
+
+    /// Whether the store is another instance's.
+    pub(crate) fn is_not_ours(&self) -> bool {
+        match self {
+            Self::Store(StoreError::NotOurs { .. }) => true,
+            Self::Shared(error) => error.is_not_ours(),
+            _ => false,
+        }
     }
 
     /// The connector's error behind this one.

@@ -141,6 +141,14 @@ impl Host {
         self.0.store.as_ref()
     }
 
+    /// Whether the store is this instance's. Else it is only looked at.
+    pub(crate) async fn is_ours(&self) -> store::Result<bool> {
+        match self.store().check_ours().await {
+            Err(StoreError::NotOurs { .. }) => Ok(false),
+            checked => checked.map(|()| true),
+        }
+    }
+
     /// Transport, clock, randomness.
     pub fn context(&self) -> &Context {
         &self.0.cx

@@ -16,6 +16,7 @@ mod linked;
 mod metrics;
 mod private_files;
 mod refresh;
+mod restore;
 mod revoke;
 mod spool;
 pub mod store;
@@ -33,4 +34,7 @@ pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
 pub use self::private_files::FileError;
+pub use self::restore::{Doubt, Doubted, doubt_after_restore};
+#[cfg(feature = "sqlite")]
+pub use self::restore::{Restore, Restored, restore};
 pub use self::spool::{Spool, SpoolError};

@@ -92,11 +92,14 @@ impl Host {
         }
     }
 
-    /// Tries every revocation that is due. What fails again stays for the next time.
+    /// Tries every revocation that is due. What fails again stays for the next time. In another instance's store nothing is tried.
     ///
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn revoke_due(&self) -> Result<()> {
+        if !self.is_ours().await? {
+            return Ok(());
+        }
         for job in self.store().revocations_due(self.context().now()).await? {
             self.revoke_or_wait(&job).await;
         }

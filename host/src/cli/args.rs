@@ -2,9 +2,10 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Parser, Subcommand};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
+use crate::store::InstanceName;
 use crate::vault::KeyId;
 
 /// The exit codes, where a program reads them.
@@ -67,6 +68,10 @@ pub(super) struct Global {
     /// Where connections and keys are kept [default: the user's data directory]
     #[arg(long, global = true, env = "CONNECTOR_DATA_DIR", value_name = "DIR", hide_short_help = true)]
     pub(super) data_dir: Option<PathBuf>,
+    /// The name of this installation, such as `prod`. The first start with a name keeps it in the store; from then on a start under
+    /// another name, such as on a copy of the data, only shows what is stored
+    #[arg(long, global = true, env = "CONNECTOR_INSTANCE", value_name = "NAME", hide_short_help = true)]
+    pub(super) instance: Option<InstanceName>,
     /// The file with the keys that tokens are sealed with [default: vault.key in the data directory]. The keys themselves may be in
     /// `CONNECTOR_VAULT_KEY` instead, or in the systemd credential `vault.key`. An emulator's data always has a file of its own
     #[arg(long, global = true, env = "CONNECTOR_VAULT_KEY_FILE", value_name = "FILE", hide_short_help = true)]
@@ -124,6 +129,21 @@ pub(super) enum Command {
     ///
     /// Each count comes with its age. One that cannot be had says why, and is never 0 instead.
     Metrics(Metrics),
+    /// Show what the store is, or make it this installation's
+    ///
+    /// A store belongs to the installation that `--instance` names. A copy of it that is started elsewhere only shows what is stored, because
+    /// a refresh token can be used by one of the two only.
+    Store(Store),
+    /// Copy the store into a file, while others use it
+    ///
+    /// The key file is not in it: without it the copy is of no use, and with it the copy is all that is needed, so keep the two apart. A
+    /// database on a server is copied by its own tools, such as `pg_dump`; after one of those copies is restored, run `store restored`.
+    Backup(Backup),
+    /// Put a backup in place of the store
+    ///
+    /// Nothing else may use the store meanwhile. What is there is kept aside. Refresh tokens that were used since the backup was made are
+    /// spent: those connections are named, and their next use asks the platform once.
+    Restore(Restore),
     /// Check the configuration, or show what it says and which file says so
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
@@ -262,6 +282,63 @@ pub(super) struct Metrics {
     /// How old a stored value may be, such as 30s, 15m, 6h; 0 fetches all anew
     #[arg(long, default_value = "15m", value_name = "TIME", value_parser = parse_duration)]
     pub(super) max_age: SignedDuration,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host store show
+  connector-host store adopt --instance prod
+  connector-host store restored --since 2026-11-22T06:00:00Z")]
+pub(super) struct Store {
+    /// What to do
+    #[command(subcommand)]
+    pub(super) action: Option<StoreAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreAction {
+    /// Show where it is, whose it is, and how much is in it
+    Show,
+    /// Make it that of the installation that `--instance` names
+    ///
+    /// For when the installation it belongs to is gone for good: that one must never run again with its own copy of the data.
+    Adopt {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Say that the database has been put back to an earlier state by other means than `restore`
+    ///
+    /// Every refresh token from before that time that can be used once only may be spent. Its next use asks the platform once.
+    Restored {
+        /// When the backup was made that was put back, such as 2026-11-22T06:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: Timestamp,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host backup /media/backup/store-2026-11-22.db
+  connector-host backup store.backup --data-dir playground")]
+pub(super) struct Backup {
+    /// The file to make; there must be none of that name
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host restore /media/backup/store-2026-11-22.db
+  connector-host restore store.backup --json")]
+pub(super) struct Restore {
+    /// The file that `backup` made
+    pub(super) file: PathBuf,
+    /// Take a backup of another store than the one that is there
+    #[arg(long)]
+    pub(super) other_instance: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -14,6 +14,9 @@ use crate::store::Connected;
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
+    if let Err(error) = host.store().check_ours().await {
+        output.warn(error);
+    }
     host.revoke_due().await?;
     told_late(&host.finish_all(tenant).await?, output);
     match &args.action {

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod backup;
 mod browser;
 mod config;
 mod connect;
@@ -18,10 +19,12 @@ mod listener;
 mod metrics;
 mod output;
 mod redirect;
+mod restore;
 mod running;
 mod scopes;
 mod setup;
 mod shield;
+mod store;
 mod table;
 mod told;
 mod vault;
@@ -115,6 +118,9 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
+        Command::Store(args) => store::run(setup, &args, output).await,
+        Command::Backup(args) => backup::run(setup, &args, output).await,
+        Command::Restore(args) => restore::run(setup, &args, output).await,
         Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => Ok(Exit::Done),
     }
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::host::{Host, Parts};
 use crate::layers::{ConfigFiles, default_file};
 use crate::spool::Spool;
-use crate::store::{SqliteStore, Store};
+use crate::store::{Ownership as _, SqliteStore, Store};
 use crate::vault::{KeyFile, KeySource, Vault, unlock};
 
 /// Holds the vault's keys themselves.
@@ -104,7 +104,9 @@ impl Setup {
         output: Output,
     ) -> Result<Host> {
         output.detail(format!("data: {}", dir.display()));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&cx, dir).await?);
+        let store = SqliteStore::open(&cx, dir).await?.under(self.global.instance.clone());
+        store.claim_ownership().await?;
+        let store: Arc<dyn Store> = Arc::new(store);
         let (vault, _) = self.unlocked(&cx, dir, &store, matches!(realm, Realm::Live), output).await?;
         let (registry, settings) = (self.registry.clone(), config.settings);
         let spool = Some(Spool::open(&dir.join("spool"))?);
@@ -118,11 +120,27 @@ impl Setup {
         Ok(host)
     }
 
+    /// The store that is there, for a command that looks after the store itself. It needs neither keys nor configuration.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) async fn store(&self, cx: &Context, output: Output) -> Result<SqliteStore> {
+        let dir = self.data_dir()?;
+        output.detail(format!("data: {}", dir.display()));
+        if !dir.join("store.db").exists() {
+            return Err(Error::Request(format!(
+                "there is no store in {}: name its directory with --data-dir",
+                dir.display()
+            )));
+        }
+        Ok(SqliteStore::open(cx, &dir).await?.under(self.global.instance.clone()))
+    }
+
     /// The store and the vault of this command's data, for what needs no platform.
     pub(super) async fn vault(&self, cx: &Context, output: Output) -> Result<(Arc<dyn Store>, Vault, KeySource)> {
         let dir = self.data_dir()?;
         output.detail(format!("data: {}", dir.display()));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &dir).await?);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &dir).await?.under(self.global.instance.clone()));
         let (vault, source) = self.unlocked(cx, &dir, &store, !self.global.emulator, output).await?;
         Ok((store, vault, source))
     }
@@ -144,7 +162,7 @@ impl Setup {
     }
 
     /// Where the vault's keys are: in the one place that was named, else in the data directory. An emulator's are always there.
-    fn key_source(&self, dir: &Path, live: bool, output: Output) -> Result<KeySource> {
+    pub(super) fn key_source(&self, dir: &Path, live: bool, output: Output) -> Result<KeySource> {
         let mut named = if live { self.named_keys()? } else { Vec::new() };
         if named.len() > 1 {
             let all: Vec<String> = named.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -19,6 +19,9 @@ const STEP: u64 = 1_000;
 pub(super) async fn run(setup: &Setup, args: &VaultArgs, output: Output) -> Result<Exit> {
     let cx = Setup::context();
     let (store, vault, source) = setup.vault(&cx, output).await?;
+    if matches!(args.action, Some(VaultAction::Rotate { to: None, .. } | VaultAction::Retire { .. })) {
+        store.check_ours().await?;
+    }
     let live = !setup.global.emulator;
     let keys = Keys { cx: &cx, vault: &vault, store: store.as_ref(), source: &source, live, output };
     match &args.action {

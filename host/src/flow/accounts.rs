@@ -18,12 +18,16 @@ pub struct Finished {
 }
 
 impl Host {
-    /// Tries again to read the accounts of every grant of a tenant for which that failed. What fails again stays for the next time.
+    /// Tries again to read the accounts of every grant of a tenant for which that failed. What fails again stays for the next time. In
+    /// another instance's store nothing is tried.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn finish_all(&self, tenant: &str) -> Result<Vec<Finished>> {
         let mut finished = Vec::new();
+        if !self.is_ours().await? {
+            return Ok(finished);
+        }
         for grant in self.store().unlinked_grants(tenant).await? {
             let linked = match self.accounts_of(&grant).await {
                 Ok(accounts) => self.link(&grant, accounts).await,

@@ -53,8 +53,10 @@ impl Host {
     /// Starts a flow: the pending part is stored, sealed, for one use within [`FLOW_LIFE`].
     ///
     /// # Errors
-    /// When the app cannot be used, the platform would refuse the redirect URI, or the store cannot be written.
+    /// When the app cannot be used, the platform would refuse the redirect URI, or the store cannot be written or is
+    /// another instance's.
     pub async fn connect(&self, request: ConnectRequest) -> Result<Started> {
+        self.store().check_ours().await?;
         let app = self.app(request.platform.as_str(), &request.app)?;
         let purpose = if request.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
         let connector = self.platform(request.platform.as_str())?.connector.as_ref();

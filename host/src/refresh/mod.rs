@@ -53,8 +53,9 @@ impl Host {
     /// A fresh token is opened and returned: no lock, no write. An expired one waits for the one refresh of its grant.
     ///
     /// # Errors
-    /// When the grant needs its person, or the platform cannot be asked.
+    /// When the grant needs its person, the platform cannot be asked, or the store is another instance's.
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
+        self.store().check_ours().await?;
         let record = self.live_grant(tenant, grant).await?;
         if is_fresh(record.access_expires_at, self.context().now()) {
             return self.opened(&record).await;
@@ -77,7 +78,7 @@ impl Host {
         match self.refresh(record, because).await {
             Ok(Some(session)) => Ok(session),
             Ok(None) => self.opened(&self.live_grant(&record.tenant, &record.id).await?).await,
-            Err(error) if because == Because::Expiring && self.is_alive(record) => {
+            Err(error) if because == Because::Expiring && self.is_alive(record) && !error.is_not_ours() => {
                 tracing::warn!(grant = %record.id, %error, "the access token is used for as long as it lives");
                 self.opened(record).await
             }

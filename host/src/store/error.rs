@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use connector_core::{Error, ErrorKind};
 
-use super::Place;
+use super::{InstanceName, Place};
 use crate::private_files::FileError;
 
 /// What every fallible call of a store returns.
@@ -38,6 +38,36 @@ pub enum StoreError {
         found: i64,
         /// The last step this version knows.
         known: i64,
+    },
+    /// It belongs to another instance, so it is only looked at.
+    #[error(
+        "this store belongs to the instance `{owner}`, and this start has {}, so it only shows what is stored: nothing is sent and nothing changed. Start it where it belongs, with `--instance {owner}`, or, when the original is gone for good, run `connector-host store adopt --instance {}`",
+        named(ours.as_ref()),
+        ours.as_ref().map_or("NAME", InstanceName::as_str)
+    )]
+    NotOurs {
+        /// Whose it is.
+        owner: InstanceName,
+        /// The name of this process, if it has one.
+        ours: Option<InstanceName>,
+    },
+    /// The place is on another machine.
+    #[error(
+        "`{place}` is on a network file system ({system}), where several machines would write one SQLite file without seeing each other's locks and memory: choose a data directory on a disk of this machine; nothing was changed"
+    )]
+    Network {
+        /// Where.
+        place: Place,
+        /// The file system.
+        system: String,
+    },
+    /// What was given to be put in place is not fit for it.
+    #[error("`{}` {why}; nothing was changed", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// The place is read-only.
     #[error("`{place}` cannot be written: {why}")]
@@ -113,6 +143,10 @@ impl StoreError {
     pub fn database(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Database(source.into())
     }
+}
+
+fn named(ours: Option<&InstanceName>) -> String {
+    ours.map_or_else(|| "no name".to_owned(), |name| format!("the name `{name}`"))
 }
 
 impl From<FileError> for StoreError {

@@ -15,7 +15,9 @@ mod error;
 mod flow;
 mod grant;
 mod id;
+mod inventory;
 mod meta;
+mod owner;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -42,7 +44,9 @@ pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent};
 pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
+pub use self::inventory::{Inventory, Stock};
 pub use self::meta::{InstanceId, Meta};
+pub use self::owner::{InstanceName, Ownership};
 pub use self::place::Place;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
@@ -56,18 +60,44 @@ pub use self::sample::{Reading, Sample, Samples};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]
-pub use self::sqlite::SqliteStore;
+pub use self::sqlite::{Replacement, SqliteStore};
 
 /// Everything a host asks of its store.
 ///
 /// Several processes may use one store at the same time. Each call is one transaction: it happens as a whole or not at all, and what it
 /// reports as done survives a crash and a power loss.
 pub trait Store:
-    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Reseal + Debug + Send + Sync
+    Flows
+    + Grants
+    + Connections
+    + Revocations
+    + Samples
+    + Audit
+    + Meta
+    + Ownership
+    + Inventory
+    + Refreshes
+    + Reseal
+    + Debug
+    + Send
+    + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Reseal + Debug + Send + Sync
+    T: Flows
+        + Grants
+        + Connections
+        + Revocations
+        + Samples
+        + Audit
+        + Meta
+        + Ownership
+        + Inventory
+        + Refreshes
+        + Reseal
+        + Debug
+        + Send
+        + Sync
 {
 }

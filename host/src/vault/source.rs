@@ -58,7 +58,7 @@ impl KeySource {
     }
 
     /// The keys as they are now.
-    pub(super) fn read(&self) -> Result<KeyRing> {
+    pub(crate) fn read(&self) -> Result<KeyRing> {
         let (path, access) = match self {
             Self::File(path) => (path.clone(), Access::Read),
             Self::DataDir(dir) => (dir.join(KeyFile::NAME), Access::Read),

@@ -2,6 +2,7 @@
 #![cfg(feature = "sqlite")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test may fail it")]
 
+mod adopted;
 mod callers;
 mod crowds;
 mod doubts;

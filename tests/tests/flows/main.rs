@@ -8,6 +8,7 @@ mod configuration;
 mod connect;
 mod demo;
 mod disconnect;
+mod instance;
 mod machine;
 mod outage;
 mod reconnect;

@@ -17,7 +17,9 @@ mod connections;
 mod disconnects;
 mod flows;
 mod grants;
+mod inventory;
 mod meta;
+mod owner;
 mod races;
 mod refreshes;
 mod reseal;
@@ -69,6 +71,8 @@ pub fn checks() -> Vec<Check> {
         samples::CHECKS,
         audit::CHECKS,
         meta::CHECKS,
+        owner::CHECKS,
+        inventory::CHECKS,
         refreshes::CHECKS,
         reseal::CHECKS,
         races::CHECKS,

@@ -53,7 +53,7 @@ impl Pool {
         Self { connections, place: Arc::new(place) }
     }
 
-    pub(super) fn place(&self) -> &Place {
+    pub(in crate::store) fn place(&self) -> &Place {
         &self.place
     }
 

@@ -67,7 +67,8 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         now: Timestamp,
         revocations: Vec<RevocationRecord>,
     ) -> Result<Disconnection> {
-        let mut transaction = self.write_tenant(tenant).await?;
+        let mut transaction = self.write_ours().await?;
+        transaction.lock_tenant(tenant).await?;
         let done = disconnect::disconnect(&mut transaction, tenant, id, now, revocations).await?;
         transaction.commit().await?;
         Ok(done)

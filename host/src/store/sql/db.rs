@@ -1,11 +1,11 @@
 //! The connections to a database, whichever it is.
 
 use super::{Row, Statement, Transaction};
-use crate::store::Result;
 #[cfg(feature = "postgres")]
 use crate::store::postgres;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite;
+use crate::store::{Place, Result};
 use connector_core::SinceBoot;
 
 /// The database of a store.
@@ -24,6 +24,24 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(pools) => pools.close().await,
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => pool.place().clone(),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => Place::File(pools.path().to_owned()),
+        }
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "postgres",
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "sqlite",
         }
     }
 

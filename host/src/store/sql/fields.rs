@@ -32,6 +32,11 @@ impl<'r> Fields<'r> {
         u32::try_from(self.get::<i64>(column)?).map_err(|error| self.damaged(column, error))
     }
 
+    /// A number of rows.
+    pub(super) fn amount(&self, column: &str) -> Result<u64> {
+        u64::try_from(self.get::<i64>(column)?).map_err(|error| self.damaged(column, error))
+    }
+
     pub(super) fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T> {
         self.get::<&str>(column)?.parse().map_err(|error| self.damaged(column, error))
     }

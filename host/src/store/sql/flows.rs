@@ -26,13 +26,14 @@ impl<D: Send + Sync> Flows for SqlStore<D> {
         .bind(flow.sealed.as_bytes().to_vec())
         .bind(flow.created_at.as_millisecond())
         .bind(flow.expires_at.as_millisecond());
-        self.execute(insert).await?;
-        Ok(())
+        let mut transaction = self.write_ours().await?;
+        transaction.execute(insert).await?;
+        transaction.commit().await
     }
 
     async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
         let take = statement("DELETE FROM flows WHERE state_digest = $1 RETURNING *").bind(state_digest.to_owned());
-        let mut transaction = self.write().await?;
+        let mut transaction = self.write_ours().await?;
         let row = transaction.fetch(take).await?;
         transaction.commit().await?;
         row.as_ref().map(flow).transpose()

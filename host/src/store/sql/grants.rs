@@ -56,7 +56,10 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         .bind(state.as_str())
         .bind(reason(state))
         .bind(since.as_millisecond());
-        Ok(self.execute(update).await? == 1)
+        let mut transaction = self.write_ours().await?;
+        let moved = transaction.execute(update).await? == 1;
+        transaction.commit().await?;
+        Ok(moved)
     }
 
     async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {

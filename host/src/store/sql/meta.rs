@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 
 use super::fields::Fields;
-use super::{SqlStore, statement};
-use crate::store::{InstanceId, Meta, Result, StoreError};
+use super::{Row, SqlStore, Statement, Transaction, audit, statement};
+use crate::store::owner::compare;
+use crate::store::{AuditRecord, InstanceId, InstanceName, Meta, Ownership, Result, StoreError};
 use crate::vault::Sealed;
 
 pub(in crate::store) const INSTANCE: &str = "instance";
 const VAULT_CHECK: &str = "vault_check";
+const OWNER: &str = "instance_name";
 
 #[async_trait]
 impl<D: Send + Sync> Meta for SqlStore<D> {
@@ -23,10 +25,7 @@ impl<D: Send + Sync> Meta for SqlStore<D> {
     }
 
     async fn set_vault_check(&self, check: &Sealed) -> Result<()> {
-        let set = statement(
-            "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        );
-        self.execute(set.bind(VAULT_CHECK).bind(check.as_bytes().to_vec())).await?;
+        self.execute(set(VAULT_CHECK, check.as_bytes().to_vec())).await?;
         Ok(())
     }
 
@@ -41,9 +40,59 @@ impl<D: Send + Sync> Meta for SqlStore<D> {
     }
 }
 
+#[async_trait]
+impl<D: Send + Sync> Ownership for SqlStore<D> {
+    fn name(&self) -> Option<&InstanceName> {
+        self.name.as_ref()
+    }
+
+    async fn owner(&self) -> Result<Option<InstanceName>> {
+        read_owner(self.fetch(get(OWNER)).await?.as_ref())
+    }
+
+    async fn claim_ownership(&self) -> Result<()> {
+        let Some(name) = &self.name else { return Ok(()) };
+        let claim = statement("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        self.execute(claim.bind(OWNER).bind(name.as_str().as_bytes().to_vec())).await?;
+        Ok(())
+    }
+
+    async fn adopt(&self, name: &InstanceName, record: &AuditRecord) -> Result<()> {
+        let mut transaction = self.write().await?;
+        transaction.execute(set(OWNER, name.as_str().as_bytes().to_vec())).await?;
+        transaction.execute(audit::insert(record)).await?;
+        transaction.commit().await
+    }
+}
+
+/// Makes sure, within a transaction, that the store is that of this name.
+pub(super) async fn check_ours(transaction: &mut Transaction, ours: Option<&InstanceName>) -> Result<()> {
+    compare(read_owner(transaction.fetch(get(OWNER)).await?.as_ref())?, ours)
+}
+
 impl<D: Send + Sync> SqlStore<D> {
     async fn meta(&self, key: &'static str) -> Result<Option<Vec<u8>>> {
-        let row = self.fetch(statement("SELECT value FROM meta WHERE key = $1").bind(key)).await?;
-        row.map(|row| Fields::of("store", &row).get("value")).transpose()
+        self.fetch(get(key)).await?.as_ref().map(value).transpose()
     }
+}
+
+fn get(key: &'static str) -> Statement {
+    statement("SELECT value FROM meta WHERE key = $1").bind(key)
+}
+
+fn set(key: &'static str, value: Vec<u8>) -> Statement {
+    let set = statement(
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    );
+    set.bind(key).bind(value)
+}
+
+fn value(row: &Row) -> Result<Vec<u8>> {
+    Fields::of("store", row).get("value")
+}
+
+fn read_owner(row: Option<&Row>) -> Result<Option<InstanceName>> {
+    let Some(row) = row else { return Ok(None) };
+    let text = String::from_utf8(value(row)?).map_err(|error| StoreError::corrupt("instance name", error))?;
+    text.parse().map(Some).map_err(|why| StoreError::corrupt("instance name", why))
 }

@@ -13,6 +13,7 @@ mod disconnect;
 mod fields;
 mod flows;
 mod grants;
+mod inventory;
 mod json;
 mod link;
 mod meta;
@@ -27,7 +28,7 @@ mod transaction;
 use jiff::Timestamp;
 
 use self::fields::Fields;
-use super::Result;
+use super::{InstanceName, Result};
 
 pub(super) use self::db::Db;
 pub(super) use self::meta::INSTANCE;
@@ -40,11 +41,18 @@ pub(super) use self::transaction::Transaction;
 pub struct SqlStore<D> {
     db: Db,
     pub(super) own: D,
+    name: Option<InstanceName>,
 }
 
 impl<D> SqlStore<D> {
     pub(super) fn new(db: Db, own: D) -> Self {
-        Self { db, own }
+        Self { db, own, name: None }
+    }
+
+    /// The same store for a process of this name.
+    pub fn under(mut self, name: Option<InstanceName>) -> Self {
+        self.name = name;
+        self
     }
 
     /// Waits for what is being written and closes every connection. A store that is dropped instead loses nothing.
@@ -62,6 +70,16 @@ impl<D> SqlStore<D> {
     /// A transaction that writes.
     pub(super) async fn write(&self) -> Result<Transaction> {
         self.db.write().await
+    }
+
+    /// A transaction that writes what only the owner of the store may write.
+    ///
+    /// The name is read without a lock. Whoever adopts the store at the same moment finds what this transaction leaves in the rows, as if
+    /// it had ended before.
+    async fn write_ours(&self) -> Result<Transaction> {
+        let mut transaction = self.write().await?;
+        meta::check_ours(&mut transaction, self.name.as_ref()).await?;
+        Ok(transaction)
     }
 
     /// A transaction that writes several rows of a tenant: one after the other for each tenant.

@@ -17,7 +17,7 @@ const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 #[async_trait]
 impl<D: Send + Sync> Refreshes for SqlStore<D> {
     async fn begin_refresh(&self, claim: &RefreshClaim) -> Result<Begun> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.write_ours().await?;
         let begun = self.begin(&mut transaction, claim).await?;
         if !matches!(begun, Begun::Moved | Begun::Parked(_) | Begun::AppBlocked(_) | Begun::AnswerKept(_)) {
             reach(KillPoint::InsideMark);

@@ -40,7 +40,10 @@ impl<D: Send + Sync> Revocations for SqlStore<D> {
             .bind(seen.id.to_string())
             .bind(seen.next_try_at.as_millisecond())
             .bind(until.as_millisecond());
-        Ok(self.execute(update).await? == 1)
+        let mut transaction = self.write_ours().await?;
+        let claimed = transaction.execute(update).await? == 1;
+        transaction.commit().await?;
+        Ok(claimed)
     }
 
     async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool> {

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::network;
 use crate::private_files::{self, FileError};
 use crate::store::Result;
 
 /// The database in its directory.
 pub(super) const DATABASE: &str = "store.db";
+
+/// What stands behind its name in those of the files that `SQLite` keeps beside it.
+pub(super) const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
 /// Makes the directory and an empty database file if they are missing, and refuses what is open to others or cannot be written.
 ///
@@ -17,11 +21,12 @@ pub(super) const DATABASE: &str = "store.db";
 /// opened here: to close it again would end the locks that another store of this process holds on it.
 pub(super) fn prepare(dir: &Path) -> Result<PathBuf> {
     private_files::ensure_dir(dir)?;
+    network::refuse(dir)?;
     let path = dir.join(DATABASE);
     if !private_files::is_there(&path)? {
         create(dir, &path)?;
     }
-    for suffix in ["-wal", "-shm"] {
+    for suffix in COMPANIONS {
         private_files::is_there(&dir.join(format!("{DATABASE}{suffix}")))?;
     }
     // SQLite would say no more than that it cannot open the database.

@@ -1,8 +1,8 @@
-//! A lock that ends with its process: the system keeps it on an open file.
+//! Locks that end with their process: the system keeps them on an open file.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
 
@@ -11,17 +11,44 @@ use crate::store::{Result, StoreError};
 
 /// Waits for the lock under which the schema is brought up to date.
 pub(super) async fn migration(dir: &Path) -> Result<File> {
-    let path = dir.join("migration.lock");
-    spawn_blocking(move || lock(&path)).await.map_err(StoreError::database)?
+    wait(dir.join("migration.lock"), File::lock).await
 }
 
-fn lock(path: &Path) -> Result<File> {
+/// The lock that everybody holds who has the store open. Waits for whoever puts another database in its place.
+pub(super) async fn in_use(dir: &Path) -> Result<File> {
+    wait(in_use_path(dir), File::lock_shared).await
+}
+
+/// The same lock for whoever puts another database in place. `None` when somebody has the store open.
+pub(super) fn alone(dir: &Path) -> Result<Option<File>> {
+    let path = in_use_path(dir);
+    let file = private_files::lock_file(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(unlockable(&path, source)),
+    }
+}
+
+fn in_use_path(dir: &Path) -> PathBuf {
+    dir.join("store.lock")
+}
+
+async fn wait(path: PathBuf, how: fn(&File) -> io::Result<()>) -> Result<File> {
+    spawn_blocking(move || lock(&path, how)).await.map_err(StoreError::database)?
+}
+
+fn lock(path: &Path, how: fn(&File) -> io::Result<()>) -> Result<File> {
     let file = private_files::lock_file(path)?;
     loop {
-        match file.lock() {
+        match how(&file) {
             Ok(()) => return Ok(file),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(StoreError::Io { doing: "lock", path: path.to_owned(), source }),
+            Err(source) => return Err(unlockable(path, source)),
         }
     }
+}
+
+fn unlockable(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { doing: "lock", path: path.to_owned(), source }
 }

@@ -14,7 +14,7 @@ use crate::store::sql::INSTANCE;
 use crate::store::{Result, StoreError, new_id};
 
 /// "Conn" in the header of the file, which tells our databases from others.
-const APPLICATION_ID: i64 = 0x436f_6e6e;
+pub(super) const APPLICATION_ID: i64 = 0x436f_6e6e;
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -25,7 +25,7 @@ pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) ->
     outcome
 }
 
-async fn inspect_and_migrate(cx: &Context, path: &Path, file: &SqlitePool, locks: &Path) -> Result<()> {
+pub(super) async fn inspect_and_migrate(cx: &Context, path: &Path, file: &SqlitePool, locks: &Path) -> Result<()> {
     if inspect(path, file).await? == Found::Current {
         return Ok(());
     }

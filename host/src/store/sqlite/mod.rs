@@ -3,20 +3,27 @@
 //! The file is in WAL mode with `synchronous = FULL`: what a call reports as written survives a power loss. All writes of a process go
 //! through one connection, in turn; between processes `SQLite` itself waits.
 
+mod backup;
 mod error;
 mod files;
+#[cfg(test)]
+mod killed;
 mod lock;
 mod migrate;
+mod network;
 mod open;
 mod pools;
+mod replace;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::sql::SqlStore;
 
 pub(super) use self::pools::{Pools, Transacted};
+pub use self::replace::Replacement;
 
 /// The store in one `SQLite` file.
 pub type SqliteStore = SqlStore<SqliteFile>;
@@ -25,6 +32,8 @@ pub type SqliteStore = SqlStore<SqliteFile>;
 #[derive(Debug)]
 pub struct SqliteFile {
     path: PathBuf,
+    /// Nobody puts another database in its place as long as it is held.
+    _in_use: File,
 }
 
 impl SqliteStore {

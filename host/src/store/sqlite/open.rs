@@ -1,13 +1,14 @@
 //! Opens the file, with every connection as durable as it says.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use connector_core::Context;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Error, Row as _};
 
-use super::{Pools, SqliteFile, SqliteStore, files, migrate};
+use super::{Pools, SqliteFile, SqliteStore, files, lock, migrate};
 use crate::store::Result;
 use crate::store::sql::Db;
 
@@ -18,15 +19,22 @@ impl SqliteStore {
     /// Opens the store of a data directory, or makes it.
     ///
     /// # Errors
-    /// When the place is open to others, cannot be written, or holds something else or something newer. It is unchanged then.
+    /// When the place is open to others or on another machine, cannot be written, or holds something else or something newer. It is
+    /// unchanged then.
     pub async fn open(cx: &Context, dir: &Path) -> Result<Self> {
         let path = files::prepare(dir)?;
         let locks = files::prepare_locks(dir)?;
-        migrate::bring_up_to_date(cx, &path, &locks).await?;
+        let in_use = lock::in_use(&locks).await?;
+        Self::open_locked(cx, path, &locks, in_use).await
+    }
+
+    /// Opens it for whoever holds the lock already.
+    pub(super) async fn open_locked(cx: &Context, path: PathBuf, locks: &Path, in_use: File) -> Result<Self> {
+        migrate::bring_up_to_date(cx, &path, locks).await?;
         let writer = pool(1, options(&path).pragma("secure_delete", "ON"));
         let readers = pool(READERS, options(&path).pragma("query_only", "ON"));
-        let db = Db::Sqlite(Pools { writer, readers, cx: cx.clone() });
-        Ok(Self::new(db, SqliteFile { path }))
+        let db = Db::Sqlite(Pools { writer, readers, cx: cx.clone(), path: path.clone() });
+        Ok(Self::new(db, SqliteFile { path, _in_use: in_use }))
     }
 }
 

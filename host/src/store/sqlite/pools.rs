@@ -1,5 +1,7 @@
 //! The connections to the file, and what is asked through them.
 
+use std::path::{Path, PathBuf};
+
 use connector_core::{Context, SinceBoot};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
@@ -16,9 +18,14 @@ pub(in crate::store) struct Pools {
     pub(super) readers: SqlitePool,
     /// The clock of a store in a file is the machine's.
     pub(super) cx: Context,
+    pub(super) path: PathBuf,
 }
 
 impl Pools {
+    pub(in crate::store) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(in crate::store) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

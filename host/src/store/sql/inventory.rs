@@ -1,0 +1,68 @@
+//! The store as a whole in SQL.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+
+use super::fields::Fields;
+use super::{SqlStore, Transaction, connections, grants, statement};
+use crate::store::{ConnectionRecord, GrantId, GrantRecord, Inventory, Result, Stock, StoreError};
+
+#[async_trait]
+impl<D: Send + Sync> Inventory for SqlStore<D> {
+    async fn stock(&self) -> Result<Stock> {
+        let mut view = self.read().await?;
+        let grants = grants_by_state(&mut view).await?;
+        let counts = statement(
+            "SELECT (SELECT max(version) FROM _sqlx_migrations) AS schema_step,
+                    (SELECT count(*) FROM connections WHERE disconnected_at IS NULL) AS connections,
+                    (SELECT count(*) FROM connections WHERE disconnected_at IS NOT NULL) AS disconnected,
+                    (SELECT count(*) FROM samples) AS samples",
+        );
+        let row = view.fetch(counts).await?.ok_or_else(|| StoreError::corrupt("store", "nothing can be counted"))?;
+        let fields = Fields::of("store", &row);
+        Ok(Stock {
+            place: self.db.place(),
+            kind: self.db.kind(),
+            schema_step: fields.get("schema_step")?,
+            grants,
+            connections: fields.amount("connections")?,
+            disconnected: fields.amount("disconnected")?,
+            samples: fields.amount("samples")?,
+        })
+    }
+
+    async fn every_grant(&self) -> Result<Vec<GrantRecord>> {
+        let select = statement("SELECT * FROM grants ORDER BY created_at, id");
+        self.fetch_all(select).await?.iter().map(grants::grant).collect()
+    }
+
+    async fn every_connection(&self) -> Result<Vec<ConnectionRecord>> {
+        let select = statement("SELECT * FROM connections ORDER BY number");
+        self.fetch_all(select).await?.iter().map(connections::connection).collect()
+    }
+
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool> {
+        let mut transaction = self.write_ours().await?;
+        let update = statement(
+            "UPDATE grants
+             SET refresh_attempt = NULL, refresh_sent_at = {now} - $2, refresh_clock = NULL, refresh_tick = NULL,
+                 refresh_unanswered = CASE WHEN refresh_unanswered > 1 THEN refresh_unanswered ELSE 1 END
+             WHERE id = $1 AND state = 'active' AND refresh IS NOT NULL",
+        );
+        let update = update.bind(id.to_string()).bind(i64::try_from(ago.as_millis()).unwrap_or_default());
+        let doubted = transaction.execute(update).await? == 1;
+        transaction.commit().await?;
+        Ok(doubted)
+    }
+}
+
+async fn grants_by_state(view: &mut Transaction) -> Result<BTreeMap<String, u64>> {
+    let rows = view.fetch_all(statement("SELECT state, count(*) AS grants FROM grants GROUP BY state")).await?;
+    let counted = rows.iter().map(|row| {
+        let fields = Fields::of("store", row);
+        Ok((fields.get("state")?, fields.amount("grants")?))
+    });
+    counted.collect()
+}

@@ -1,0 +1,71 @@
+//! A copy of a store while others use it.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sqlx::{ConnectOptions as _, Connection as _};
+use tempfile::NamedTempFile;
+
+use super::error::failed;
+use super::files::{COMPANIONS, DATABASE};
+use super::{SqliteStore, open};
+use crate::private_files;
+use crate::store::{Result, StoreError};
+
+impl SqliteStore {
+    /// Copies the store as it is at one moment into a new file that nobody else may read, while others go on using it. The file has its
+    /// name once it is complete and survives a power loss. The key file is not in it.
+    ///
+    /// # Errors
+    /// When there is something of that name, the name is one of the store's own, or the file cannot be written.
+    pub async fn back_up(&self, file: &Path) -> Result<()> {
+        let dir = parent(file);
+        let io = |doing| move |source| StoreError::Io { doing, path: file.to_owned(), source };
+        let name = file.file_name().ok_or_else(|| unfit(file, "names no file"))?;
+        let place = dir.canonicalize().map_err(io("find the directory of"))?.join(name);
+        if self.is_own(&place)? {
+            return Err(unfit(file, "is a name of the store itself: choose another one for the copy"));
+        }
+        if place.symlink_metadata().is_ok() {
+            return Err(unfit(file, "is there already: choose another name for the copy, or move that file away"));
+        }
+        let draft = NamedTempFile::new_in(&dir).map_err(io("make"))?;
+        private_files::restrict(draft.as_file()).map_err(io("make"))?;
+        let draft = draft.into_temp_path();
+        self.copy_into(&draft).await?;
+        File::options().write(true).open(&draft).and_then(|file| file.sync_all()).map_err(io("write"))?;
+        draft.persist_noclobber(&place).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => unfit(file, "was made by somebody else just now: choose another name"),
+            _ => io("make")(error.error),
+        })?;
+        private_files::sync_dir(&dir).map_err(io("write"))
+    }
+
+    /// Reads one state of the database, which keeps nobody from writing to it.
+    async fn copy_into(&self, draft: &Path) -> Result<()> {
+        let draft = draft.to_str().ok_or_else(|| unfit(draft, "has a name that is no text"))?;
+        let mut connection = open::options(self.path()).connect().await.map_err(failed)?;
+        let copied = sqlx::query("VACUUM INTO $1").bind(draft).execute(&mut connection).await.map_err(failed);
+        connection.close().await.map_err(failed)?;
+        copied.map(drop)
+    }
+
+    /// Whether a place is one of the files that the database consists of.
+    fn is_own(&self, place: &Path) -> Result<bool> {
+        let path = self.path();
+        let io = |source| StoreError::Io { doing: "find", path: path.to_owned(), source };
+        let own = path.canonicalize().map_err(io)?;
+        let names = ["", "-journal"].into_iter().chain(COMPANIONS).map(|suffix| format!("{DATABASE}{suffix}"));
+        Ok(names.map(|name| own.with_file_name(name)).any(|own| own == place))
+    }
+}
+
+fn parent(file: &Path) -> PathBuf {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).to_owned()
+}
+
+fn unfit(path: &Path, why: &str) -> StoreError {
+    StoreError::Unfit { path: path.to_owned(), why: why.to_owned() }
+}

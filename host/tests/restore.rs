@@ -1,0 +1,376 @@
+//! Backups of a store in a file, and what a restore refuses and does.
+#![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use connector_core::scope::GrantScopes;
+use connector_core::testing::FakeTransport;
+use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry};
+use connector_host::store::{
+    Audit as _, AuditFilter, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _, Meta as _,
+    Ownership as _, SqliteStore, Store,
+};
+use connector_host::vault::{KeyFile, KeySource, Sealed, unlock};
+use connector_host::{Doubt, Restore, Restored, doubt_after_restore, restore};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+use tempfile::TempDir;
+
+const TENANT: &str = "default";
+
+/// The tokens of one platform are used once, those of the other again and again.
+const PLATFORM: &str = r#"
+verified_on = "2026-11-22"
+base_urls = { api = "https://example.test" }
+
+[oauth]
+authorize = { at = { base = "api", path = "/authorize" } }
+token = { at = { base = "api", path = "/token" } }
+refresh = { class = "CLASS" }
+
+[redirect.desktop]
+schemes = ["http"]
+
+[endpoints.me]
+at = { base = "api", path = "/me" }
+
+[accounts]
+endpoint = "me"
+id = "id"
+"#;
+
+fn cx() -> Context {
+    FakeTransport::default().context()
+}
+
+fn registry() -> Registry {
+    let registration = |id: &'static str, class: &str| {
+        let text: &'static str = PLATFORM.replace("CLASS", class).leak();
+        let descriptor = Descriptor { id, name: id, package: env!("CARGO_PKG_NAME") };
+        Registration::new(descriptor, text, ConfiguredConnector::build)
+    };
+    Registry::new([registration("once", "rotating_strict"), registration("again", "non_rotating")]).unwrap()
+}
+
+/// A place with data directories and backups in it.
+struct Place {
+    parent: TempDir,
+    cx: Context,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { parent: TempDir::new().unwrap(), cx: cx() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.parent.path().join(name)
+    }
+
+    /// The store of the data directory, with its key.
+    async fn store(&self, name: &str) -> Arc<SqliteStore> {
+        let store = Arc::new(SqliteStore::open(&self.cx, &self.path(name)).await.unwrap());
+        unlock(&self.cx, &KeySource::in_dir(self.path(name)), &(Arc::clone(&store) as Arc<dyn Store>)).await.unwrap();
+        store
+    }
+
+    /// A store with a grant of each platform, closed, and its backup.
+    async fn backed_up(&self) -> [GrantRecord; 2] {
+        let store = self.store("data").await;
+        let grants = [grant(&self.cx, "once"), grant(&self.cx, "again")];
+        for grant in &grants {
+            store.put_grant(grant).await.unwrap();
+        }
+        store.back_up(&self.path("backup")).await.unwrap();
+        store.close().await;
+        grants
+    }
+
+    async fn restore(&self, name: Option<&str>) -> Result<Restored, connector_host::Error> {
+        self.restore_from("data", "backup", name, false).await
+    }
+
+    async fn restore_from(
+        &self,
+        dir: &str,
+        file: &str,
+        name: Option<&str>,
+        other_instance: bool,
+    ) -> Result<Restored, connector_host::Error> {
+        let (dir, file) = (self.path(dir), self.path(file));
+        let name = name.map(|name| name.parse::<InstanceName>().unwrap());
+        let keys = KeySource::in_dir(&dir);
+        let order = Restore { dir: &dir, file: &file, keys: &keys, name, tenant: TENANT, other_instance };
+        restore(&self.cx, &registry(), &order).await
+    }
+
+    async fn refused(&self, words: &str) {
+        self.refused_from("data", "backup", words).await;
+    }
+
+    /// Nothing is restored, and nothing has changed.
+    async fn refused_from(&self, dir: &str, file: &str, words: &str) {
+        let before = fs::read(self.path("data/store.db")).unwrap();
+        let error = self.restore_from(dir, file, None, false).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        assert_eq!(fs::read(self.path("data/store.db")).unwrap(), before);
+        let names = fs::read_dir(self.path("data")).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = names.filter(|name| name.to_string_lossy().contains("restor")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    /// Does what only another program would do to a database.
+    async fn by_others(&self, file: &str, statement: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.path(file));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+fn grant(cx: &Context, platform: &str) -> GrantRecord {
+    GrantRecord {
+        id: GrantId::new(cx).unwrap(),
+        tenant: TENANT.to_owned(),
+        platform: platform.parse().unwrap(),
+        app: "default".to_owned(),
+        client_id: "client-1".to_owned(),
+        base_urls: [].into(),
+        subject: None,
+        scopes: GrantScopes::default(),
+        access: Some(Sealed::from_stored(b"access".to_vec())),
+        access_expires_at: None,
+        refresh: Some(Sealed::from_stored(b"refresh".to_vec())),
+        refresh_expires_at: None,
+        issued_at: cx.now(),
+        generation: 1,
+        refresh_mark: None,
+        parked_until: None,
+        kept_answer: None,
+        state: GrantState::Active,
+        state_since: cx.now(),
+        unlinked: None,
+        last_error: None,
+        created_at: cx.now(),
+        updated_at: cx.now(),
+    }
+}
+
+fn doubts(restored: &Restored) -> Vec<(&GrantId, Doubt)> {
+    restored.in_doubt.iter().map(|doubted| (&doubted.grant.id, doubted.doubt)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_under_load_is_complete_as_of_one_moment() {
+    let place = Place::new();
+    let store = place.store("data").await;
+    let (done, cx) = (Arc::new(AtomicBool::new(false)), place.cx.clone());
+    let writer = tokio::spawn({
+        let (store, done) = (Arc::clone(&store), Arc::clone(&done));
+        async move {
+            let mut written = Vec::new();
+            while !done.load(Ordering::SeqCst) {
+                let next = grant(&cx, "once");
+                store.put_grant(&next).await.unwrap();
+                written.push(next.id);
+            }
+            written
+        }
+    });
+    while store.every_grant().await.unwrap().len() < 20 {
+        tokio::task::yield_now().await;
+    }
+    let mut seen = Vec::new();
+    for name in ["first", "second", "third"] {
+        let before = store.every_grant().await.unwrap().len();
+        store.back_up(&place.path(name)).await.unwrap();
+        seen.push((name, before));
+    }
+    done.store(true, Ordering::SeqCst);
+    let written = writer.await.unwrap();
+    store.close().await;
+    drop(store);
+    for (name, before) in seen {
+        place.restore_from("data", name, None, false).await.unwrap();
+        let store = place.store("data").await;
+        let mut kept: Vec<_> = store.every_grant().await.unwrap().into_iter().map(|grant| grant.id).collect();
+        kept.sort_by_key(|id| written.iter().position(|other| other == id));
+        assert!(kept.len() >= before && kept == written[..kept.len()], "{} of {}", kept.len(), written.len());
+        store.close().await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_backup_is_for_its_owner_alone_and_takes_nobodys_place() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    place.backed_up().await;
+    assert_eq!(fs::metadata(place.path("backup")).unwrap().permissions().mode() & 0o777, 0o600);
+    let store = place.store("data").await;
+    let cases = [
+        ("backup", "is there already"),
+        ("data/store.db", "a name of the store itself"),
+        ("data/store.db-wal", "a name of the store itself"),
+        ("data/store.db-journal", "a name of the store itself"),
+        ("nowhere/backup", "cannot find the directory of"),
+    ];
+    for (name, words) in cases {
+        let error = store.back_up(&place.path(name)).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{name}: {error}");
+    }
+    store.back_up(&place.path("data/inside")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_refreshed_since_the_backup_is_in_doubt() {
+    let place = Place::new();
+    let [once, again] = place.backed_up().await;
+    place.by_others("data/store.db", "UPDATE grants SET generation = 2").await;
+    let restored = place.restore(None).await.unwrap();
+    assert!(restored.compared && restored.forgotten.is_empty());
+    assert_eq!(doubts(&restored), [(&once.id, Doubt::Rotated)]);
+
+    let store = place.store("data").await;
+    let found = store.grant(TENANT, &once.id).await.unwrap().unwrap();
+    assert_eq!((found.generation, found.refresh_mark.unwrap().unanswered), (1, 1));
+    assert_eq!(store.grant(TENANT, &again.id).await.unwrap(), Some(again));
+    for event in ["restored", "refresh_in_doubt"] {
+        let filter = AuditFilter { event: Some(event.to_owned()), ..AuditFilter::default() };
+        assert_eq!(store.audit(TENANT, &filter).await.unwrap().len(), 1, "{event}");
+    }
+    let kept = restored.kept_aside.unwrap();
+    assert!(kept.file_name().unwrap().to_str().unwrap().starts_with("store.db.before-restore-"), "{kept:?}");
+    let mut kept = SqliteConnectOptions::new().filename(kept).connect().await.unwrap();
+    let generation: i64 = sqlx::query_scalar("SELECT max(generation) FROM grants").fetch_one(&mut kept).await.unwrap();
+    assert_eq!(generation, 2, "what was there is kept");
+}
+
+#[tokio::test]
+async fn what_was_sent_or_replaced_since_the_backup_is_in_doubt() {
+    let place = Place::new();
+    let [once, _] = place.backed_up().await;
+    place.by_others("data/store.db", "UPDATE grants SET refresh_sent_at = 1, refresh_unanswered = 1").await;
+    assert_eq!(doubts(&place.restore(None).await.unwrap()), [(&once.id, Doubt::Sent)]);
+    place.by_others("data/store.db", "DELETE FROM grants").await;
+    assert_eq!(doubts(&place.restore(None).await.unwrap()), [(&once.id, Doubt::Replaced)]);
+}
+
+#[tokio::test]
+async fn without_a_readable_store_every_token_that_is_used_once_is_in_doubt() {
+    let place = Place::new();
+    let [once, _] = place.backed_up().await;
+    for damage in [&b"SQLite format 3\0 and then nothing"[..], b"", b"no database"] {
+        fs::write(place.path("data/store.db"), damage).unwrap();
+        let restored = place.restore(None).await.unwrap();
+        assert!(!restored.compared);
+        assert_eq!(doubts(&restored), [(&once.id, Doubt::Unknown)], "{damage:?}");
+        assert_eq!(fs::read(restored.kept_aside.unwrap()).unwrap(), damage, "what was there is kept");
+    }
+    fs::remove_file(place.path("data/store.db")).unwrap();
+    let restored = place.restore(None).await.unwrap();
+    assert_eq!(doubts(&restored), [(&once.id, Doubt::Unknown)]);
+    assert_eq!(restored.kept_aside, None);
+}
+
+#[tokio::test]
+async fn a_store_in_use_is_not_replaced() {
+    let place = Place::new();
+    place.backed_up().await;
+    let store = place.store("data").await;
+    place.refused("is in use by another process").await;
+    drop(store);
+    place.restore(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_sound_backup_is_not_restored() {
+    let place = Place::new();
+    place.backed_up().await;
+    let good = fs::read(place.path("backup")).unwrap();
+    fs::write(place.path("empty"), b"").unwrap();
+    place.refused_from("data", "empty", "is no backup of a store").await;
+    place.by_others("backup", "PRAGMA application_id = 7").await;
+    place.refused("is no backup of a store").await;
+    fs::write(place.path("backup"), &good).unwrap();
+    place.by_others("backup", "INSERT INTO _sqlx_migrations VALUES (999, 'later', 0, true, x'00', 0)").await;
+    place.refused("made by a newer version").await;
+    fs::write(place.path("backup"), &good[..good.len() / 2]).unwrap();
+    place.refused("is damaged").await;
+    fs::write(place.path("backup"), &good).unwrap();
+    fs::write(place.path("backup-wal"), b"something").unwrap();
+    place.refused("is a database in use").await;
+    place.refused_from("data", "missing", "cannot read").await;
+}
+
+#[tokio::test]
+async fn a_backup_whose_key_is_not_there_is_not_restored() {
+    let place = Place::new();
+    place.backed_up().await;
+    let key = place.path("data").join(KeyFile::NAME);
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    place.refused("is missing").await;
+    let other = place.store("other").await;
+    fs::copy(place.path("other").join(KeyFile::NAME), &key).unwrap();
+    other.close().await;
+    place.refused("put the key file of this database back").await;
+    fs::write(&key, kept).unwrap();
+    place.restore(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_of_another_store_is_restored_only_on_demand() {
+    let place = Place::new();
+    let [once, _] = place.backed_up().await;
+    let other = place.store("other").await;
+    let before = other.instance_id().await.unwrap();
+    other.close().await;
+    drop(other);
+    fs::copy(place.path("data").join(KeyFile::NAME), place.path("other").join(KeyFile::NAME)).unwrap();
+    place.refused_from("other", "backup", "is a backup of another store").await;
+    let restored = place.restore_from("other", "backup", None, true).await.unwrap();
+    assert!(!restored.compared);
+    assert_eq!(doubts(&restored), [(&once.id, Doubt::Unknown)]);
+    assert_ne!(place.store("other").await.instance_id().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_restore_gives_the_store_to_nobody_else() {
+    let place = Place::new();
+    place.store("data").await.close().await;
+    let store = SqliteStore::open(&place.cx, &place.path("data")).await.unwrap();
+    let store = store.under(Some("first".parse().unwrap()));
+    store.claim_ownership().await.unwrap();
+    store.put_grant(&grant(&place.cx, "once")).await.unwrap();
+    store.close().await;
+    drop(store);
+    let store = place.store("data").await;
+    store.back_up(&place.path("backup")).await.unwrap();
+    store.close().await;
+    drop(store);
+    place
+        .by_others("data/store.db", "UPDATE meta SET value = CAST('second' AS BLOB) WHERE key = 'instance_name'")
+        .await;
+    place.refused("belongs to the instance `second`").await;
+    let restored = place.restore(Some("second")).await.unwrap();
+    assert_eq!(restored.owner.unwrap().as_str(), "second", "it was adopted after the backup was made");
+    assert_eq!(place.store("data").await.owner().await.unwrap().unwrap().as_str(), "second");
+}
+
+#[tokio::test]
+async fn a_database_that_was_put_back_by_other_means_is_put_in_doubt_on_demand() {
+    let place = Place::new();
+    let [once, _] = place.backed_up().await;
+    let store = place.store("data").await;
+    let later = place.cx.now();
+    let early = "2020-01-01T00:00:00Z".parse().unwrap();
+    assert!(doubt_after_restore(&place.cx, &registry(), &*store, early).await.unwrap().is_empty());
+    let doubted = doubt_after_restore(&place.cx, &registry(), &*store, later).await.unwrap();
+    assert_eq!(doubted.iter().map(|doubted| &doubted.grant.id).collect::<Vec<_>>(), [&once.id]);
+    assert!(store.grant(TENANT, &once.id).await.unwrap().unwrap().refresh_mark.is_some());
+}

@@ -15,10 +15,12 @@ mod layers;
 mod linked;
 mod metrics;
 mod private_files;
+mod pseudonym;
 mod refresh;
 mod revoke;
 pub mod store;
 mod tokens;
+mod transfer;
 pub mod vault;
 
 pub use self::abilities::{AbilityStatus, abilities};
@@ -32,3 +34,6 @@ pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
 pub use self::private_files::FileError;
+pub use self::transfer::{
+    ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,
+};

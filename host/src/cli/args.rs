@@ -4,6 +4,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use jiff::SignedDuration;
 use url::Url;
 
+use super::audit::Since;
+
 /// The exit codes, where a program reads them.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -117,6 +119,11 @@ pub(super) enum Command {
     ///
     /// Each count comes with its age. One that cannot be had says why, and is never 0 instead.
     Metrics(Metrics),
+    /// Show what happened, the latest last
+    ///
+    /// Every consent, refresh, change of a state, import, export and disconnect is on record, with no secret in it. Records are added and
+    /// never changed.
+    Audit(Audit),
     /// Check the configuration, or show what it says and which file says so
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
@@ -255,6 +262,26 @@ pub(super) struct Metrics {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  connector-host audit customer-17
+  connector-host audit --event refresh_token_rejected --since 7d --json")]
+pub(super) struct Audit {
+    /// The connection: its id, the beginning of it, its reference, or the account's handle or name; the whole id of one that was purged
+    /// [default: all]
+    pub(super) connection: Option<String>,
+    /// One kind of event only, such as connected, token_refreshed, reauth_required, disconnected
+    #[arg(long, value_name = "EVENT")]
+    pub(super) event: Option<String>,
+    /// From this time on, such as 2026-11-22T12:00:00Z, or how long ago: 30m, 6h, 2d
+    #[arg(long, value_name = "TIME", value_parser = Since::parse)]
+    pub(super) since: Option<Since>,
+    /// The latest ones, so many
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(super) limit: u32,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
   connector-host config check --overlay more-scopes.toml
   connector-host config show --origin")]
 pub(super) struct Config {
@@ -309,7 +336,7 @@ pub(super) struct Demo {
 }
 
 /// Reads a duration with one unit: `30s`, `15m`, `6h`, `2d`, or plain `0`.
-fn parse_duration(text: &str) -> Result<SignedDuration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let seconds = match &text[digits.len()..] {
         "s" => 1,

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod audit;
 mod browser;
 mod config;
 mod connect;
@@ -21,6 +22,7 @@ mod redirect;
 mod running;
 mod scopes;
 mod setup;
+mod standing;
 mod table;
 mod told;
 mod view;
@@ -103,6 +105,7 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
         Command::Reconnect(args) => connect::again(setup, running, &args, output).await,
         Command::Disconnect(args) => disconnect::run(setup, running, &args, output).await,
         Command::Connections(args) => connections::run(setup, running, &args, output).await,
+        Command::Audit(args) => audit::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,

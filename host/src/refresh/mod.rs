@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+pub(crate) use self::terms::rests_until;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{GrantId, GrantRecord, GrantState};
@@ -88,10 +89,9 @@ impl Host {
         let record = record.ok_or_else(|| Error::Request("this connection has no grant any more".to_owned()))?;
         match &record.state {
             GrantState::Active => Ok(record),
-            GrantState::Held => Err(Error::Request(
-                "the connection was imported and is held: adopt it once its old owner no longer refreshes it"
-                    .to_owned(),
-            )),
+            GrantState::Held { reason } => Err(Error::Request(format!(
+                "the connection is held here ({reason}): adopt it once nobody else refreshes it"
+            ))),
             GrantState::ReauthRequired { reason } => {
                 Err(CoreError::reauth_required(reason.clone(), "the person has to connect this account again").into())
             }

@@ -15,6 +15,7 @@ mod error;
 mod flow;
 mod grant;
 mod id;
+mod import;
 mod meta;
 mod place;
 #[cfg(feature = "postgres")]
@@ -34,13 +35,14 @@ use std::fmt::Debug;
 pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditFilter, AuditRecord};
 pub use self::connection::{
-    Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnection, Link, Linked, Links,
-    NewConnection,
+    Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect, Disconnection, Link,
+    Linked, Links, NewConnection,
 };
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};
-pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent};
+pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
 pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
+pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub use self::meta::{InstanceId, Meta};
 pub use self::place::Place;
 #[cfg(feature = "postgres")]
@@ -61,11 +63,11 @@ pub use self::sqlite::SqliteStore;
 /// Several processes may use one store at the same time. Each call is one transaction: it happens as a whole or not at all, and what it
 /// reports as done survives a crash and a power loss.
 pub trait Store:
-    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Debug + Send + Sync
+    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Imports + Debug + Send + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Debug + Send + Sync
+    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Imports + Debug + Send + Sync
 {
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{MIRA, Stage, person};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "list",
     "scopes",
     "connect",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 11] = [
     "disconnect",
     "connections",
     "metrics",
+    "audit",
     "config",
     "init",
     "emulator",

@@ -1,6 +1,8 @@
 //! Keeping access, whatever gets in the way.
 
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::support::{HeldLine, MIRA, Stage, person, unticking};
 

@@ -17,6 +17,7 @@ mod connections;
 mod disconnects;
 mod flows;
 mod grants;
+mod imports;
 mod meta;
 mod refreshes;
 mod revocations;
@@ -68,6 +69,7 @@ pub fn checks() -> Vec<Check> {
         audit::CHECKS,
         meta::CHECKS,
         refreshes::CHECKS,
+        imports::CHECKS,
     ];
     subjects.concat()
 }

@@ -13,6 +13,7 @@ mod disconnect;
 mod fields;
 mod flows;
 mod grants;
+mod import;
 mod json;
 mod link;
 mod meta;

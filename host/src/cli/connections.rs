@@ -6,7 +6,7 @@ use super::setup::Setup;
 use super::table::table;
 use super::told::told_late;
 use super::view::View;
-use super::{ask, format};
+use super::{ask, format, purge, transfer};
 use crate::error::Result;
 use crate::host::Host;
 use crate::store::{AppHealth, Connected, ConnectionState, GrantState};
@@ -14,13 +14,20 @@ use crate::store::{AppHealth, Connected, ConnectionState, GrantState};
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
+    match &args.action {
+        Some(ConnectionsAction::Import(args)) => return transfer::import(&host, tenant, args, output).await,
+        Some(ConnectionsAction::Export(args)) => return transfer::export(&host, tenant, args, output).await,
+        Some(ConnectionsAction::Adopt(args)) => return transfer::adopt(&host, tenant, args, output).await,
+        Some(ConnectionsAction::Purge(args)) => return purge::run(&host, tenant, args, output).await,
+        None | Some(ConnectionsAction::List | ConnectionsAction::Show { .. }) => {}
+    }
     host.revoke_due().await?;
     told_late(&host.finish_all(tenant).await?, output);
     match &args.action {
-        None | Some(ConnectionsAction::List) => list(&host, tenant, output).await?,
         Some(ConnectionsAction::Show { connection }) => {
             show(&host, &ask::one(&host, tenant, connection).await?, output).await?;
         }
+        _ => list(&host, tenant, output).await?,
     }
     Ok(Exit::Done)
 }

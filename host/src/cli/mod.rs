@@ -18,6 +18,7 @@ mod list;
 mod listener;
 mod metrics;
 mod output;
+mod purge;
 mod redirect;
 mod running;
 mod scopes;
@@ -25,6 +26,7 @@ mod setup;
 mod standing;
 mod table;
 mod told;
+mod transfer;
 mod view;
 
 use std::process::ExitCode;

@@ -139,7 +139,7 @@ impl Host {
 
     /// Tokens that do not open revoke nothing, and must not keep anybody from giving a grant up. Those of a grant that is held are
     /// somebody else's as well.
-    fn revocation_if_any(&self, grant: &GrantRecord) -> Option<RevocationRecord> {
+    pub(super) fn revocation_if_any(&self, grant: &GrantRecord) -> Option<RevocationRecord> {
         if is_held(grant) {
             return None;
         }

@@ -20,6 +20,7 @@ mod meta;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod purge;
 mod refresh;
 mod revocation;
 mod sample;
@@ -47,6 +48,7 @@ pub use self::meta::{InstanceId, Meta};
 pub use self::place::Place;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
+pub use self::purge::{Purge, Purged, Purges};
 pub(crate) use self::refresh::Standing;
 pub use self::refresh::{
     Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
@@ -63,11 +65,23 @@ pub use self::sqlite::SqliteStore;
 /// Several processes may use one store at the same time. Each call is one transaction: it happens as a whole or not at all, and what it
 /// reports as done survives a crash and a power loss.
 pub trait Store:
-    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Imports + Debug + Send + Sync
+    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Imports + Purges + Debug + Send + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Imports + Debug + Send + Sync
+    T: Flows
+        + Grants
+        + Connections
+        + Revocations
+        + Samples
+        + Audit
+        + Meta
+        + Refreshes
+        + Imports
+        + Purges
+        + Debug
+        + Send
+        + Sync
 {
 }

@@ -19,6 +19,7 @@ mod flows;
 mod grants;
 mod imports;
 mod meta;
+mod purges;
 mod refreshes;
 mod revocations;
 mod samples;
@@ -70,6 +71,7 @@ pub fn checks() -> Vec<Check> {
         meta::CHECKS,
         refreshes::CHECKS,
         imports::CHECKS,
+        purges::CHECKS,
     ];
     subjects.concat()
 }

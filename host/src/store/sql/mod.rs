@@ -17,6 +17,7 @@ mod import;
 mod json;
 mod link;
 mod meta;
+mod purge;
 mod refresh;
 mod revocations;
 mod row;

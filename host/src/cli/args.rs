@@ -253,8 +253,8 @@ pub(super) enum ConnectionsAction {
     /// old owner from refreshing; (3) import once more, with the newest tokens; (4) `connections adopt`. Until then nothing is sent with what
     /// was imported.
     ///
-    /// The file has one JSON object a line, with the keys tenant, reference, account_id, access_token, refresh_token, expires_at,
-    /// refresh_expires_at and granted_scopes. Needed are account_id and one of the tokens. Times are written as 2026-11-22T12:00:00Z or as
+    /// The file has one JSON object a line, with the keys `tenant`, `reference`, `account_id`, `access_token`, `refresh_token`,
+    /// `expires_at`, `refresh_expires_at` and `granted_scopes`. Needed are `account_id` and one of the tokens. Times are written as 2026-11-22T12:00:00Z or as
     /// seconds since 1970. A line that is no good fails alone. Importing a file twice changes nothing, and a connection that works here is
     /// never overwritten. With `--json` each line has one object for its result, and the last object is the summary.
     Import(Import),
@@ -349,7 +349,7 @@ pub(super) struct Audit {
     /// The connection: its id, the beginning of it, its reference, or the account's handle or name; the whole id of one that was purged
     /// [default: all]
     pub(super) connection: Option<String>,
-    /// One kind of event only, such as connected, token_refreshed, reauth_required, disconnected
+    /// One kind of event only, such as `connected`, `token_refreshed`, `reauth_required`, `disconnected`
     #[arg(long, value_name = "EVENT")]
     pub(super) event: Option<String>,
     /// From this time on, such as 2026-11-22T12:00:00Z, or how long ago: 30m, 6h, 2d

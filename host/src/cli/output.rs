@@ -67,7 +67,6 @@ impl Output {
     }
 
     /// One line of a result of any length: as JSON in one line if that was asked for, else for people.
-    #[expect(clippy::unused_self, reason = "what is printed, and how, is this type's to decide")]
     pub(super) fn line(self, value: &Value, text: impl FnOnce() -> String) {
         if self.is_json() {
             println!("{value}");

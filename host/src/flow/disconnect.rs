@@ -105,7 +105,11 @@ impl Host {
     /// Ends it, also while a refresh of its grant is under way: tokens that come later are given up.
     async fn try_end(&self, tenant: &str, id: &ConnectionId) -> Result<Ended> {
         let connected = self.connection(tenant, id).await?;
-        let own = self.revocation_if_any(&connected.grant);
+        let mut own = self.revocation_if_any(&connected.grant);
+        if let Some(own) = &mut own {
+            // An imported grant does not say whose it is; the account is the best name there is.
+            own.subject.get_or_insert_with(|| connected.connection.account_id.clone());
+        }
         let waiting = self.store().unlinked_grants(tenant).await?;
         let waiting = waiting.iter().filter(|grant| grant.would_link(&connected));
         let others: Vec<_> = waiting.filter_map(|grant| self.revocation_if_any(grant)).collect();

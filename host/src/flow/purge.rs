@@ -49,8 +49,8 @@ impl Host {
                 && other.connection.id != connection.id
                 && other.connection.disconnected_at.is_none()
         };
-        let shared = self.store().connections(&filter).await?.iter().find(shares).is_some();
-        if shared || self.revocation_if_any(grant).is_some() {
+        let goes_on = self.store().connections(&filter).await?.iter().any(|other| shares(&other));
+        if goes_on || self.revocation_if_any(grant).is_some() {
             return Ok(());
         }
         Err(Error::Request(

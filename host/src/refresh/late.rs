@@ -32,7 +32,7 @@ impl Host {
             Ok(()) => self.revoke_or_wait(&job).await,
             // Another late answer of the same grant is being revoked.
             Err(Error::Store(StoreError::Conflict(why))) => {
-                tracing::debug!(grant = %record.id, why, "revoked by another")
+                tracing::debug!(grant = %record.id, why, "revoked by another");
             }
             Err(error) => return Err(error),
         }

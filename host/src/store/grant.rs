@@ -206,7 +206,8 @@ pub trait Grants {
     async fn set_grant_state(&self, change: &StateChange) -> Result<bool>;
 
     /// Whether another grant, of any tenant, stands for the same access: same platform, same registration, same person. To give one up at
-    /// the platform would end both. A grant counts while it is active, or needs its person and has a live connection to be renewed.
+    /// the platform would end both. Of a grant that came without a subject, the accounts of its connections stand for the person. A grant
+    /// counts while it is active, or needs its person and has a live connection to be renewed.
     async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool>;
 
     /// Notes what went wrong last, or that nothing is wrong.

@@ -72,7 +72,7 @@ impl Host {
             let (connection, account_id) = (connected.connection.id.clone(), connected.connection.account_id.clone());
             exported.push(Exported { connection, account_id, outcome });
         }
-        to.flush().map_err(cannot_write)?;
+        to.flush().map_err(|error| cannot_write(&error))?;
         Ok(exported)
     }
 
@@ -87,7 +87,7 @@ impl Host {
         if !self.hold(connected).await? {
             return Ok(ExportOutcome::Skipped("it is being refreshed just now: export it again"));
         }
-        to.write_all(&line).and_then(|()| to.write_all(b"\n")).map_err(cannot_write)?;
+        to.write_all(&line).and_then(|()| to.write_all(b"\n")).map_err(|error| cannot_write(&error))?;
         Ok(ExportOutcome::Exported)
     }
 
@@ -143,7 +143,7 @@ fn in_doubt(grant: &GrantRecord) -> bool {
     grant.refresh_mark.is_some() || grant.kept_answer.is_some()
 }
 
-fn cannot_write(error: std::io::Error) -> Error {
+fn cannot_write(error: &std::io::Error) -> Error {
     Error::Machine(format!(
         "the export cannot be written: {error}; what is held here and not in it can be adopted again"
     ))

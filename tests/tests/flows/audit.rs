@@ -67,6 +67,19 @@ fn a_token_that_is_rejected_out_of_the_blue_is_an_event_of_its_own() {
 }
 
 #[test]
+fn an_access_that_died_before_its_account_was_read_is_shown() {
+    let stage = Stage::new();
+    stage.tiktok.let_tokens_expire_at_once();
+    stage.tiktok.fail(&json!({ "endpoint": "user_info", "times": 3, "status": 500 }));
+    stage.walk(stage.cli("connect tiktok --no-browser"), &person(MIRA)).done.ends(4, &["access was allowed"]);
+    stage.tiktok.withdraw(MIRA, None);
+    for _ in 0..2 {
+        let words = ["waits for its account", "no longer takes it (refresh_token_rejected)", "connector-host connect"];
+        stage.cli("connections").run().ends(0, &words);
+    }
+}
+
+#[test]
 fn somebody_else_at_a_reconnect_is_on_record_without_a_name() {
     let stage = Stage::new();
     let connected = stage.connect_with("--reference customer-17", &person(MIRA));

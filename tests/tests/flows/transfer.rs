@@ -44,7 +44,7 @@ fn a_connection_moves_to_another_owner_and_back_and_goes_on_working() {
     assert_eq!(outcomes(&objects(&import().out)), ["imported"]);
     assert_eq!(outcomes(&objects(&import().out)), ["unchanged"]);
     assert_eq!(state(&stage, "new"), "held imported");
-    stage.cli_in("new", "metrics --max-age 0").run();
+    stage.cli_in("new", "metrics --max-age 0").run().ends(2, &["held here (imported)"]);
     assert_eq!(stage.tiktok.requests("token").len(), asked, "nothing is sent before it is adopted");
     stage.cli_in("new", "connections").run().ends(0, &["its old owner may still use", "connections adopt"]);
     stage.cli_in("new", "connections adopt --all --platform tiktok").run().ends(0, &["1 adopted"]);

@@ -156,6 +156,13 @@ async fn shared(bench: Bench) -> Outcome {
     let connection = &links.linked.first().ok_or("nothing was linked")?.connection;
     bench.disconnect("other", &connection.id, bench.now(), vec![]).await?;
     assert!(!is_shared().await?, "what has ended shares nothing");
+    let mut nameless = bench.grant()?;
+    nameless.subject = None;
+    bench.put_grant(&nameless).await?;
+    bench.link(&nameless, vec![bench.account("acct-1")?], bench.now()).await?;
+    assert!(!is_shared().await?, "nobody knows whose it is");
+    bench.link(&nameless, vec![bench.account("-0007")?], bench.now()).await?;
+    assert!(is_shared().await?, "its account is the person's");
     Ok(())
 }
 

@@ -82,7 +82,10 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
     async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
         let select = statement(
             "SELECT 1 FROM grants
-             WHERE platform = $1 AND client_id = $2 AND subject = $3 AND id <> $4
+             WHERE platform = $1 AND client_id = $2 AND id <> $4
+               AND (subject = $3 OR (subject IS NULL AND EXISTS (
+                   SELECT 1 FROM connections
+                   WHERE grant_id = grants.id AND account_id = $3 AND disconnected_at IS NULL)))
                AND (state IN ('active', 'held') OR (state = 'reauth_required' AND EXISTS (
                    SELECT 1 FROM connections WHERE grant_id = grants.id AND disconnected_at IS NULL)))
              LIMIT 1",

@@ -60,27 +60,24 @@ impl Trouble<'_> {
 /// What there is to say about a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Told {
-    /// What happened.
-    pub(super) what: String,
+    /// What happened, if anything did.
+    pub(super) what: Option<String>,
     /// What to do, if anything.
     pub(super) next: Option<String>,
 }
 
 impl Told {
     fn with(what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { what: what.into(), next: Some(next.into()) }
+        Self { what: Some(what.into()), next: Some(next.into()) }
     }
 
     fn only(what: impl Into<String>) -> Self {
-        Self { what: what.into(), next: None }
+        Self { what: Some(what.into()), next: None }
     }
 
     /// Both in one line.
     pub(super) fn line(&self) -> String {
-        match &self.next {
-            Some(next) => format!("{}: {next}", self.what),
-            None => self.what.clone(),
-        }
+        self.what.iter().chain(&self.next).map(String::as_str).collect::<Vec<_>>().join(": ")
     }
 }
 
@@ -171,10 +168,7 @@ fn doubt(grant: &GrantRecord, around: &Around<'_>, now: Timestamp) -> Option<Tol
 fn missing(id: &str, drift: &Drift) -> Option<Told> {
     drift.reauthentication_helps().then(|| {
         let scopes = list_scopes(drift.with(ScopeStatus::NeverAsked));
-        Told::with(
-            "the app has come to want more",
-            format!("connector-host reconnect {id} would also ask for {scopes}"),
-        )
+        Told { what: None, next: Some(format!("connector-host reconnect {id} would also ask for {scopes}")) }
     })
 }
 

@@ -117,7 +117,7 @@ fn every_state_says_what_happened_and_what_to_do() {
         let connected = connected(grant);
         let told = told(&connected, &Around::default(), now()).unwrap();
         let shown_next = told.next.clone().unwrap();
-        assert!(told.what.contains(what) && shown_next.contains(next), "{}", told.line());
+        assert!(told.what.clone().unwrap().contains(what) && shown_next.contains(next), "{}", told.line());
         assert!(shown_next.contains(connected.connection.id.as_str()), "the command is complete: {shown_next}");
     }
 }

@@ -115,7 +115,7 @@ impl<'a> View<'a> {
             "state": self.connected.state().as_str(),
             "reason": reason,
             "since": grant.state_since.to_string(),
-            "told": told.as_ref().map(|told| &told.what),
+            "told": told.as_ref().and_then(|told| told.what.as_ref()),
             "next": told.as_ref().and_then(|told| told.next.as_ref()),
             "doubt": self.doubt_json(),
             "next_try_at": self.next_try_at().map(|at| at.to_string()),
@@ -178,8 +178,8 @@ impl<'a> View<'a> {
             ("last error".to_owned(), format!("{} ({:.0}{log_id})", error.message, error.at))
         });
         let told = self.told().into_iter().flat_map(|told| {
-            let next = told.next.map(|next| ("next".to_owned(), next));
-            [Some(("why".to_owned(), told.what)), next].into_iter().flatten()
+            let (why, next) = (told.what.map(|what| ("why".to_owned(), what)), told.next);
+            why.into_iter().chain(next.map(|next| ("next".to_owned(), next)))
         });
         error.into_iter().chain(told).collect()
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use connector_core::app::{App, PlatformId};
@@ -16,8 +17,9 @@ use tokio_util::task::TaskTracker;
 use crate::apps::Realm;
 use crate::error::{Error, Result};
 use crate::refresh::InFlight;
+use crate::spool::Spool;
 use crate::store::{self, Store, StoreError};
-use crate::vault::Vault;
+use crate::vault::{Rotation, Vault};
 
 /// How long a store is tried that must not fail.
 const INSIST_FOR: SignedDuration = SignedDuration::from_mins(2);
@@ -37,6 +39,8 @@ struct Inner {
     cx: Context,
     tasks: TaskTracker,
     refreshes: InFlight,
+    spool: Option<Spool>,
+    unsaved: AtomicUsize,
 }
 
 /// What a host is made of.
@@ -54,6 +58,8 @@ pub struct Parts {
     pub vault: Vault,
     /// Transport, clock, randomness.
     pub cx: Context,
+    /// Where an answer rests that the store does not take. Without one it is in memory alone meanwhile.
+    pub spool: Option<Spool>,
 }
 
 /// A linked platform with what the operator configured for it.
@@ -84,6 +90,8 @@ impl Host {
             cx: parts.cx,
             tasks: TaskTracker::new(),
             refreshes: InFlight::default(),
+            spool: parts.spool,
+            unsaved: AtomicUsize::new(0),
         }))
     }
 
@@ -138,12 +146,32 @@ impl Host {
         &self.0.cx
     }
 
+    /// What changes the keys its tokens are sealed with, while it runs.
+    pub fn rotation(&self) -> Rotation<'_> {
+        Rotation::new(self.context(), self.vault(), self.store())
+    }
+
     pub(crate) fn vault(&self) -> &Vault {
         &self.0.vault
     }
 
     pub(crate) fn refreshes(&self) -> &InFlight {
         &self.0.refreshes
+    }
+
+    pub(crate) fn spool(&self) -> Option<&Spool> {
+        self.0.spool.as_ref()
+    }
+
+    /// How many answers the store has failed to take and is tried with again. A host that is well has none.
+    pub fn unsaved(&self) -> usize {
+        self.0.unsaved.load(Ordering::Relaxed)
+    }
+
+    /// Counts an answer that is not stored, until the count is dropped.
+    pub(crate) fn count_unsaved(&self) -> Unsaved {
+        self.0.unsaved.fetch_add(1, Ordering::Relaxed);
+        Unsaved(self.clone())
     }
 
     /// Runs work that must not stop half-way because whoever asked for it went away.
@@ -191,6 +219,15 @@ impl Host {
     pub async fn drain(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+}
+
+/// An answer that is not stored.
+pub(crate) struct Unsaved(Host);
+
+impl Drop for Unsaved {
+    fn drop(&mut self) {
+        self.0.0.unsaved.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -18,6 +18,7 @@ mod private_files;
 mod pseudonym;
 mod refresh;
 mod revoke;
+mod spool;
 pub mod store;
 mod tokens;
 mod transfer;
@@ -34,6 +35,7 @@ pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
 pub use self::private_files::FileError;
+pub use self::spool::{Spool, SpoolError};
 pub use self::transfer::{
     ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,
 };

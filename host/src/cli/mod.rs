@@ -23,13 +23,17 @@ mod redirect;
 mod running;
 mod scopes;
 mod setup;
+mod shield;
 mod standing;
 mod table;
 mod told;
 mod transfer;
+mod vault;
 mod view;
 
 use std::process::ExitCode;
+
+pub use zeroizing_alloc::ZeroAlloc;
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
@@ -46,9 +50,13 @@ use crate::error::{Error, Result};
 /// Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 a person has to act; 4 the platform is out of reach, try again; 130
 /// stopped by ctrl-C.
 pub fn main() -> ExitCode {
+    let shielded = shield::raise();
     let args = Args::parse();
     start_log(args.global.verbose);
     let output = Output::new(&args.global);
+    if let Err(error) = shielded {
+        output.warn(format!("what is in memory could not be kept out of core dumps: {error}"));
+    }
     let outcome = Setup::new(args.global).and_then(|setup| dispatch(&setup, args.command, output));
     match outcome {
         Ok(exit) => exit.into(),
@@ -110,6 +118,7 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
         Command::Audit(args) => audit::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
+        Command::Vault(args) => vault::run(setup, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
         Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => Ok(Exit::Done),
     }

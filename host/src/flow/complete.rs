@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::accounts::Finished;
 use super::{Started, pending};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{AuditRecord, FlowRecord, GrantId, GrantRecord, GrantState, LinkIntent};
+use crate::store::{AuditRecord, FlowRecord, GrantId, GrantRecord, GrantState, LinkIntent, StoreError};
 use crate::tokens::Place;
 
 /// What came back from the browser.
@@ -159,8 +159,11 @@ impl Host {
         // The code is used up, so these tokens are to be had nowhere else.
         let audit = AuditRecord::new(self.context(), &record.tenant, "access_allowed")?.of_grant(&record.id);
         let audit = audit.with(&json!({ "platform": record.platform.as_str(), "app": record.app }));
-        self.insist(|| self.store().put_grant(&record, &audit)).await?;
-        Ok(record)
+        match self.insist(|| self.store().put_grant(&record, &audit)).await {
+            // A store that was lost in the middle of a commit may have kept it: nobody else has this id.
+            Err(Error::Store(StoreError::Conflict(_))) => self.live_grant(&record.tenant, &record.id).await,
+            stored => stored.map(|()| record),
+        }
     }
 }
 

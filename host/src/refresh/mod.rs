@@ -4,6 +4,7 @@
 //! own: [`attempt`] says how it goes. What comes of it is in the row of the grant, which is all that others need to see.
 
 mod attempt;
+mod keep;
 mod late;
 mod terms;
 mod told;
@@ -15,13 +16,14 @@ use std::time::Duration;
 use connector_core::account::Session;
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-pub(crate) use self::terms::rests_until;
+pub(crate) use self::terms::{QUARANTINE, rests_until};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{GrantId, GrantRecord, GrantState};
+use crate::store::{AuditRecord, GrantId, GrantRecord, GrantState, StateChange};
 
 /// A token that expires within this time is not handed out: the call it is for takes time as well.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
@@ -31,8 +33,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The refreshes under way in this process, by grant.
 pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
 
-/// How a refresh ended for those who waited.
-type Outcome = Result<(), Arc<Error>>;
+/// How a refresh ended for those who waited: what they asked for is in the store, or in their hands.
+type Outcome = Result<Option<Session>, Arc<Error>>;
+
+/// Tells those who wait.
+type Tell = watch::Sender<Option<Outcome>>;
 
 /// Why a refresh is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +58,7 @@ impl Host {
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
         if is_fresh(record.access_expires_at, self.context().now()) {
-            return self.open_session(&record);
+            return self.opened(&record).await;
         }
         self.renewed(&record, Because::Expiring).await
     }
@@ -61,7 +66,7 @@ impl Host {
     /// The same after the platform refused a token, whatever its lifetime says.
     pub(crate) async fn session_after(&self, tenant: &str, grant: &GrantId, refused: &Session) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
-        let session = self.open_session(&record)?;
+        let session = self.opened(&record).await?;
         if session.grant.tokens.access.matches(refused.grant.tokens.access.expose()) {
             return self.renewed(&record, Because::Refused).await;
         }
@@ -71,10 +76,11 @@ impl Host {
     /// A token in its last minute is better than none.
     async fn renewed(&self, record: &GrantRecord, because: Because) -> Result<Session> {
         match self.refresh(record, because).await {
-            Ok(()) => self.open_session(&self.live_grant(&record.tenant, &record.id).await?),
+            Ok(Some(session)) => Ok(session),
+            Ok(None) => self.opened(&self.live_grant(&record.tenant, &record.id).await?).await,
             Err(error) if because == Because::Expiring && self.is_alive(record) => {
                 tracing::warn!(grant = %record.id, %error, "the access token is used for as long as it lives");
-                self.open_session(record)
+                self.opened(record).await
             }
             Err(error) => Err(error),
         }
@@ -101,12 +107,26 @@ impl Host {
         }
     }
 
-    /// Joins the refresh of this grant, or starts it, and waits for what comes of it.
-    pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<()> {
+    /// Notes that the person has to connect again, whatever the refresh token is worth. False when the grant has moved.
+    pub(crate) async fn needs_person(&self, record: &GrantRecord, reason: &str) -> Result<bool> {
+        let audit = AuditRecord::new(self.context(), &record.tenant, "reauth_required")?.of_grant(&record.id);
+        let change = StateChange {
+            grant: record.id.clone(),
+            generation: record.generation,
+            state: GrantState::ReauthRequired { reason: reason.to_owned() },
+            since: self.context().now(),
+            audit: audit.with(&json!({ "reason": reason, "generation": record.generation })),
+        };
+        Ok(self.store().set_grant_state(&change).await?)
+    }
+
+    /// Joins the refresh of this grant, or starts it, and waits for what comes of it. It gives a session only where the store does not have
+    /// it yet.
+    pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<Option<Session>> {
         let mut done = self.join_refresh(record, because);
         let outcome = timeout(PATIENCE, done.wait_for(Option::is_some)).await;
         match outcome.map(|outcome| outcome.map(|outcome| outcome.clone())) {
-            Ok(Ok(Some(Ok(())))) => Ok(()),
+            Ok(Ok(Some(Ok(session)))) => Ok(session),
             Ok(Ok(Some(Err(error)))) => Err(error.into()),
             Ok(Ok(None) | Err(_)) => Err(Error::Machine("the refresh ended without a result".to_owned())),
             Err(_) => Err(told::takes_long().into()),
@@ -122,9 +142,9 @@ impl Host {
         all.insert(record.id.clone(), done.clone());
         let (leaving, record) = (Leaving { host: self.clone(), grant: record.id.clone() }, record.clone());
         self.spawn(async move {
-            let outcome = leaving.host.refresh_alone(&record, because).await.map_err(Arc::new);
+            let outcome = leaving.host.refresh_alone(&record, because, &tell).await;
             drop(leaving);
-            tell.send_replace(Some(outcome));
+            tell.send_replace(Some(outcome.map(|()| None).map_err(Arc::new)));
         });
         done
     }

@@ -22,6 +22,7 @@ mod place;
 mod postgres;
 mod purge;
 mod refresh;
+mod reseal;
 mod revocation;
 mod sample;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -34,7 +35,7 @@ pub mod testing;
 use std::fmt::Debug;
 
 pub use self::app_health::AppHealth;
-pub use self::audit::{Audit, AuditFilter, AuditRecord};
+pub use self::audit::{Audit, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
     Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect, Disconnection, Link,
     Linked, Links, NewConnection,
@@ -53,6 +54,7 @@ pub(crate) use self::refresh::Standing;
 pub use self::refresh::{
     Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
 };
+pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 pub use self::sample::{Reading, Sample, Samples};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -65,7 +67,20 @@ pub use self::sqlite::SqliteStore;
 /// Several processes may use one store at the same time. Each call is one transaction: it happens as a whole or not at all, and what it
 /// reports as done survives a crash and a power loss.
 pub trait Store:
-    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Imports + Purges + Debug + Send + Sync
+    Flows
+    + Grants
+    + Connections
+    + Revocations
+    + Samples
+    + Audit
+    + Meta
+    + Refreshes
+    + Reseal
+    + Imports
+    + Purges
+    + Debug
+    + Send
+    + Sync
 {
 }
 
@@ -78,6 +93,7 @@ impl<T> Store for T where
         + Audit
         + Meta
         + Refreshes
+        + Reseal
         + Imports
         + Purges
         + Debug

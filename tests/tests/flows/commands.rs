@@ -16,6 +16,7 @@ const COMMANDS: [&str; 12] = [
     "config",
     "init",
     "emulator",
+    "vault",
     "demo",
 ];
 
@@ -127,6 +128,10 @@ fn results_are_json_if_asked_for_and_nothing_else() {
         "config",
         "config check",
         "config show --origin",
+        "vault",
+        "vault keys",
+        "vault rotate",
+        "vault retire",
         "disconnect customer-17",
     ] {
         let done = stage.cli(command).arg("--json").run().ok();

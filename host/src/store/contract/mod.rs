@@ -20,7 +20,9 @@ mod grants;
 mod imports;
 mod meta;
 mod purges;
+mod races;
 mod refreshes;
+mod reseal;
 mod revocations;
 mod samples;
 
@@ -72,6 +74,8 @@ pub fn checks() -> Vec<Check> {
         refreshes::CHECKS,
         imports::CHECKS,
         purges::CHECKS,
+        reseal::CHECKS,
+        races::CHECKS,
     ];
     subjects.concat()
 }

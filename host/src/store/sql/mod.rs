@@ -19,6 +19,7 @@ mod link;
 mod meta;
 mod purge;
 mod refresh;
+mod reseal;
 mod revocations;
 mod row;
 mod samples;

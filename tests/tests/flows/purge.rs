@@ -9,11 +9,15 @@ use crate::support::{MIRA, Stage, person};
 
 /// The files of the data directory, without what the emulators keep: they play the platform.
 fn files(stage: &Stage) -> Vec<PathBuf> {
-    let all = std::fs::read_dir(stage.realm()).unwrap().map(|entry| entry.unwrap().path());
-    let kept: Vec<PathBuf> =
-        all.filter(|path| path.is_file() && path.extension().is_none_or(|kind| kind != "json")).collect();
-    assert!(kept.iter().any(|path| path.ends_with("store.db")), "{kept:?}");
-    kept
+    let (mut dirs, mut files) = (vec![stage.realm()], Vec::new());
+    while let Some(dir) = dirs.pop() {
+        for path in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() { dirs.push(path) } else { files.push(path) }
+        }
+    }
+    files.retain(|path| path.extension().is_none_or(|kind| kind != "json"));
+    assert!(files.iter().any(|path| path.ends_with("store.db")), "{files:?}");
+    files
 }
 
 fn found(stage: &Stage, needles: &[Vec<u8>]) -> Vec<usize> {

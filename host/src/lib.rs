@@ -15,12 +15,14 @@ mod layers;
 mod linked;
 mod metrics;
 mod private_files;
+mod pseudonym;
 mod refresh;
 mod restore;
 mod revoke;
 mod spool;
 pub mod store;
 mod tokens;
+mod transfer;
 pub mod vault;
 
 pub use self::abilities::{AbilityStatus, abilities};
@@ -38,3 +40,6 @@ pub use self::restore::{Doubt, Doubted, doubt_after_restore};
 #[cfg(feature = "sqlite")]
 pub use self::restore::{Restore, Restored, restore};
 pub use self::spool::{Spool, SpoolError};
+pub use self::transfer::{
+    ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,
+};

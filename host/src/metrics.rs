@@ -175,6 +175,10 @@ fn not_active(connected: &Connected) -> CoreError {
         crate::store::GrantState::ReauthRequired { reason } => {
             CoreError::reauth_required(reason.clone(), "the person has to connect this account again")
         }
+        crate::store::GrantState::Held { reason } => CoreError::new(
+            ErrorKind::Unsupported,
+            format!("the connection is held here ({reason}): adopt it once nobody else refreshes it"),
+        ),
         _ => CoreError::new(ErrorKind::Unsupported, "the connection is disconnected"),
     }
 }

@@ -7,11 +7,14 @@ use connector_core::oauth::{OAuthProvider, RefreshOutcome, RevocationClass, Revo
 use connector_core::scope::GrantScopes;
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::refresh::{QUARANTINE, is_fresh};
-use crate::store::{GrantRecord, LastError, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens};
+use crate::store::{
+    AuditRecord, GrantRecord, LastError, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens,
+};
 use crate::tokens::{Place, SealedTokens};
 
 /// How long a revocation is tried where the platform did not say when the tokens die.
@@ -38,6 +41,22 @@ impl Revoked {
         match self {
             Self::Done => RevocationOutcome::Revoked,
             Self::AccessShared | Self::TokensDead => RevocationOutcome::GivenUp,
+        }
+    }
+
+    /// What goes on record.
+    fn event(self) -> &'static str {
+        match self.outcome() {
+            RevocationOutcome::Revoked => "access_revoked",
+            RevocationOutcome::GivenUp => "revocation_given_up",
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "revoked",
+            Self::AccessShared => "access_shared",
+            Self::TokensDead => "tokens_dead",
         }
     }
 }
@@ -131,7 +150,9 @@ impl Host {
         let tried = if job.expires_at <= now { Ok(Revoked::TokensDead) } else { self.try_revoke(&job).await };
         match tried {
             Ok(revoked) => {
-                self.store().finish_revocation(&job.id, revoked.outcome(), now).await?;
+                let audit = AuditRecord::new(self.context(), &job.tenant, revoked.event())?.of_grant(&job.grant_id);
+                let audit = audit.with(&json!({ "because": revoked.as_str(), "attempts": job.attempts }));
+                self.store().finish_revocation(&job.id, revoked.outcome(), now, &audit).await?;
                 Ok(revoked)
             }
             Err(error) => {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{GrantId, GrantRecord, GrantState, LastError};
+use crate::store::{GrantId, GrantRecord, LastError};
 use crate::vault::{Binding, KEY_LOST, Sealed, field};
 
 /// The tokens of a grant, sealed for one generation of its row.
@@ -155,8 +155,7 @@ impl Host {
         }
         let now = self.context().now();
         tracing::error!(grant = %record.id, %error, "the tokens of a grant are lost");
-        let state = GrantState::ReauthRequired { reason: KEY_LOST.to_owned() };
-        if self.store().set_grant_state(&record.id, record.generation, &state, now).await?
+        if self.needs_person(record, KEY_LOST).await?
             && let Some(error) = error.connector()
         {
             self.store().note_grant_error(&record.id, Some(LastError::new(error, now))).await?;

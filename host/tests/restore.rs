@@ -11,8 +11,8 @@ use connector_core::scope::GrantScopes;
 use connector_core::testing::FakeTransport;
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry};
 use connector_host::store::{
-    Audit as _, AuditFilter, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _, Meta as _,
-    Ownership as _, SqliteStore, Store,
+    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _,
+    Meta as _, Ownership as _, SqliteStore, Store,
 };
 use connector_host::vault::{KeyFile, KeySource, Sealed, unlock};
 use connector_host::{Doubt, Restore, Restored, doubt_after_restore, restore};
@@ -83,7 +83,7 @@ impl Place {
         let store = self.store("data").await;
         let grants = [grant(&self.cx, "once"), grant(&self.cx, "again")];
         for grant in &grants {
-            store.put_grant(grant).await.unwrap();
+            store.put_grant(grant, &allowed(&self.cx)).await.unwrap();
         }
         store.back_up(&self.path("backup")).await.unwrap();
         store.close().await;
@@ -132,6 +132,10 @@ impl Place {
     }
 }
 
+fn allowed(cx: &Context) -> AuditRecord {
+    AuditRecord::new(cx, TENANT, "access_allowed").unwrap()
+}
+
 fn grant(cx: &Context, platform: &str) -> GrantRecord {
     GrantRecord {
         id: GrantId::new(cx).unwrap(),
@@ -175,7 +179,7 @@ async fn a_backup_under_load_is_complete_as_of_one_moment() {
             let mut written = Vec::new();
             while !done.load(Ordering::SeqCst) {
                 let next = grant(&cx, "once");
-                store.put_grant(&next).await.unwrap();
+                store.put_grant(&next, &allowed(&cx)).await.unwrap();
                 written.push(next.id);
             }
             written
@@ -346,7 +350,7 @@ async fn a_restore_gives_the_store_to_nobody_else() {
     let store = SqliteStore::open(&place.cx, &place.path("data")).await.unwrap();
     let store = store.under(Some("first".parse().unwrap()));
     store.claim_ownership().await.unwrap();
-    store.put_grant(&grant(&place.cx, "once")).await.unwrap();
+    store.put_grant(&grant(&place.cx, "once"), &allowed(&place.cx)).await.unwrap();
     store.close().await;
     drop(store);
     let store = place.store("data").await;

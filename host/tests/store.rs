@@ -10,7 +10,7 @@ use connector_core::scope::GrantScopes;
 use connector_core::testing::FakeTransport;
 use connector_core::{Context, Secret};
 use connector_host::store::{
-    FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, GrantState, Grants as _, Meta as _, Refreshed,
+    AuditRecord, FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, GrantState, Grants as _, Meta as _, Refreshed,
     Refreshes as _, Settle, Settlement, SqliteStore, Store, StoreError,
 };
 use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, field, unlock};
@@ -43,6 +43,10 @@ impl DataDir {
     fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn allowed(cx: &Context) -> AuditRecord {
+    AuditRecord::new(cx, TENANT, "access_allowed").unwrap()
 }
 
 async fn open(cx: &Context, dir: &Path) -> Arc<SqliteStore> {
@@ -150,7 +154,7 @@ async fn two_stores_on_one_file_commit_a_generation_once() {
     let (dir, cx) = (DataDir::new(), cx());
     let stores = [open(&cx, dir.path()).await, open(&cx, dir.path()).await];
     let grant = grant(&cx);
-    stores[0].put_grant(&grant).await.unwrap();
+    stores[0].put_grant(&grant, &allowed(&cx)).await.unwrap();
     for generation in 1..=20 {
         let mut racers = JoinSet::new();
         for racer in 0..10 {
@@ -191,7 +195,7 @@ async fn a_restart_keeps_everything() {
     let unlocked = unlock(&cx, &KeySource::in_dir(dir.path()), &first).await.unwrap();
     assert_eq!(unlocked.made, Some(dir.path().join(KeyFile::NAME)));
     grant.access = Some(unlocked.vault.seal(&cx, &binding, &Secret::from("act.live")).unwrap());
-    first.put_grant(&grant).await.unwrap();
+    first.put_grant(&grant, &allowed(&cx)).await.unwrap();
     let instance = first.instance_id().await.unwrap();
     drop(first);
 
@@ -209,7 +213,7 @@ async fn a_lost_or_wrong_key_is_refused_before_anything_changes() {
     let (dir, cx) = (DataDir::new(), cx());
     let store: Arc<dyn Store> = open(&cx, dir.path()).await;
     unlock(&cx, &KeySource::in_dir(dir.path()), &store).await.unwrap();
-    store.put_grant(&grant(&cx)).await.unwrap();
+    store.put_grant(&grant(&cx), &allowed(&cx)).await.unwrap();
     let (key, check) = (dir.path().join(KeyFile::NAME), store.vault_check().await.unwrap());
 
     fs::rename(&key, dir.path().join("copy")).unwrap();
@@ -259,13 +263,13 @@ async fn what_was_left_half_made_is_completed() {
     for statement in beginnings {
         let dir = DataDir::new();
         by_others(dir.path(), statement).await;
-        open(&cx(), dir.path()).await.put_grant(&grant(&cx())).await.unwrap();
+        open(&cx(), dir.path()).await.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
     }
     for statement in ["DELETE FROM meta", "PRAGMA journal_mode = DELETE"] {
         let dir = DataDir::new();
         changed(dir.path(), statement).await;
         let store = open(&cx(), dir.path()).await;
-        store.put_grant(&grant(&cx())).await.unwrap();
+        store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
         assert!(!store.instance_id().await.unwrap().as_str().is_empty());
     }
 }
@@ -274,7 +278,7 @@ async fn what_was_left_half_made_is_completed() {
 async fn the_file_itself_refuses_what_must_never_be() {
     let dir = DataDir::new();
     let store = open(&cx(), dir.path()).await;
-    store.put_grant(&grant(&cx())).await.unwrap();
+    store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
     let mut connection = SqliteConnectOptions::new().filename(store.path()).connect().await.unwrap();
     let insert = "INSERT INTO audit VALUES ('id', 0, 'default', 'made', NULL, NULL, '{}')";
     sqlx::query(insert).execute(&mut connection).await.unwrap();
@@ -337,7 +341,7 @@ mod unix {
     async fn expect_modes(dir: &Path) {
         let store: Arc<dyn Store> = open(&cx(), dir).await;
         unlock(&cx(), &KeySource::in_dir(dir), &store).await.unwrap();
-        store.put_grant(&grant(&cx())).await.unwrap();
+        store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
         for name in ["store.db", "store.db-wal", "store.db-shm", "vault.key"] {
             assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
         }
@@ -355,7 +359,7 @@ mod unix {
         }
         let dir = DataDir::new();
         let store = open(&cx(), dir.path()).await;
-        store.put_grant(&grant(&cx())).await.unwrap();
+        store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
         let mut writing = SqliteConnectOptions::new().filename(store.path()).connect().await.unwrap();
         sqlx::query("BEGIN IMMEDIATE").execute(&mut writing).await.unwrap();
         assert!(!another_process_can_write(dir.path()));

@@ -106,6 +106,7 @@ CREATE TABLE connections (
 ) STRICT;
 
 CREATE INDEX connections_by_grant ON connections (grant_id);
+CREATE INDEX connections_by_account ON connections (tenant, platform, account_id);
 
 -- A revocation outlives its grant, which connecting again may delete.
 CREATE TABLE revocations (

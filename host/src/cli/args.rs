@@ -5,6 +5,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
+use super::audit::Since;
 use crate::store::InstanceName;
 use crate::vault::KeyId;
 
@@ -144,6 +145,11 @@ pub(super) enum Command {
     /// Nothing else may use the store meanwhile. What is there is kept aside. Refresh tokens that were used since the backup was made are
     /// spent: those connections are named, and their next use asks the platform once.
     Restore(Restore),
+    /// Show what happened, the latest last
+    ///
+    /// Every consent, refresh, change of a state, import, export and disconnect is on record, with no secret in it. Records are added and
+    /// never changed.
+    Audit(Audit),
     /// Check the configuration, or show what it says and which file says so
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
@@ -272,6 +278,87 @@ pub(super) enum ConnectionsAction {
         /// The connection: its id, the beginning of it, its reference, or the account's handle or name
         connection: String,
     },
+    /// Take connections over from another program, which are then held
+    ///
+    /// A refresh token that is used once has one owner: two programs that refresh with it lose it. So the order is: (1) import; (2) stop the
+    /// old owner from refreshing; (3) import once more, with the newest tokens; (4) `connections adopt`. Until then nothing is sent with what
+    /// was imported.
+    ///
+    /// The file has one JSON object a line, with the keys `tenant`, `reference`, `account_id`, `access_token`, `refresh_token`,
+    /// `expires_at`, `refresh_expires_at` and `granted_scopes`. Needed are `account_id` and one of the tokens. Times are written as 2026-11-22T12:00:00Z or as
+    /// seconds since 1970. A line that is no good fails alone. Importing a file twice changes nothing, and a connection that works here is
+    /// never overwritten. With `--json` each line has one object for its result, and the last object is the summary.
+    Import(Import),
+    /// Give connections to another program, and hold them here
+    ///
+    /// The file holds tokens that work: keep it from everybody, and delete it. It is what `connections import` reads. Each connection is held
+    /// here from then on, because two owners of one refresh token lose it. The order is: (1) export; (2) import there; (3) adopt there. To take
+    /// one back: stop the new owner, import its newest tokens here, then `connections adopt`.
+    Export(Export),
+    /// Take connections that are held into use
+    ///
+    /// From then on they are refreshed here, so nobody else may any more. The order is: (1) import; (2) stop the old owner from refreshing;
+    /// (3) import once more, with the newest tokens; (4) adopt.
+    Adopt(Adopt),
+    /// Erase one account for good: its access, its connection, its history
+    ///
+    /// Its access is revoked first, now. What stays is the record that something was erased, and earlier records, which name nobody.
+    Purge(Purge),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Import {
+    /// The file to read, or - for standard input
+    pub(super) file: PathBuf,
+    /// The platform, as `list` names it
+    #[arg(long)]
+    pub(super) platform: String,
+    /// The app of the configuration that the tokens were made under
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub(super) app: String,
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    /// The file to make, which must not be there yet, or - for standard output
+    pub(super) file: PathBuf,
+    /// The platform, as `list` names it
+    #[arg(long)]
+    pub(super) platform: String,
+    /// The app of the configuration
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub(super) app: String,
+    /// Also export what is held here already
+    #[arg(long)]
+    pub(super) held: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Adopt {
+    /// The connection: its id, the beginning of it, its reference, or the account's id
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(super) connection: Option<String>,
+    /// All that are held, of one platform
+    #[arg(long, requires = "platform")]
+    pub(super) all: bool,
+    /// The platform, as `list` names it
+    #[arg(long, requires = "all")]
+    pub(super) platform: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Purge {
+    /// The connection: its id, the beginning of it, its reference, or the account's handle or name
+    pub(super) connection: String,
+    /// Really do it
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Also if its access cannot be revoked, and stays alive at the platform
+    #[arg(long)]
+    pub(super) leave_access: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -339,6 +426,26 @@ pub(super) struct Restore {
     /// Take a backup of another store than the one that is there
     #[arg(long)]
     pub(super) other_instance: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host audit customer-17
+  connector-host audit --event refresh_token_rejected --since 7d --json")]
+pub(super) struct Audit {
+    /// The connection: its id, the beginning of it, its reference, or the account's handle or name; the whole id of one that was purged
+    /// [default: all]
+    pub(super) connection: Option<String>,
+    /// One kind of event only, such as `connected`, `token_refreshed`, `reauth_required`, `disconnected`
+    #[arg(long, value_name = "EVENT")]
+    pub(super) event: Option<String>,
+    /// From this time on, such as 2026-11-22T12:00:00Z, or how long ago: 30m, 6h, 2d
+    #[arg(long, value_name = "TIME", value_parser = Since::parse)]
+    pub(super) since: Option<Since>,
+    /// The latest ones, so many
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(super) limit: u32,
 }
 
 #[derive(Debug, clap::Args)]
@@ -439,7 +546,7 @@ pub(super) struct Demo {
 }
 
 /// Reads a duration with one unit: `30s`, `15m`, `6h`, `2d`, or plain `0`.
-fn parse_duration(text: &str) -> Result<SignedDuration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let seconds = match &text[digits.len()..] {
         "s" => 1,

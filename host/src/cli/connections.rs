@@ -6,36 +6,48 @@ use super::setup::Setup;
 use super::table::table;
 use super::told::told_late;
 use super::view::View;
-use super::{ask, format};
+use super::{ask, format, purge, transfer};
 use crate::error::Result;
 use crate::host::Host;
-use crate::store::Connected;
+use crate::store::{AppHealth, Connected, ConnectionState, GrantState};
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     let tenant = &setup.global.tenant;
+    match &args.action {
+        Some(ConnectionsAction::Import(args)) => return transfer::import(&host, tenant, args, output).await,
+        Some(ConnectionsAction::Export(args)) => return transfer::export(&host, tenant, args, output).await,
+        Some(ConnectionsAction::Adopt(args)) => return transfer::adopt(&host, tenant, args, output).await,
+        Some(ConnectionsAction::Purge(args)) => return purge::run(&host, tenant, args, output).await,
+        None | Some(ConnectionsAction::List | ConnectionsAction::Show { .. }) => {}
+    }
     if let Err(error) = host.store().check_ours().await {
         output.warn(error);
     }
     host.revoke_due().await?;
     told_late(&host.finish_all(tenant).await?, output);
     match &args.action {
-        None | Some(ConnectionsAction::List) => list(&host, tenant, output).await?,
         Some(ConnectionsAction::Show { connection }) => {
-            show(&host, &ask::one(&host, tenant, connection).await?, output);
+            show(&host, &ask::one(&host, tenant, connection).await?, output).await?;
         }
+        _ => list(&host, tenant, output).await?,
     }
     Ok(Exit::Done)
 }
 
-/// Says which grants are there whose accounts could not be read yet.
+/// Says which grants are there that have no connection: their accounts could not be read yet.
 async fn show_waiting(host: &Host, tenant: &str, output: Output) -> Result<()> {
-    for grant in host.store().unlinked_grants(tenant).await? {
+    for grant in host.store().waiting_grants(tenant).await? {
         let why = grant.last_error.map_or_else(|| "it has not been read yet".to_owned(), |error| error.message);
-        output.note(format!(
-            "access allowed on {} waits for its account: {why}; tried again by every `connections` and `metrics`",
-            grant.created_at.strftime("%Y-%m-%d")
-        ));
+        let next = match &grant.state {
+            GrantState::ReauthRequired { reason } => format!(
+                "the platform no longer takes it ({reason}): connect the account again with `connector-host connect {}`",
+                grant.platform
+            ),
+            _ => "tried again by every `connections` and `metrics`".to_owned(),
+        };
+        let day = grant.created_at.strftime("%Y-%m-%d");
+        output.note(format!("access allowed on {day} waits for its account: {why}; {next}"));
     }
     Ok(())
 }
@@ -43,7 +55,11 @@ async fn show_waiting(host: &Host, tenant: &str, output: Output) -> Result<()> {
 pub(super) async fn list(host: &Host, tenant: &str, output: Output) -> Result<()> {
     show_waiting(host, tenant, output).await?;
     let all = ask::all(host, tenant).await?;
-    let views: Vec<View<'_>> = all.iter().map(|connected| View::of(host, connected)).collect();
+    let apps = host.store().app_health().await?;
+    let mut views = Vec::with_capacity(all.len());
+    for connected in &all {
+        views.push(view(host, connected, &apps).await?);
+    }
     if output.is_json() {
         output.data(&views.iter().map(View::json).collect::<Vec<_>>());
         return Ok(());
@@ -52,7 +68,6 @@ pub(super) async fn list(host: &Host, tenant: &str, output: Output) -> Result<()
         output.say("No connection yet: `connector-host connect <platform>`.");
         return Ok(());
     }
-    let now = host.context().now();
     let rows = views.iter().map(|view| {
         let connection = &view.connected.connection;
         [
@@ -61,17 +76,27 @@ pub(super) async fn list(host: &Host, tenant: &str, output: Output) -> Result<()
             format::text(connection.profile.label().unwrap_or(&connection.account_id)),
             connection.reference.clone().unwrap_or_default(),
             view.state(),
-            format::age(view.connected.grant.state_since, now),
+            view.since(),
         ]
     });
     output.say(table(["connection", "platform", "account", "reference", "state", "since"], rows).trim_end());
-    for advice in views.iter().filter_map(View::advice) {
-        output.say(format::folded("hint: ", &advice));
+    for told in views.iter().filter_map(View::told) {
+        output.say(format::folded("hint: ", &told.line()));
     }
     Ok(())
 }
 
-fn show(host: &Host, connected: &Connected, output: Output) {
-    let view = View::of(host, connected);
+async fn show(host: &Host, connected: &Connected, output: Output) -> Result<()> {
+    let apps = host.store().app_health().await?;
+    let view = view(host, connected, &apps).await?;
     output.either(&view.json(), || view.text());
+    Ok(())
+}
+
+async fn view<'a>(host: &Host, connected: &'a Connected, apps: &'a [AppHealth]) -> Result<View<'a>> {
+    let revocation = match connected.state() {
+        ConnectionState::Disconnecting => host.store().revocation_of(&connected.grant.id).await?,
+        _ => None,
+    };
+    Ok(View::of(host, connected, apps, revocation))
 }

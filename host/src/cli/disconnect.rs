@@ -23,6 +23,9 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Disconnect, out
         Revocation::NotOffered => {
             ("not_offered", "it cannot be revoked from here; the person can remove the app at the platform.".to_owned())
         }
+        Revocation::NotOurs => {
+            ("not_ours", "it was held here for its other owner, so the platform was told nothing.".to_owned())
+        }
         Revocation::Unconfirmed => (
             "unconfirmed",
             "the platform no longer takes its tokens; should the app still show there, the person can remove it."

@@ -25,6 +25,14 @@ pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
     span(now.duration_since(since).max(SignedDuration::ZERO))
 }
 
+/// The same as a phrase.
+pub(super) fn ago(since: Timestamp, now: Timestamp) -> String {
+    match age(since, now).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
+    }
+}
+
 fn span(length: SignedDuration) -> String {
     let seconds = length.as_secs();
     match seconds {

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod audit;
 mod backup;
 mod browser;
 mod config;
@@ -18,15 +19,18 @@ mod list;
 mod listener;
 mod metrics;
 mod output;
+mod purge;
 mod redirect;
 mod restore;
 mod running;
 mod scopes;
 mod setup;
 mod shield;
+mod standing;
 mod store;
 mod table;
 mod told;
+mod transfer;
 mod vault;
 mod view;
 
@@ -114,6 +118,7 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
         Command::Reconnect(args) => connect::again(setup, running, &args, output).await,
         Command::Disconnect(args) => disconnect::run(setup, running, &args, output).await,
         Command::Connections(args) => connections::run(setup, running, &args, output).await,
+        Command::Audit(args) => audit::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use anstream::{eprintln, println};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::args::Global;
 use crate::error::Error;
@@ -62,6 +63,15 @@ impl Output {
             self.data(value);
         } else {
             self.say(text().trim_end());
+        }
+    }
+
+    /// One line of a result of any length: as JSON in one line if that was asked for, else for people.
+    pub(super) fn line(self, value: &Value, text: impl FnOnce() -> String) {
+        if self.is_json() {
+            println!("{value}");
+        } else {
+            println!("{}", text());
         }
     }
 

@@ -1,23 +1,33 @@
 //! A connection as it is shown.
 
 use connector_core::account::FieldValue;
-use connector_core::scope::{Drift, ScopeStatus, list_scopes};
+use connector_core::scope::Drift;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::format;
+use super::standing::{Around, Told, Trouble, told};
 use crate::abilities::{AbilityStatus, abilities};
 use crate::host::Host;
-use crate::store::{Connected, ConnectionState, GrantState, Linked};
+use crate::refresh::rests_until;
+use crate::store::{AppHealth, Connected, ConnectionState, GrantState, Linked, RevocationRecord};
 
 /// A connection with what its app wants of it, as far as the platform is still linked and configured.
 pub(super) struct View<'a> {
     pub(super) connected: &'a Connected,
-    drift: Option<Drift>,
+    around: Around<'a>,
     abilities: Vec<(String, AbilityStatus)>,
+    now: Timestamp,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn of(host: &Host, connected: &'a Connected) -> Self {
+    /// Of a connection, the apps that something is wrong with, and its own revocation.
+    pub(super) fn of(
+        host: &Host,
+        connected: &'a Connected,
+        apps: &'a [AppHealth],
+        revocation: Option<RevocationRecord>,
+    ) -> Self {
         let Connected { connection, grant } = connected;
         let known = host.platform(connection.platform.as_str()).ok();
         let known = known.and_then(|platform| Some((platform, &platform.settings.apps.get(&connection.app)?.wanted)));
@@ -27,41 +37,62 @@ impl<'a> View<'a> {
         });
         let abilities =
             abilities.unwrap_or_default().into_iter().map(|(ability, status)| (ability.to_string(), status)).collect();
-        Self { connected, drift, abilities }
+        let class = host.platform(connection.platform.as_str()).ok();
+        let class = class.map(|platform| platform.connector.oauth().refresh_class());
+        let rests_until = class.and_then(|class| Some(rests_until(class, grant.refresh_mark.as_ref()?)));
+        let around = Around { app: trouble(host, connected, apps), rests_until, revocation, drift };
+        Self { connected, around, abilities, now: host.context().now() }
+    }
+
+    fn drift(&self) -> Option<&Drift> {
+        self.around.drift.as_ref()
     }
 
     /// The state with its reason.
     pub(super) fn state(&self) -> String {
-        match &self.connected.grant.state {
-            GrantState::ReauthRequired { reason } if self.connected.state() == ConnectionState::ReauthRequired => {
-                format!("reauth_required ({reason})")
-            }
-            _ => self.connected.state().as_str().to_owned(),
+        let state = self.connected.state();
+        match (state, &self.connected.grant.state) {
+            (ConnectionState::ReauthRequired, GrantState::ReauthRequired { reason })
+            | (ConnectionState::Held, GrantState::Held { reason }) => format!("{} ({reason})", state.as_str()),
+            _ => state.as_str().to_owned(),
         }
     }
 
-    /// What a person would do next, if anything.
-    pub(super) fn advice(&self) -> Option<String> {
-        let id = self.connected.connection.id.as_str();
-        match self.connected.state() {
-            ConnectionState::ReauthRequired => Some(format!("connector-host reconnect {id}")),
+    /// Since when, by the clock and in words.
+    pub(super) fn since(&self) -> String {
+        let since = self.connected.grant.state_since;
+        format!("{since:.0}, {}", format::ago(since, self.now))
+    }
+
+    /// What there is to say about it, if anything.
+    pub(super) fn told(&self) -> Option<Told> {
+        told(self.connected, &self.around, self.now)
+    }
+
+    /// When something is sent for it again, where something is in the way.
+    fn next_try_at(&self) -> Option<Timestamp> {
+        let grant = &self.connected.grant;
+        let times = match self.connected.state() {
+            ConnectionState::Disconnecting => [self.around.revocation.as_ref().map(|job| job.next_try_at), None, None],
             ConnectionState::Active => {
-                let drift = self.drift.as_ref().filter(|drift| drift.reauthentication_helps())?;
-                Some(format!(
-                    "connector-host reconnect {id} would also ask for {}",
-                    list_scopes(drift.with(ScopeStatus::NeverAsked))
-                ))
+                [grant.parked_until, self.around.rests_until, self.around.app.and_then(|app| app.health.next_try_at)]
             }
-            ConnectionState::Held => {
-                Some(format!("connector-host connections adopt {id}, once its old owner no longer refreshes it"))
-            }
-            ConnectionState::Disconnecting | ConnectionState::Disconnected => None,
-        }
+            _ => [None; 3],
+        };
+        times.into_iter().flatten().filter(|at| *at > self.now).max()
+    }
+
+    fn doubt_json(&self) -> Value {
+        let Some(mark) = &self.connected.grant.refresh_mark else { return Value::Null };
+        json!({
+            "since": mark.sent_at.to_string(), "unanswered": mark.unanswered, "under_way": mark.attempt.is_some(),
+            "answer_kept": self.connected.grant.kept_answer.is_some(),
+        })
     }
 
     pub(super) fn json(&self) -> Value {
         let Connected { connection, grant } = self.connected;
-        let scopes: Option<Vec<Value>> = self.drift.as_ref().map(|drift| {
+        let scopes: Option<Vec<Value>> = self.drift().map(|drift| {
             drift
                 .statuses
                 .iter()
@@ -69,9 +100,10 @@ impl<'a> View<'a> {
                 .collect()
         });
         let reason = match &grant.state {
-            GrantState::ReauthRequired { reason } => Some(reason),
+            GrantState::Held { reason } | GrantState::ReauthRequired { reason } => Some(reason),
             _ => None,
         };
+        let told = self.told();
         json!({
             "id": connection.id.as_str(),
             "tenant": connection.tenant,
@@ -83,9 +115,14 @@ impl<'a> View<'a> {
             "state": self.connected.state().as_str(),
             "reason": reason,
             "since": grant.state_since.to_string(),
+            "told": told.as_ref().and_then(|told| told.what.as_ref()),
+            "next": told.as_ref().and_then(|told| told.next.as_ref()),
+            "doubt": self.doubt_json(),
+            "next_try_at": self.next_try_at().map(|at| at.to_string()),
+            "app_health": self.around.app.map(|app| health_json(&app)),
             "scopes": scopes,
-            "extra_scopes": self.drift.as_ref().map(|drift| drift.extra.iter().map(ToString::to_string).collect::<Vec<_>>()),
-            "reauthentication_helps": self.drift.as_ref().is_some_and(Drift::reauthentication_helps),
+            "extra_scopes": self.drift().map(|drift| drift.extra.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            "reauthentication_helps": self.drift().is_some_and(Drift::reauthentication_helps),
             "abilities": self.abilities.iter().map(|(name, status)| (name.clone(), ability_json(status))).collect::<serde_json::Map<_, _>>(),
             "last_error": grant.last_error.as_ref().map(|error| json!({
                 "at": error.at.to_string(), "kind": error.kind, "message": error.message, "code": error.code, "log_id": error.log_id,
@@ -111,13 +148,13 @@ impl<'a> View<'a> {
     }
 
     fn identity(&self) -> Rows {
-        let Connected { connection, grant } = self.connected;
+        let connection = &self.connected.connection;
         let reference = connection.reference.as_deref().unwrap_or("none");
         vec![
             ("platform".to_owned(), format!("{}, app {}", connection.platform, connection.app)),
             ("account".to_owned(), format::line(&connection.account_id)),
             ("reference".to_owned(), format::line(reference)),
-            ("state".to_owned(), format!("{} since {:.0}", self.state(), grant.state_since)),
+            ("state".to_owned(), format!("{} since {}", self.state(), self.since())),
         ]
     }
 
@@ -126,7 +163,7 @@ impl<'a> View<'a> {
     }
 
     fn scopes(&self) -> Rows {
-        let Some(drift) = &self.drift else { return Rows::new() };
+        let Some(drift) = self.drift() else { return Rows::new() };
         let wanted = drift.statuses.iter().map(|(scope, status)| (scope.to_string(), status.as_str().to_owned()));
         wanted.chain(drift.extra.iter().map(|scope| (scope.to_string(), "extra".to_owned()))).collect()
     }
@@ -140,8 +177,40 @@ impl<'a> View<'a> {
             let log_id = error.log_id.as_ref().map(|id| format!(", log_id {id}")).unwrap_or_default();
             ("last error".to_owned(), format!("{} ({:.0}{log_id})", error.message, error.at))
         });
-        error.into_iter().chain(self.advice().map(|advice| ("next".to_owned(), advice))).collect()
+        let told = self.told().into_iter().flat_map(|told| {
+            let (why, next) = (told.what.map(|what| ("why".to_owned(), what)), told.next);
+            why.into_iter().chain(next.map(|next| ("next".to_owned(), next)))
+        });
+        error.into_iter().chain(told).collect()
     }
+}
+
+/// What is wrong with the app of a connection.
+fn trouble<'a>(host: &Host, connected: &Connected, apps: &'a [AppHealth]) -> Option<Trouble<'a>> {
+    let Connected { connection, grant } = connected;
+    let same = |health: &&AppHealth| {
+        (&health.platform, &health.app, &health.client_id) == (&connection.platform, &connection.app, &grant.client_id)
+    };
+    apps.iter().find(same).map(|health| Trouble { health, refused: refuses(host, health) })
+}
+
+/// Whether the platform refuses the credentials that the app has now.
+pub(super) fn refuses(host: &Host, health: &AppHealth) -> bool {
+    match host.app(health.platform.as_str(), &health.app) {
+        Ok(app) => health.refuses(&app.credentials_digest()),
+        Err(_) => health.refused_credentials.is_some(),
+    }
+}
+
+fn health_json(trouble: &Trouble<'_>) -> Value {
+    let health = trouble.health;
+    json!({
+        "state": trouble.as_str(),
+        "since": health.since.to_string(),
+        "next_try_at": health.next_try_at.map(|at| at.to_string()),
+        "message": health.last_error.as_ref().map(|error| &error.message),
+        "log_id": health.last_error.as_ref().and_then(|error| error.log_id.as_ref()),
+    })
 }
 
 /// Names with what is to be said of them.

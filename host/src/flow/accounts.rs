@@ -1,11 +1,13 @@
 use connector_core::account::Account;
 use connector_core::{Error as CoreError, ScopeSet};
+use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::pseudonym::pseudonym;
 use crate::store::{
-    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, GrantRecord, LastError, LinkIntent, Linked,
-    NewConnection,
+    AuditId, AuditRecord, Connected, ConnectionFilter, ConnectionId, ConnectionRecord, GrantRecord, LastError,
+    LinkIntent, Linked, NewConnection,
 };
 
 /// The connections a grant became.
@@ -69,7 +71,7 @@ impl Host {
             return Err(self.refuse(grant, &wanted, accounts, &earlier).await?);
         }
         if all_among(&accounts, &earlier, |found| found.disconnected_at.is_some_and(|at| grant.created_at < at)) {
-            self.give_up(grant).await?;
+            self.give_up(grant, "disconnected_since").await?;
             return Err(Error::Request(
                 "the account was disconnected after its person had allowed access, so it stays disconnected: connect it again"
                     .to_owned(),
@@ -86,7 +88,8 @@ impl Host {
         earlier: &[Connected],
     ) -> Result<Finished> {
         let new = accounts.into_iter().map(|account| {
-            Ok(NewConnection { id_if_new: ConnectionId::new(self.context())?, account, reference: reference.clone() })
+            let (id_if_new, audit) = (ConnectionId::new(self.context())?, AuditId::new(self.context())?);
+            Ok(NewConnection { id_if_new, account, reference: reference.clone(), audit })
         });
         let new = new.collect::<Result<Vec<_>>>()?;
         let (ever, now) = (ever_granted(earlier), self.context().now());
@@ -118,6 +121,20 @@ impl Host {
         Ok(wanted.filter(|wanted| accounts.iter().all(|account| account.id != wanted.account_id)))
     }
 
+    /// Somebody else came back than the connection's person, which may be a mistake or an attempt.
+    async fn note_other_account(
+        &self,
+        grant: &GrantRecord,
+        wanted: &ConnectionRecord,
+        accounts: &[Account],
+    ) -> Result<()> {
+        let came: Vec<String> = accounts.iter().map(|account| pseudonym(&account.id)).collect();
+        let record = AuditRecord::new(self.context(), &grant.tenant, "identity_changed")?;
+        let record = record.of_connection(&wanted.id).of_grant(&grant.id);
+        let detail = json!({ "at": "reconnect", "expected": pseudonym(&wanted.account_id), "came": came });
+        Ok(self.store().append_audit(&record.with(&detail)).await?)
+    }
+
     /// Leaves the wanted connection as it is, and says so. Accounts that are connected anyway take the grant, because it may have ended the
     /// one they had; else it is given up.
     async fn refuse(
@@ -127,6 +144,7 @@ impl Host {
         accounts: Vec<Account>,
         earlier: &[Connected],
     ) -> Result<Error> {
+        self.note_other_account(grant, wanted, &accounts).await?;
         let theirs = accounts.iter().filter_map(|account| account.profile.label()).collect::<Vec<_>>().join(", ");
         let ours = wanted.profile.label().unwrap_or(&wanted.account_id);
         let begin = format!(
@@ -136,7 +154,7 @@ impl Host {
             self.link_to(grant, None, accounts, earlier).await?;
             return Ok(Error::Request(format!("{begin} ({theirs} was connected before, and stays so)")));
         }
-        self.give_up(grant).await?;
+        self.give_up(grant, "other_account").await?;
         Ok(Error::Request(format!("{begin}, or pass --other-account to connect {theirs} as well")))
     }
 }

@@ -2,12 +2,13 @@ use connector_core::app::{App, PlatformId};
 use connector_core::grant::Grant;
 use connector_core::oauth::CallbackParams;
 use connector_core::{Error as CoreError, ScopeSet, Secret};
+use serde_json::json;
 
 use super::accounts::Finished;
 use super::{Started, pending};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{FlowRecord, GrantId, GrantRecord, GrantState, LinkIntent, StoreError};
+use crate::store::{AuditRecord, FlowRecord, GrantId, GrantRecord, GrantState, LinkIntent, StoreError};
 use crate::tokens::Place;
 
 /// What came back from the browser.
@@ -156,7 +157,9 @@ impl Host {
             updated_at: now,
         };
         // The code is used up, so these tokens are to be had nowhere else.
-        match self.insist(|| self.store().put_grant(&record)).await {
+        let audit = AuditRecord::new(self.context(), &record.tenant, "access_allowed")?.of_grant(&record.id);
+        let audit = audit.with(&json!({ "platform": record.platform.as_str(), "app": record.app }));
+        match self.insist(|| self.store().put_grant(&record, &audit)).await {
             // A store that was lost in the middle of a commit may have kept it: nobody else has this id.
             Err(Error::Store(StoreError::Conflict(_))) => self.live_grant(&record.tenant, &record.id).await,
             stored => stored.map(|()| record),

@@ -1,9 +1,11 @@
+use serde_json::json;
+
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::revoke::Revoked;
 use crate::store::{
-    AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, Disconnection, GrantRecord, RevocationRecord,
-    StoreError,
+    AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, Disconnect, Disconnection, GrantRecord,
+    GrantState, RevocationRecord, StoreError,
 };
 
 /// How often a disconnect is tried whose grants move while it is prepared.
@@ -27,6 +29,8 @@ pub enum Revocation {
     GrantInUse,
     /// The platform has no way to revoke it, or its tokens do not open any more: the person can remove the app there.
     NotOffered,
+    /// It was held for somebody else who uses it, so it was left alone.
+    NotOurs,
     /// The platform no longer takes the tokens: the access may be gone there, or live on without anybody who could use it.
     Unconfirmed,
     /// It could not be revoked yet; it is tried again. The tokens are of no use here any more.
@@ -35,7 +39,8 @@ pub enum Revocation {
 
 /// What ended in the store, and what is left to tell the platform.
 struct Ended {
-    connection: ConnectionRecord,
+    /// As it was before.
+    connected: Connected,
     disconnection: Disconnection,
     /// The revocation of the connection's own grant, if the platform takes one.
     own: Option<RevocationRecord>,
@@ -65,12 +70,13 @@ impl Host {
     }
 
     async fn disconnect_attached(&self, tenant: &str, id: &ConnectionId) -> Result<Disconnected> {
-        let Ended { connection, disconnection, own, others } = self.end(tenant, id).await?;
+        let Ended { connected, disconnection, own, others } = self.end(tenant, id).await?;
         let revocation = match (disconnection, own) {
             (Disconnection::Already, _) => {
                 return Err(Error::Request("the connection is disconnected already".to_owned()));
             }
             (Disconnection::GrantGoesOn, _) => Revocation::GrantInUse,
+            (Disconnection::GrantEnded, None) if is_held(&connected.grant) => Revocation::NotOurs,
             (Disconnection::GrantEnded, None) => Revocation::NotOffered,
             (Disconnection::GrantEnded, Some(job)) => match self.revoke(&job).await {
                 Ok(Revoked::Done) => Revocation::Done,
@@ -82,8 +88,7 @@ impl Host {
         for job in &others {
             self.revoke_or_wait(job).await;
         }
-        self.note_disconnected(&connection, &revocation).await?;
-        Ok(Disconnected { connection, revocation })
+        Ok(Disconnected { connection: connected.connection, revocation })
     }
 
     /// Ends the connection in the store. A grant that moves meanwhile is read again.
@@ -100,55 +105,55 @@ impl Host {
     /// Ends it, also while a refresh of its grant is under way: tokens that come later are given up.
     async fn try_end(&self, tenant: &str, id: &ConnectionId) -> Result<Ended> {
         let connected = self.connection(tenant, id).await?;
-        let own = self.revocation_if_any(&connected.grant);
+        let mut own = self.revocation_if_any(&connected.grant);
+        if let Some(own) = &mut own {
+            // An imported grant does not say whose it is; the account is the best name there is.
+            own.subject.get_or_insert_with(|| connected.connection.account_id.clone());
+        }
         let waiting = self.store().unlinked_grants(tenant).await?;
         let waiting = waiting.iter().filter(|grant| grant.would_link(&connected));
         let others: Vec<_> = waiting.filter_map(|grant| self.revocation_if_any(grant)).collect();
-        let all = own.iter().chain(&others).cloned().collect();
-        let disconnection = self.store().disconnect(tenant, id, self.context().now(), all).await?;
-        Ok(Ended { connection: connected.connection, disconnection, own, others })
+        let disconnect = Disconnect {
+            tenant: tenant.to_owned(),
+            connection: id.clone(),
+            revocations: own.iter().chain(&others).cloned().collect(),
+            audit: AuditId::new(self.context())?,
+            now: self.context().now(),
+        };
+        let disconnection = self.store().disconnect(&disconnect).await?;
+        Ok(Ended { connected, disconnection, own, others })
     }
 
-    /// Ends a grant that nothing works by, and the access it stands for.
-    pub(super) async fn give_up(&self, grant: &GrantRecord) -> Result<()> {
-        if let Some(job) = self.end_unused(grant).await? {
+    /// Ends a grant that nothing works by, and the access it stands for. Why is one stable word.
+    pub(super) async fn give_up(&self, grant: &GrantRecord, why: &str) -> Result<()> {
+        if let Some(job) = self.end_unused(grant, why).await? {
             self.revoke_or_wait(&job).await;
         }
         Ok(())
     }
 
-    async fn end_unused(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
+    async fn end_unused(&self, grant: &GrantRecord, why: &str) -> Result<Option<RevocationRecord>> {
         let Some(grant) = self.store().grant(&grant.tenant, &grant.id).await? else { return Ok(None) };
         let job = self.revocation_if_any(&grant);
-        let ended = self.store().give_up_grant(&grant.tenant, &grant.id, job.clone()).await?;
+        let audit = AuditRecord::new(self.context(), &grant.tenant, "access_given_up")?.of_grant(&grant.id);
+        let audit = audit.with(&json!({ "why": why, "to_be_revoked": job.is_some() }));
+        let ended = self.store().give_up_grant(&grant.tenant, &grant.id, job.clone(), &audit).await?;
         Ok(job.filter(|_| ended))
     }
 
-    /// Tokens that do not open revoke nothing, and must not keep anybody from giving a grant up.
-    fn revocation_if_any(&self, grant: &GrantRecord) -> Option<RevocationRecord> {
+    /// Tokens that do not open revoke nothing, and must not keep anybody from giving a grant up. Those of a grant that is held are
+    /// somebody else's as well.
+    pub(super) fn revocation_if_any(&self, grant: &GrantRecord) -> Option<RevocationRecord> {
+        if is_held(grant) {
+            return None;
+        }
         self.revocation_of(grant).unwrap_or_else(|error| {
             tracing::warn!(grant = %grant.id, %error, "the access cannot be revoked at the platform");
             None
         })
     }
+}
 
-    async fn note_disconnected(&self, connection: &ConnectionRecord, revocation: &Revocation) -> Result<()> {
-        let word = match revocation {
-            Revocation::Done => "revoked",
-            Revocation::GrantInUse => "grant_in_use",
-            Revocation::NotOffered => "revocation_not_offered",
-            Revocation::Unconfirmed => "revocation_unconfirmed",
-            Revocation::Pending(_) => "revocation_pending",
-        };
-        let record = AuditRecord {
-            id: AuditId::new(self.context())?,
-            at: self.context().now(),
-            tenant: connection.tenant.clone(),
-            event: "disconnected".to_owned(),
-            connection: Some(connection.id.clone()),
-            grant: Some(connection.grant_id.clone()),
-            detail: serde_json::json!({ "access": word }).to_string(),
-        };
-        Ok(self.store().append_audit(&record).await?)
-    }
+fn is_held(grant: &GrantRecord) -> bool {
+    matches!(grant.state, GrantState::Held { .. })
 }

@@ -5,6 +5,7 @@ mod begin;
 mod complete;
 mod disconnect;
 mod pending;
+mod purge;
 
 pub use self::accounts::Finished;
 pub use self::begin::{ConnectRequest, Started, authorize_url};

@@ -20,11 +20,9 @@ use super::{Because, PATIENCE, Tell, reason, told};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::kill_points::{KillPoint, reach};
+use crate::pseudonym::pseudonym;
 use crate::spool::Slot;
-use crate::store::{
-    AuditId, AuditRecord, Begun, GrantRecord, GrantState, LastError, RefreshClaim, Refreshed, Settle, Settlement,
-    new_id,
-};
+use crate::store::{AuditRecord, Begun, GrantRecord, LastError, RefreshClaim, Refreshed, Settle, Settlement, new_id};
 use crate::tokens::Place;
 
 /// How often to look whether another process is done.
@@ -44,6 +42,8 @@ pub(super) struct Attempt {
     pub(super) slot: Option<Slot>,
     /// Whom to tell.
     pub(super) tell: Option<Tell>,
+    /// Whose tokens the answer holds, should they be somebody else's.
+    came: Option<String>,
 }
 
 impl Host {
@@ -167,7 +167,9 @@ impl Host {
     /// Stores the new tokens. Nothing runs between the answer and this commit, and a store that fails is tried again: the platform takes
     /// no other token any more.
     async fn take_over(&self, mut attempt: Attempt, answer: &RawAnswer, tokens: TokenAnswer) -> Result<()> {
+        let came = tokens.subject.clone();
         if let Err(error) = attempt.session.grant.take_refreshed(tokens) {
+            attempt.came = came;
             return self.rejected(attempt, error).await;
         }
         let settle = self.settle_refreshed(&attempt, answer.sent_at)?;
@@ -226,7 +228,8 @@ impl Host {
     }
 
     async fn in_doubt(&self, attempt: Attempt, error: CoreError) -> Result<()> {
-        let detail = json!({ "generation": attempt.record.generation, "error": error.message() });
+        let generation = attempt.record.generation;
+        let detail = json!({ "generation": generation, "kind": error.kind().as_str(), "code": error.code() });
         let audit = self.audit(&attempt, "refresh_in_doubt", &detail)?;
         self.settle(&attempt, Settlement::InDoubt, Some(&error), Some(audit)).await?;
         Err(error.context("the access token could not be refreshed").into())
@@ -248,15 +251,36 @@ impl Host {
     /// The grant needs its person, unless somebody else took over meanwhile: a failure never changes a row that has moved.
     async fn rejected(&self, attempt: Attempt, error: CoreError) -> Result<()> {
         let reason = self.reason_for(&attempt, &error);
-        let unanswered = attempt.record.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
-        let detail = json!({ "reason": reason, "generation": attempt.record.generation, "unanswered": unanswered });
-        let audit = self.audit(&attempt, "reauth_required", &detail)?;
+        let audit = self.audit_of_rejection(&attempt, &error, &reason)?;
         let error = error.for_reason(reason.clone());
         if self.settle(&attempt, Settlement::Rejected { reason }, Some(&error), Some(audit)).await? {
             return Err(error.context("the access token could not be refreshed").into());
         }
         // Somebody else has settled it: what they stored is what is true.
         self.moved(&attempt.record).await
+    }
+
+    /// A token that was never in doubt, had not expired and is rejected all the same may have been used by somebody else: that is an event
+    /// of its own.
+    fn audit_of_rejection(&self, attempt: &Attempt, error: &CoreError, reason: &str) -> Result<AuditRecord> {
+        let record = &attempt.record;
+        let unanswered = record.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
+        let rejected = self::reason(error) == Some("refresh_token_rejected");
+        let unexpected = rejected && unanswered == 0 && reason != "refresh_token_expired";
+        let mut detail = json!({ "reason": reason, "generation": record.generation, "unanswered": unanswered });
+        if unexpected {
+            detail["unexpected"] = json!(true);
+        }
+        if let (Some(ours), Some(theirs)) = (&record.subject, &attempt.came) {
+            detail["expected"] = json!(pseudonym(ours));
+            detail["came"] = json!(pseudonym(theirs));
+        }
+        let event = match () {
+            () if unexpected => "refresh_token_rejected",
+            () if attempt.came.is_some() => "identity_changed",
+            () => "reauth_required",
+        };
+        self.audit(attempt, event, &detail)
     }
 
     /// A token that is rejected after an earlier request with it went unanswered was spent by that one: its answer is lost.
@@ -280,8 +304,7 @@ impl Host {
     /// The grant cannot be refreshed at all.
     async fn cannot_refresh(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
         if let Some(reason) = reason(&error) {
-            let state = GrantState::ReauthRequired { reason: reason.to_owned() };
-            self.store().set_grant_state(&record.id, record.generation, &state, self.context().now()).await?;
+            self.needs_person(record, reason).await?;
         }
         let noted = LastError::new(&error, self.context().now());
         self.store().note_grant_error(&record.id, Some(noted)).await?;
@@ -301,15 +324,8 @@ impl Host {
     }
 
     fn audit(&self, attempt: &Attempt, event: &str, detail: &serde_json::Value) -> Result<AuditRecord> {
-        Ok(AuditRecord {
-            id: AuditId::new(self.context())?,
-            at: self.context().now(),
-            tenant: attempt.record.tenant.clone(),
-            event: event.to_owned(),
-            connection: None,
-            grant: Some(attempt.record.id.clone()),
-            detail: detail.to_string(),
-        })
+        let record = AuditRecord::new(self.context(), &attempt.record.tenant, event)?;
+        Ok(record.of_grant(&attempt.record.id).with(detail))
     }
 }
 
@@ -322,7 +338,7 @@ impl Attempt {
     /// One whose answer is there already.
     pub(super) fn resumed(record: GrantRecord, name: String, session: Session) -> Self {
         let (because, credentials) = (Because::Expiring, String::new());
-        Self { record, name, because, credentials, session, slot: None, tell: None }
+        Self { record, name, because, credentials, session, slot: None, tell: None, came: None }
     }
 
     fn settle(

@@ -16,13 +16,14 @@ use std::time::Duration;
 use connector_core::account::Session;
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-pub(crate) use self::terms::QUARANTINE;
+pub(crate) use self::terms::{QUARANTINE, rests_until};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{GrantId, GrantRecord, GrantState};
+use crate::store::{AuditRecord, GrantId, GrantRecord, GrantState, StateChange};
 
 /// A token that expires within this time is not handed out: the call it is for takes time as well.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
@@ -95,10 +96,9 @@ impl Host {
         let record = record.ok_or_else(|| Error::Request("this connection has no grant any more".to_owned()))?;
         match &record.state {
             GrantState::Active => Ok(record),
-            GrantState::Held => Err(Error::Request(
-                "the connection was imported and is held: adopt it once its old owner no longer refreshes it"
-                    .to_owned(),
-            )),
+            GrantState::Held { reason } => Err(Error::Request(format!(
+                "the connection is held here ({reason}): adopt it once nobody else refreshes it"
+            ))),
             GrantState::ReauthRequired { reason } => {
                 Err(CoreError::reauth_required(reason.clone(), "the person has to connect this account again").into())
             }
@@ -106,6 +106,19 @@ impl Host {
                 Err(Error::Request("the connection is disconnected".to_owned()))
             }
         }
+    }
+
+    /// Notes that the person has to connect again, whatever the refresh token is worth. False when the grant has moved.
+    pub(crate) async fn needs_person(&self, record: &GrantRecord, reason: &str) -> Result<bool> {
+        let audit = AuditRecord::new(self.context(), &record.tenant, "reauth_required")?.of_grant(&record.id);
+        let change = StateChange {
+            grant: record.id.clone(),
+            generation: record.generation,
+            state: GrantState::ReauthRequired { reason: reason.to_owned() },
+            since: self.context().now(),
+            audit: audit.with(&json!({ "reason": reason, "generation": record.generation })),
+        };
+        Ok(self.store().set_grant_state(&change).await?)
     }
 
     /// Joins the refresh of this grant, or starts it, and waits for what comes of it. It gives a session only where the store does not have

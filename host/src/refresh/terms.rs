@@ -3,7 +3,7 @@
 use connector_core::oauth::RefreshClass;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::store::RefreshTerms;
+use crate::store::{RefreshMark, RefreshTerms};
 
 /// How long a refresh token that may be spent is left alone, where a second use of it would be the end of the grant. It is longer than a
 /// token request may take, so that the request before is over whatever became of its process.
@@ -24,6 +24,11 @@ pub(super) fn terms(class: RefreshClass) -> RefreshTerms {
             RefreshTerms { quarantine: COURTESY, repeat_within: SignedDuration::MAX, most_unanswered: None }
         }
     }
+}
+
+/// Until when a token that was sent is left alone, by the wall clock.
+pub(crate) fn rests_until(class: RefreshClass, mark: &RefreshMark) -> Timestamp {
+    mark.sent_at.saturating_add(terms(class).quarantine).unwrap_or(mark.sent_at)
 }
 
 /// Until when a token is too young to be refreshed, if it is.

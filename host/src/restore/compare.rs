@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Doubt, Doubted, Rotating, audit};
 use crate::error::Result;
 use crate::store::{
-    ConnectionId, ConnectionRecord, Disconnection, GrantId, GrantRecord, RevocationOutcome, Store, StoreError,
+    AuditId, ConnectionId, ConnectionRecord, Disconnect, GrantId, GrantRecord, RevocationOutcome, Store, StoreError,
 };
 
 /// Every grant of a store by its id.
@@ -68,20 +68,27 @@ pub(super) async fn end_again(
     }
     for grant in restored.every_grant().await? {
         if grant.unlinked.is_some() && !before.contains_key(&grant.id) {
-            restored.give_up_grant(&grant.tenant, &grant.id, None).await?;
+            let record = audit(cx, &grant.tenant, "grant_given_up", &because())?.of_grant(&grant.id);
+            restored.give_up_grant(&grant.tenant, &grant.id, None, &record).await?;
         }
     }
     Ok(all)
 }
 
 async fn disconnect(cx: &Context, restored: &dyn Store, connection: &ConnectionRecord) -> Result<()> {
-    let done = restored.disconnect(&connection.tenant, &connection.id, cx.now(), Vec::new()).await?;
-    let goes_on = done == Disconnection::GrantGoesOn;
-    let detail = json!({ "because": "restored", "access": if goes_on { "grant_in_use" } else { "ended_before" } });
-    let mut record = audit(cx, &connection.tenant, "disconnected", &detail)?;
-    record.connection = Some(connection.id.clone());
-    record.grant = Some(connection.grant_id.clone());
-    Ok(restored.append_audit(&record).await?)
+    let disconnect = Disconnect {
+        tenant: connection.tenant.clone(),
+        connection: connection.id.clone(),
+        revocations: Vec::new(),
+        audit: AuditId::new(cx)?,
+        now: cx.now(),
+    };
+    restored.disconnect(&disconnect).await?;
+    Ok(())
+}
+
+fn because() -> serde_json::Value {
+    json!({ "because": "restored" })
 }
 
 /// Takes over which revocations are still to be done: those of the backup that were done since are not tried again.
@@ -89,7 +96,8 @@ pub(super) async fn take_revocations(cx: &Context, restored: &dyn Store, present
     let pending = present.revocations_due(jiff::Timestamp::MAX).await?;
     for old in restored.revocations_due(jiff::Timestamp::MAX).await? {
         if pending.iter().all(|job| job.id != old.id) {
-            restored.finish_revocation(&old.id, RevocationOutcome::Revoked, cx.now()).await?;
+            let record = audit(cx, &old.tenant, "access_revoked", &because())?.of_grant(&old.grant_id);
+            restored.finish_revocation(&old.id, RevocationOutcome::Revoked, cx.now(), &record).await?;
         }
     }
     for job in pending {

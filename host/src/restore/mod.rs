@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::error::Result;
-use crate::store::{AuditId, AuditRecord, GrantRecord, GrantState, Store};
+use crate::store::{AuditRecord, GrantRecord, GrantState, Store};
 
 #[cfg(feature = "sqlite")]
 pub use self::file::{Restore, Restored, restore};
@@ -101,15 +101,7 @@ async fn put_in_doubt(
 }
 
 fn audit(cx: &Context, tenant: &str, event: &str, detail: &serde_json::Value) -> Result<AuditRecord> {
-    Ok(AuditRecord {
-        id: AuditId::new(cx)?,
-        at: cx.now(),
-        tenant: tenant.to_owned(),
-        event: event.to_owned(),
-        connection: None,
-        grant: None,
-        detail: detail.to_string(),
-    })
+    Ok(AuditRecord { detail: detail.to_string(), ..AuditRecord::new(cx, tenant, event)? })
 }
 
 /// On which platforms a refresh token is used once.

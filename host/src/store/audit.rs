@@ -1,7 +1,9 @@
 //! What happened, for whoever has to account for it.
 
 use async_trait::async_trait;
+use connector_core::Context;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{AuditId, ConnectionId, GrantId, Result};
 
@@ -27,10 +29,48 @@ pub struct AuditRecord {
     pub detail: String,
 }
 
+impl AuditRecord {
+    /// That something happened now, without any detail yet.
+    ///
+    /// # Errors
+    /// When the context has no randomness to give.
+    pub fn new(cx: &Context, tenant: &str, event: &str) -> connector_core::Result<Self> {
+        Ok(Self::with_id(AuditId::new(cx)?, cx.now(), tenant, event))
+    }
+
+    /// The same, where the id was made before it was known what would happen.
+    pub(crate) fn with_id(id: AuditId, at: Timestamp, tenant: &str, event: &str) -> Self {
+        Self {
+            id,
+            at,
+            tenant: tenant.to_owned(),
+            event: event.to_owned(),
+            connection: None,
+            grant: None,
+            detail: "{}".to_owned(),
+        }
+    }
+
+    /// With which connection.
+    pub fn of_connection(self, connection: &ConnectionId) -> Self {
+        Self { connection: Some(connection.clone()), ..self }
+    }
+
+    /// With which grant.
+    pub fn of_grant(self, grant: &GrantId) -> Self {
+        Self { grant: Some(grant.clone()), ..self }
+    }
+
+    /// With these details. They stay for good, so they hold no secret, no name, no handle and no id of an account.
+    pub fn with(self, detail: &Value) -> Self {
+        Self { detail: detail.to_string(), ..self }
+    }
+}
+
 /// Which records are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Of this connection only.
+    /// Of this connection, and of the grants it works or worked by.
     pub connection: Option<ConnectionId>,
     /// Of this grant only.
     pub grant: Option<GrantId>,

@@ -5,7 +5,7 @@ use connector_core::account::{Account, Profile};
 use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 
-use super::{ConnectionId, GrantId, GrantRecord, GrantState, Result, RevocationRecord};
+use super::{AuditId, ConnectionId, GrantId, GrantRecord, GrantState, Result, RevocationRecord};
 
 /// One account linked for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct Connected {
 pub enum ConnectionState {
     /// It works, as far as is known.
     Active,
-    /// It was imported and is not used until somebody says that it is ours.
+    /// It was imported or exported, and is not used until somebody says that it is ours.
     Held,
     /// The person has to connect again.
     ReauthRequired,
@@ -78,7 +78,7 @@ impl Connected {
             (_, GrantState::Disconnecting) => ConnectionState::Disconnecting,
             (Some(_), _) | (None, GrantState::Disconnected) => ConnectionState::Disconnected,
             (None, GrantState::ReauthRequired { .. }) => ConnectionState::ReauthRequired,
-            (None, GrantState::Held) => ConnectionState::Held,
+            (None, GrantState::Held { .. }) => ConnectionState::Held,
             (None, GrantState::Active) => ConnectionState::Active,
         }
     }
@@ -104,6 +104,8 @@ pub struct NewConnection {
     pub account: Account,
     /// The product's own id for it. `None` leaves what is there.
     pub reference: Option<String>,
+    /// The id of the record of it.
+    pub audit: AuditId,
 }
 
 /// What linking did to one account.
@@ -137,6 +139,21 @@ pub struct Links {
     pub superseded: Vec<GrantId>,
 }
 
+/// A connection to be given up.
+#[derive(Clone, Debug)]
+pub struct Disconnect {
+    /// Whose.
+    pub tenant: String,
+    /// Which.
+    pub connection: ConnectionId,
+    /// What is left to tell the platform: of its grant, should that end, and of grants that would link the account again.
+    pub revocations: Vec<RevocationRecord>,
+    /// The id of the record of it.
+    pub audit: AuditId,
+    /// When.
+    pub now: Timestamp,
+}
+
 /// What disconnecting did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disconnection {
@@ -161,6 +178,8 @@ pub trait Connections {
     /// Grants of the same tenant that lose their last connection by this, or that were made for the same subject before and
     /// never got one, are deleted; and so is the grant itself if it came too late for every account. One that a connection refers to that
     /// was given up stays for that one's sake, ended and without its tokens.
+    ///
+    /// Each account that was not linked by this grant before is put on record as `connected` or `reconnected`.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such grant,
@@ -190,17 +209,11 @@ pub trait Connections {
     /// refresh under way can bring them back, and its revocation, if one is given, is stored in their place.
     ///
     /// Grants that would link the account again when their accounts are read, see [`GrantRecord::would_link`], are deleted, and their
-    /// revocations, as far as they are given, are stored.
+    /// revocations, as far as they are given, are stored. Unless it was disconnected already, `disconnected` is put on record.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such connection,
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when a revocation was made from an older token set than its grant now
     /// has, or of a grant that this does not concern: read again, seal again, try again.
-    async fn disconnect(
-        &self,
-        tenant: &str,
-        id: &ConnectionId,
-        now: Timestamp,
-        revocations: Vec<RevocationRecord>,
-    ) -> Result<Disconnection>;
+    async fn disconnect(&self, disconnect: &Disconnect) -> Result<Disconnection>;
 }

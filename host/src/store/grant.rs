@@ -6,7 +6,7 @@ use connector_core::scope::GrantScopes;
 use connector_core::{Error, PlatformId};
 use jiff::Timestamp;
 
-use super::{Connected, ConnectionId, GrantId, RefreshMark, Result, RevocationRecord};
+use super::{AuditRecord, Connected, ConnectionId, GrantId, RefreshMark, Result, RevocationRecord};
 use crate::vault::Sealed;
 
 /// What a person allowed.
@@ -88,8 +88,11 @@ pub struct LinkIntent {
 pub enum GrantState {
     /// It works, as far as is known.
     Active,
-    /// It was imported, and its old owner may still be refreshing it: nothing is sent with its tokens until somebody says that it is ours.
-    Held,
+    /// Somebody else may be refreshing it, who has the same tokens: nothing is sent with them until somebody says that they are ours.
+    Held {
+        /// A stable word for the reason: `imported` or `exported`.
+        reason: String,
+    },
     /// The person has to connect again.
     ReauthRequired {
         /// A stable word for the reason, such as `refresh_token_rejected`.
@@ -106,7 +109,7 @@ impl GrantState {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Active => "active",
-            Self::Held => "held",
+            Self::Held { .. } => "held",
             Self::ReauthRequired { .. } => "reauth_required",
             Self::Disconnecting => "disconnecting",
             Self::Disconnected => "disconnected",
@@ -117,6 +120,21 @@ impl GrantState {
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Disconnecting | Self::Disconnected)
     }
+}
+
+/// A change of the state of a grant.
+#[derive(Clone, Debug)]
+pub struct StateChange {
+    /// Of which grant.
+    pub grant: GrantId,
+    /// The generation that whoever decided this has seen.
+    pub generation: i64,
+    /// The new state.
+    pub state: GrantState,
+    /// Since when.
+    pub since: Timestamp,
+    /// The record of it.
+    pub audit: AuditRecord,
 }
 
 /// What went wrong, as it is shown and told to the platform's support.
@@ -150,11 +168,11 @@ impl LastError {
 /// Keeps grants. Writes to tokens and state compare the generation, so that a late answer never overwrites a newer one.
 #[async_trait]
 pub trait Grants {
-    /// Stores a new grant.
+    /// Stores a new grant, and the record of it.
     ///
     /// # Errors
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is one with this id.
-    async fn put_grant(&self, grant: &GrantRecord) -> Result<()>;
+    async fn put_grant(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<()>;
 
     /// A tenant's grant.
     async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>>;
@@ -162,29 +180,34 @@ pub trait Grants {
     /// A tenant's active grants whose accounts have not been linked, oldest first.
     async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>>;
 
+    /// The same, with those that need their person before their accounts can be linked.
+    async fn waiting_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>>;
+
     /// Deletes a grant that no connection works by, with its tokens, and stores its revocation, if one is given, in their place. False means
-    /// that the tenant has none of this id, or that a connection works by it: then nothing changes.
+    /// that the tenant has none of this id, or that a connection works by it: then nothing changes, and nothing is recorded.
     ///
     /// # Errors
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when the revocation is another grant's, or was made from an older token set
     /// than the grant now has.
-    async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool>;
+    async fn give_up_grant(
+        &self,
+        tenant: &str,
+        id: &GrantId,
+        revocation: Option<RevocationRecord>,
+        audit: &AuditRecord,
+    ) -> Result<bool>;
 
-    /// Changes the state of a grant of this generation that is not over. False means that somebody else moved it. A grant is ended by
+    /// Changes the state of a grant of this generation that is not over, and records it. False means that somebody else moved it, or that
+    /// it was to be held while nobody knows whether its refresh token is spent: then nothing changes. A grant is ended by
     /// [`Connections::disconnect`](super::Connections::disconnect) alone.
     ///
     /// # Errors
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when the new state is one of the two that end a grant.
-    async fn set_grant_state(
-        &self,
-        id: &GrantId,
-        expected_generation: i64,
-        state: &GrantState,
-        since: Timestamp,
-    ) -> Result<bool>;
+    async fn set_grant_state(&self, change: &StateChange) -> Result<bool>;
 
     /// Whether another grant, of any tenant, stands for the same access: same platform, same registration, same person. To give one up at
-    /// the platform would end both. A grant counts while it is active, or needs its person and has a live connection to be renewed.
+    /// the platform would end both. Of a grant that came without a subject, the accounts of its connections stand for the person. A grant
+    /// counts while it is active, or needs its person and has a live connection to be renewed.
     async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool>;
 
     /// Notes what went wrong last, or that nothing is wrong.

@@ -15,12 +15,14 @@ mod error;
 mod flow;
 mod grant;
 mod id;
+mod import;
 mod inventory;
 mod meta;
 mod owner;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod purge;
 mod refresh;
 mod reseal;
 mod revocation;
@@ -37,19 +39,21 @@ use std::fmt::Debug;
 pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
-    Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnection, Link, Linked, Links,
-    NewConnection,
+    Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect, Disconnection, Link,
+    Linked, Links, NewConnection,
 };
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};
-pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent};
+pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
 pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
+pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub use self::inventory::{Inventory, Stock};
 pub use self::meta::{InstanceId, Meta};
 pub use self::owner::{InstanceName, Ownership};
 pub use self::place::Place;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
+pub use self::purge::{Purge, Purged, Purges};
 pub(crate) use self::refresh::Standing;
 pub use self::refresh::{
     Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
@@ -78,6 +82,8 @@ pub trait Store:
     + Inventory
     + Refreshes
     + Reseal
+    + Imports
+    + Purges
     + Debug
     + Send
     + Sync
@@ -96,6 +102,8 @@ impl<T> Store for T where
         + Inventory
         + Refreshes
         + Reseal
+        + Imports
+        + Purges
         + Debug
         + Send
         + Sync

@@ -5,7 +5,7 @@ use connector_core::PlatformId;
 use connector_core::grant::BaseUrls;
 use jiff::Timestamp;
 
-use super::{GrantId, LastError, Result, RevocationId};
+use super::{AuditRecord, GrantId, LastError, Result, RevocationId};
 use crate::vault::Sealed;
 
 /// Everything needed to give a grant up at its platform, apart from the grant.
@@ -84,8 +84,15 @@ pub trait Revocations {
     /// has, or that it is done.
     async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool>;
 
-    /// Removes it with its tokens and calls the grant disconnected. False means that it was done already.
-    async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool>;
+    /// Removes it with its tokens, calls the grant disconnected, and records it. False means that it was done already: then nothing is
+    /// recorded.
+    async fn finish_revocation(
+        &self,
+        id: &RevocationId,
+        outcome: RevocationOutcome,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<bool>;
 
     /// Counts an attempt in vain and sets the time of the next one. False means that it was done already.
     async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool>;

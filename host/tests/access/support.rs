@@ -10,7 +10,9 @@ use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError}
 use connector_core::oauth::CallbackParams;
 use connector_core::testing::{CountingRandom, FakeClock};
 use connector_core::{ConfiguredConnector, Context, Descriptor, ErrorKind, Registration, Registry, Secret};
-use connector_host::store::{Connected, ConnectionFilter, GrantId, GrantRecord, GrantState, SqliteStore, Store};
+use connector_host::store::{
+    AuditRecord, Connected, ConnectionFilter, GrantId, GrantRecord, GrantState, SqliteStore, Store,
+};
 use connector_host::vault::{Binding, IfMissing, KeyFile, KeySource, Vault, field, unlock};
 use connector_host::{Callback, ConnectRequest, Error, Host, Parts, Realm, Spool};
 use http::Response;
@@ -240,7 +242,9 @@ impl Bench {
                 Some(vault.seal(cx, &place, &"old".into()).unwrap())
             };
             let (access, refresh) = (seal(field::ACCESS), seal(field::REFRESH));
-            store.put_grant(&GrantRecord { id: id.clone(), access, refresh, ..first.clone() }).await.unwrap();
+            let allowed = AuditRecord::new(cx, TENANT, "access_allowed").unwrap();
+            let grant = GrantRecord { id: id.clone(), access, refresh, ..first.clone() };
+            store.put_grant(&grant, &allowed).await.unwrap();
             ids.push(id);
         }
         ids

@@ -8,8 +8,8 @@ use connector_core::scope::GrantScopes;
 use connector_core::testing::{FakeClock, FakeTransport};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret, SystemRandom};
 use connector_host::store::{
-    Audit as _, AuditFilter, GrantId, GrantRecord, GrantState, Refreshed, Settle, Settlement, SqliteStore, Store,
-    WHOLE_STORE,
+    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState, Refreshed, Settle, Settlement, SqliteStore,
+    Store, WHOLE_STORE,
 };
 use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, Vault, field, unlock};
 use connector_host::{Error, Host, Parts, Realm};
@@ -106,7 +106,8 @@ impl Bench {
         let mut ids = Vec::new();
         for _ in 0..count {
             let grant = self.grant(&vault);
-            store.put_grant(&grant).await.unwrap();
+            let allowed = AuditRecord::new(&self.cx, TENANT, "access_allowed").unwrap();
+            store.put_grant(&grant, &allowed).await.unwrap();
             ids.push(grant.id);
         }
         ids

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use connector_core::Secret;
-use connector_host::store::SealedCount;
+use connector_host::store::{AuditRecord, SealedCount};
 use connector_host::vault::{Binding, KeyId, KeySource, Progress, Standing, field, unlock};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -182,7 +182,8 @@ async fn a_key_that_anything_uses_stays() {
     assert!(refused.contains("6 sealed values still use it") && refused.contains("rotate --resume"), "{refused}");
     host.rotation().reseal(|_| ()).await.unwrap();
     // Sealed before the rotation, and written only now.
-    store.put_grant(&late).await.unwrap();
+    let allowed = AuditRecord::new(&bench.cx, TENANT, "access_allowed").unwrap();
+    store.put_grant(&late, &allowed).await.unwrap();
     let refused = host.rotation().retire(old).await.unwrap_err().to_string();
     assert!(refused.contains("2 sealed values still use it"), "{refused}");
     for (key, why) in [(active, "is the active one"), ("00ff00ff".parse().unwrap(), "is not at hand")] {
@@ -214,7 +215,8 @@ async fn a_refresh_or_a_disconnect_during_the_rotation_wins() {
     let others = async {
         after_first_batch.notified().await;
         assert!(store.settle_refresh(&refreshed).await.unwrap());
-        assert!(store.give_up_grant(TENANT, &ids[248], None).await.unwrap());
+        let audit = AuditRecord::new(&bench.cx, TENANT, "access_given_up").unwrap();
+        assert!(store.give_up_grant(TENANT, &ids[248], None, &audit).await.unwrap());
     };
     let rotation = host.rotation();
     let (done, ()) = tokio::join!(rotation.reseal(|_| after_first_batch.notify_one()), others);

@@ -12,6 +12,7 @@ const COMMANDS: [&str; 12] = [
     "disconnect",
     "connections",
     "metrics",
+    "audit",
     "config",
     "init",
     "emulator",

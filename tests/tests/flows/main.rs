@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod callback;
 mod commands;
 mod configuration;
@@ -11,9 +12,11 @@ mod disconnect;
 mod instance;
 mod machine;
 mod outage;
+mod purge;
 mod reconnect;
 mod refresh;
 mod scopes;
 mod secrets;
 mod support;
+mod transfer;
 mod two_accounts;

@@ -8,9 +8,10 @@ use connector_core::{Context, PlatformId, ScopeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    AuditRecord, Begun, ConnectionId, ConnectionRecord, FlowId, FlowRecord, GrantId, GrantRecord, GrantState,
-    LastError, LinkIntent, Links, NewConnection, RefreshClaim, RefreshTerms, Refreshed, RevocationId, RevocationRecord,
-    RevocationTokens, Settle, Settlement, Store,
+    AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowId, FlowRecord,
+    GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links, NewConnection, RefreshClaim, RefreshTerms,
+    Refreshed, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Settle, Settlement, StateChange,
+    Store, StoreError,
 };
 use crate::vault::Sealed;
 
@@ -92,8 +93,56 @@ impl Bench {
 
     pub(super) async fn stored_grant(&self) -> Result<GrantRecord> {
         let grant = self.grant()?;
-        self.store.put_grant(&grant).await?;
+        self.put_grant(&grant).await?;
         Ok(grant)
+    }
+
+    pub(super) fn audit(&self, event: &str) -> crate::store::Result<AuditRecord> {
+        AuditRecord::new(&self.cx, TENANT, event).map_err(StoreError::database)
+    }
+
+    pub(super) async fn put_grant(&self, grant: &GrantRecord) -> crate::store::Result<()> {
+        self.store.put_grant(grant, &self.audit("access_allowed")?.of_grant(&grant.id)).await
+    }
+
+    pub(super) async fn set_state(
+        &self,
+        grant: &GrantId,
+        generation: i64,
+        state: &GrantState,
+        since: Timestamp,
+    ) -> crate::store::Result<bool> {
+        let audit = self.audit("state_changed")?.of_grant(grant);
+        let change = StateChange { grant: grant.clone(), generation, state: state.clone(), since, audit };
+        self.store.set_grant_state(&change).await
+    }
+
+    pub(super) async fn disconnect(
+        &self,
+        tenant: &str,
+        id: &ConnectionId,
+        now: Timestamp,
+        revocations: Vec<RevocationRecord>,
+    ) -> crate::store::Result<Disconnection> {
+        let audit = AuditId::new(&self.cx).map_err(StoreError::database)?;
+        let disconnect = Disconnect { tenant: tenant.to_owned(), connection: id.clone(), revocations, audit, now };
+        self.store.disconnect(&disconnect).await
+    }
+
+    pub(super) async fn finish(
+        &self,
+        id: &RevocationId,
+        outcome: RevocationOutcome,
+        now: Timestamp,
+    ) -> crate::store::Result<bool> {
+        self.store.finish_revocation(id, outcome, now, &self.audit("access_revoked")?).await
+    }
+
+    /// What is on record, the oldest first, as events with details.
+    pub(super) async fn on_record(&self) -> crate::store::Result<Vec<(String, String)>> {
+        let mut records = self.store.audit(TENANT, &crate::store::AuditFilter::default()).await?;
+        records.reverse();
+        Ok(records.into_iter().map(|record| (record.event, record.detail)).collect())
     }
 
     /// The grant as it is stored now.
@@ -182,7 +231,8 @@ impl Bench {
         .into_iter()
         .collect();
         let account = Account { id: id.to_owned(), profile };
-        Ok(NewConnection { id_if_new: ConnectionId::new(&self.cx)?, account, reference: None })
+        let (id_if_new, audit) = (ConnectionId::new(&self.cx)?, AuditId::new(&self.cx)?);
+        Ok(NewConnection { id_if_new, account, reference: None, audit })
     }
 
     /// Links these accounts, of which no earlier grant held anything.

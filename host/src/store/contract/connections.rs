@@ -74,7 +74,7 @@ async fn back_again(bench: Bench) -> Outcome {
     let values = [("followers".parse()?, 7)].into();
     let reading = Reading { observed_at: bench.now(), values, missing: [].into(), log_id: None };
     bench.store.append_samples(&before.id, &reading).await?;
-    bench.store.disconnect(TENANT, &before.id, bench.now(), vec![]).await?;
+    bench.disconnect(TENANT, &before.id, bench.now(), vec![]).await?;
     let (grant, after) = bench.linked_one().await?;
     assert_eq!((&after.id, &after.disconnected_at), (&before.id, &None));
     let stored = bench.store.connection(TENANT, &before.id).await?.ok_or("the connection is gone")?;
@@ -123,9 +123,9 @@ async fn abandoned(bench: Bench) -> Outcome {
     others[0].subject = Some("-0008".to_owned());
     "other".clone_into(&mut others[1].tenant);
     others[2].created_at = bench.minutes(5);
-    bench.store.put_grant(&abandoned).await?;
+    bench.put_grant(&abandoned).await?;
     for other in &others {
-        bench.store.put_grant(other).await?;
+        bench.put_grant(other).await?;
     }
     let grant = bench.stored_grant().await?;
     let links = bench.link(&grant, vec![bench.account("acct-1")?], bench.now()).await?;
@@ -150,7 +150,7 @@ async fn apart(bench: Bench) -> Outcome {
     "second".clone_into(&mut grants[1].app);
     grants[2].platform = platform("beacon")?;
     for grant in &grants {
-        bench.store.put_grant(grant).await?;
+        bench.put_grant(grant).await?;
         let account = bench.account("acct-1")?;
         let linked = only(bench.link(grant, vec![account], bench.now()).await?)?;
         assert_eq!(linked.link, Link::New);
@@ -179,7 +179,7 @@ async fn refreshed_meanwhile(bench: Bench) -> Outcome {
 async fn waiting(bench: &Bench, minutes: i64) -> Result<GrantRecord, Box<dyn std::error::Error + Send + Sync>> {
     let mut grant = bench.grant()?;
     grant.created_at = bench.minutes(minutes);
-    bench.store.put_grant(&grant).await?;
+    bench.put_grant(&grant).await?;
     Ok(grant)
 }
 
@@ -207,7 +207,7 @@ async fn older_comes_late(bench: Bench) -> Outcome {
 async fn newer_is_dead(bench: Bench) -> Outcome {
     let (newer, connection) = bench.linked_one().await?;
     let dead = GrantState::ReauthRequired { reason: "refresh_token_rejected".to_owned() };
-    assert!(bench.store.set_grant_state(&newer.id, 1, &dead, bench.now()).await?);
+    assert!(bench.set_state(&newer.id, 1, &dead, bench.now()).await?);
     let older = waiting(&bench, -5).await?;
     let links = bench.link(&older, vec![bench.account("acct-1")?], bench.now()).await?;
     assert_eq!(links.superseded, [newer.id]);
@@ -220,8 +220,8 @@ async fn given_up_since(bench: Bench) -> Outcome {
     let (_, connection) = bench.linked_one().await?;
     let mut grant = bench.grant()?;
     grant.subject = None;
-    bench.store.put_grant(&grant).await?;
-    bench.store.disconnect(TENANT, &connection.id, bench.minutes(1), vec![]).await?;
+    bench.put_grant(&grant).await?;
+    bench.disconnect(TENANT, &connection.id, bench.minutes(1), vec![]).await?;
     let links = bench.link(&grant, vec![bench.account("acct-1")?], bench.minutes(2)).await?;
     assert_eq!(links, Links { linked: vec![], superseded: vec![grant.id] });
     let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
@@ -236,7 +236,7 @@ async fn given_up_since(bench: Bench) -> Outcome {
 async fn left_behind(bench: Bench) -> Outcome {
     let (old, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
     let second = connections.last().ok_or("nothing was linked")?;
-    bench.store.disconnect(TENANT, &second.id, bench.now(), vec![]).await?;
+    bench.disconnect(TENANT, &second.id, bench.now(), vec![]).await?;
     let new = bench.stored_grant().await?;
     let links = bench.link(&new, vec![bench.account("acct-1")?], bench.now()).await?;
     assert_eq!(links.superseded, std::slice::from_ref(&old.id));
@@ -254,7 +254,7 @@ async fn refused(bench: Bench) -> Outcome {
             bench.store.link_accounts(tenant, id, &[].into(), vec![bench.account("acct-2")?], bench.now()).await;
         assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
     }
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
     let over = bench.link(&grant, vec![bench.account("acct-1")?], bench.now()).await;
     assert!(matches!(over, Err(StoreError::Conflict(_))), "{over:?}");
     Ok(())
@@ -264,7 +264,7 @@ async fn found(bench: Bench) -> Outcome {
     let (_, one) = bench.linked_one().await?;
     let mut grant = bench.grant()?;
     (grant.platform, grant.state) = (platform("beacon")?, GrantState::ReauthRequired { reason: "key_lost".to_owned() });
-    bench.store.put_grant(&grant).await?;
+    bench.put_grant(&grant).await?;
     let two = only(bench.link(&grant, vec![bench.account("x")?], bench.minutes(1)).await?)?;
     let two = two.connection;
 

@@ -22,7 +22,7 @@ async fn last_ends_grant(bench: Bench) -> Outcome {
     let (grant, connection) = bench.linked_one().await?;
     let revocation = bench.revocation(&grant)?;
     let at = bench.minutes(5);
-    let done = bench.store.disconnect(TENANT, &connection.id, at, vec![revocation.clone()]).await?;
+    let done = bench.disconnect(TENANT, &connection.id, at, vec![revocation.clone()]).await?;
     assert_eq!(done, Disconnection::GrantEnded);
     let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
     assert_eq!(stored.state(), ConnectionState::Disconnecting);
@@ -37,23 +37,23 @@ async fn grant_goes_on(bench: Bench) -> Outcome {
     let (grant, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
     let [first, second] = connections.as_slice() else { return Err("two accounts should be linked".into()) };
     let revocation = bench.revocation(&grant)?;
-    let done = bench.store.disconnect(TENANT, &first.id, bench.now(), vec![revocation.clone()]).await?;
+    let done = bench.disconnect(TENANT, &first.id, bench.now(), vec![revocation.clone()]).await?;
     assert_eq!(done, Disconnection::GrantGoesOn);
     assert_eq!(bench.store.revocation_of(&grant.id).await?, None, "the grant is still in use");
     let stored = bench.store.connection(TENANT, &first.id).await?.ok_or("the connection is gone")?;
     assert_eq!((stored.state(), stored.grant.state), (ConnectionState::Disconnected, GrantState::Active));
     assert_eq!(stored.grant.access, grant.access);
-    let done = bench.store.disconnect(TENANT, &second.id, bench.now(), vec![revocation]).await?;
+    let done = bench.disconnect(TENANT, &second.id, bench.now(), vec![revocation]).await?;
     assert_eq!(done, Disconnection::GrantEnded);
     Ok(())
 }
 
 async fn twice(bench: Bench) -> Outcome {
     let (_, connection) = bench.linked_one().await?;
-    assert_eq!(bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?, Disconnection::GrantEnded);
+    assert_eq!(bench.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?, Disconnection::GrantEnded);
     let before = bench.store.connection(TENANT, &connection.id).await?;
     assert_eq!(before.as_ref().map(crate::store::Connected::state), Some(ConnectionState::Disconnected));
-    let again = bench.store.disconnect(TENANT, &connection.id, bench.minutes(1), vec![]).await?;
+    let again = bench.disconnect(TENANT, &connection.id, bench.minutes(1), vec![]).await?;
     assert_eq!(again, Disconnection::Already);
     assert_eq!(bench.store.connection(TENANT, &connection.id).await?, before);
     Ok(())
@@ -64,7 +64,7 @@ async fn stale_revocation(bench: Bench) -> Outcome {
     let before = bench.store.connection(TENANT, &connection.id).await?;
     let mut revocation = bench.revocation(&grant)?;
     revocation.grant_generation = 0;
-    let refused = bench.store.disconnect(TENANT, &connection.id, bench.minutes(1), vec![revocation]).await;
+    let refused = bench.disconnect(TENANT, &connection.id, bench.minutes(1), vec![revocation]).await;
     assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     assert_eq!(bench.store.connection(TENANT, &connection.id).await?, before, "nothing may have changed");
     assert_eq!(bench.store.revocation_of(&grant.id).await?, None);
@@ -87,12 +87,12 @@ async fn waiting_ends(bench: Bench) -> Outcome {
     "second".clone_into(&mut others[3].app);
     others[4].platform = platform("beacon")?;
     for other in others.iter().chain([&same_connection, &dead]) {
-        bench.store.put_grant(other).await?;
+        bench.put_grant(other).await?;
     }
 
     let revocations = [&grant, &same_person, &same_connection].map(|grant| bench.revocation(grant));
     let revocations = revocations.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let done = bench.store.disconnect(TENANT, &connection.id, bench.now(), revocations.clone()).await?;
+    let done = bench.disconnect(TENANT, &connection.id, bench.now(), revocations.clone()).await?;
     assert_eq!(done, Disconnection::GrantEnded);
     for ended in [&same_person, &same_connection, &dead] {
         assert_eq!(bench.store.grant(TENANT, &ended.id).await?, None);
@@ -113,7 +113,7 @@ async fn waiting_of_one(bench: Bench) -> Outcome {
     let first = connections.first().ok_or("nothing was linked")?;
     let waiting = bench.stored_grant().await?;
     let revocation = bench.revocation(&waiting)?;
-    let done = bench.store.disconnect(TENANT, &first.id, bench.now(), vec![revocation.clone()]).await?;
+    let done = bench.disconnect(TENANT, &first.id, bench.now(), vec![revocation.clone()]).await?;
     assert_eq!(done, Disconnection::GrantGoesOn);
     assert_eq!(bench.store.unlinked_grants(TENANT).await?, []);
     assert_eq!(bench.store.revocation_of(&waiting.id).await?, Some(revocation));
@@ -125,13 +125,13 @@ async fn stray_revocation(bench: Bench) -> Outcome {
     let (grant, connection) = bench.linked_one().await?;
     let mut elsewhere = bench.grant()?;
     elsewhere.subject = Some("-0008".to_owned());
-    bench.store.put_grant(&elsewhere).await?;
+    bench.put_grant(&elsewhere).await?;
     let waiting = bench.stored_grant().await?;
     let mut stale = bench.revocation(&waiting)?;
     stale.grant_generation = 0;
     for stray in [bench.revocation(&elsewhere)?, stale] {
         let revocations = vec![bench.revocation(&grant)?, stray];
-        let refused = bench.store.disconnect(TENANT, &connection.id, bench.now(), revocations).await;
+        let refused = bench.disconnect(TENANT, &connection.id, bench.now(), revocations).await;
         assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
         let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
         assert_eq!(stored.state(), ConnectionState::Active, "nothing may have changed");
@@ -144,7 +144,7 @@ async fn stray_revocation(bench: Bench) -> Outcome {
 async fn unknown(bench: Bench) -> Outcome {
     let (_, connection) = bench.linked_one().await?;
     for (tenant, id) in [("other", connection.id), (TENANT, ConnectionId::new(&bench.cx)?)] {
-        let refused = bench.store.disconnect(tenant, &id, bench.now(), vec![]).await;
+        let refused = bench.disconnect(tenant, &id, bench.now(), vec![]).await;
         assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
     }
     Ok(())
@@ -153,11 +153,11 @@ async fn unknown(bench: Bench) -> Outcome {
 async fn outlived(bench: Bench) -> Outcome {
     let (old, connection) = bench.linked_one().await?;
     let revocation = bench.revocation(&old)?;
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
     let (new, again) = bench.linked_one().await?;
     assert_eq!(again.id, connection.id);
     assert_eq!(bench.store.revocation_of(&old.id).await?, Some(revocation.clone()));
-    assert!(bench.store.finish_revocation(&revocation.id, RevocationOutcome::GivenUp, bench.now()).await?);
+    assert!(bench.finish(&revocation.id, RevocationOutcome::GivenUp, bench.now()).await?);
     let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
     assert_eq!((stored.state(), stored.grant.id), (ConnectionState::Active, new.id));
     Ok(())

@@ -16,6 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "grants whose accounts were not linked are found", run: |bench| Box::pin(unlinked(bench)) },
     Check { name: "a grant is given up unless it is used", run: |bench| Box::pin(given_up(bench)) },
     Check { name: "a state is set for its generation alone", run: |bench| Box::pin(states_compare(bench)) },
+    Check { name: "a grant whose token may be spent is not held", run: |bench| Box::pin(doubt_is_not_held(bench)) },
     Check { name: "an access that another grant stands for is known", run: |bench| Box::pin(shared(bench)) },
     Check { name: "what went wrong last is noted and cleared", run: |bench| Box::pin(errors_noted(bench)) },
 ];
@@ -35,11 +36,11 @@ async fn comes_back(bench: Bench) -> Outcome {
     let mut doubtful = bench.grant()?;
     doubtful.refresh_mark = Some(RefreshMark { attempt: None, sent_at: bench.now(), unanswered: 1 });
     (doubtful.parked_until, doubtful.kept_answer) = (Some(bench.minutes(3)), Some(sealed("answer")));
-    doubtful.state = GrantState::Held;
+    doubtful.state = GrantState::Held { reason: "imported".to_owned() };
     for grant in [full, bare, marked, doubtful] {
-        bench.store.put_grant(&grant).await?;
+        bench.put_grant(&grant).await?;
         assert_eq!(bench.read(&grant).await?, grant);
-        let again = bench.store.put_grant(&grant).await;
+        let again = bench.put_grant(&grant).await;
         assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
     }
     Ok(())
@@ -56,15 +57,17 @@ async fn unlinked(bench: Bench) -> Outcome {
     let mut older = bench.grant()?;
     older.created_at = bench.minutes(-1);
     let newer = bench.stored_grant().await?;
-    bench.store.put_grant(&older).await?;
+    bench.put_grant(&older).await?;
     let mut others = [bench.grant()?, bench.grant()?, bench.grant()?];
     others[0].unlinked = None;
     others[1].state = GrantState::ReauthRequired { reason: "key_lost".to_owned() };
     "other".clone_into(&mut others[2].tenant);
     for other in &others {
-        bench.store.put_grant(other).await?;
+        bench.put_grant(other).await?;
     }
-    assert_eq!(bench.store.unlinked_grants(TENANT).await?, [older, newer]);
+    assert_eq!(bench.store.unlinked_grants(TENANT).await?, [older.clone(), newer.clone()]);
+    let [_, dead, _] = others;
+    assert_eq!(bench.store.waiting_grants(TENANT).await?, [older, newer, dead]);
     Ok(())
 }
 
@@ -72,8 +75,8 @@ async fn given_up(bench: Bench) -> Outcome {
     let (used, _) = bench.linked_one().await?;
     let unused = bench.stored_grant().await?;
     let give_up = |tenant, grant: &GrantRecord, revocation| {
-        let (store, id) = (Arc::clone(&bench.store), grant.id.clone());
-        async move { store.give_up_grant(tenant, &id, revocation).await }
+        let (store, id, audit) = (Arc::clone(&bench.store), grant.id.clone(), bench.audit("access_given_up"));
+        async move { store.give_up_grant(tenant, &id, revocation, &audit?).await }
     };
     assert!(!give_up(TENANT, &used, Some(bench.revocation(&used)?)).await?, "a connection works by it");
     assert!(!give_up("other", &unused, None).await?, "it is another tenant's");
@@ -92,7 +95,7 @@ async fn given_up(bench: Bench) -> Outcome {
     assert!(give_up(TENANT, &unused, Some(revocation.clone())).await?);
     assert_eq!(bench.store.grant(TENANT, &unused.id).await?, None);
     assert_eq!(bench.store.revocation_of(&unused.id).await?, Some(revocation.clone()));
-    assert!(bench.store.finish_revocation(&revocation.id, RevocationOutcome::Revoked, bench.now()).await?);
+    assert!(bench.finish(&revocation.id, RevocationOutcome::Revoked, bench.now()).await?);
     let unused = bench.stored_grant().await?;
     assert!(give_up(TENANT, &unused, None).await?);
     assert_eq!(bench.store.revocation_of(&unused.id).await?, None);
@@ -103,17 +106,30 @@ async fn states_compare(bench: Bench) -> Outcome {
     let mut grant = bench.stored_grant().await?;
     let lost = GrantState::ReauthRequired { reason: "refresh_result_lost".to_owned() };
     let since = bench.minutes(3);
-    assert!(!bench.store.set_grant_state(&grant.id, 0, &lost, since).await?);
+    assert!(!bench.set_state(&grant.id, 0, &lost, since).await?);
     assert_eq!(bench.read(&grant).await?, grant);
     for state in [lost, GrantState::Active] {
-        assert!(bench.store.set_grant_state(&grant.id, 1, &state, since).await?);
+        assert!(bench.set_state(&grant.id, 1, &state, since).await?);
         (grant.state, grant.state_since, grant.updated_at) = (state, since, since);
         assert_eq!(bench.read(&grant).await?, grant);
     }
     for over in [GrantState::Disconnecting, GrantState::Disconnected] {
-        let refused = bench.store.set_grant_state(&grant.id, 1, &over, since).await;
+        let refused = bench.set_state(&grant.id, 1, &over, since).await;
         assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     }
+    Ok(())
+}
+
+async fn doubt_is_not_held(bench: Bench) -> Outcome {
+    let mut grant = bench.grant()?;
+    grant.refresh_mark = Some(RefreshMark { attempt: None, sent_at: bench.now(), unanswered: 1 });
+    bench.put_grant(&grant).await?;
+    let held = GrantState::Held { reason: "exported".to_owned() };
+    assert!(!bench.set_state(&grant.id, 1, &held, bench.now()).await?, "its tokens may be of no use to anybody");
+    assert_eq!(bench.read(&grant).await?, grant);
+    let sure = bench.stored_grant().await?;
+    assert!(bench.set_state(&sure.id, 1, &held, bench.now()).await?);
+    assert_eq!(bench.read(&sure).await?.state, held);
     Ok(())
 }
 
@@ -124,22 +140,29 @@ async fn shared(bench: Bench) -> Outcome {
     "client-2".clone_into(&mut others[1].client_id);
     others[2].subject = Some("-0008".to_owned());
     for other in &others {
-        bench.store.put_grant(other).await?;
+        bench.put_grant(other).await?;
     }
     let is_shared = || bench.store.is_shared(&grant.id, &grant.platform, "client-1", "-0007");
     assert!(!is_shared().await?, "it is another person's, registration's or platform's");
     let mut same = bench.grant()?;
     "other".clone_into(&mut same.tenant);
-    bench.store.put_grant(&same).await?;
+    bench.put_grant(&same).await?;
     assert!(is_shared().await?, "another tenant's grant stands for the same access");
     let dead = GrantState::ReauthRequired { reason: "key_lost".to_owned() };
-    assert!(bench.store.set_grant_state(&same.id, 1, &dead, bench.now()).await?);
+    assert!(bench.set_state(&same.id, 1, &dead, bench.now()).await?);
     assert!(!is_shared().await?, "it never got a connection, and never will");
     let links = bench.link(&same, vec![bench.account("acct-1")?], bench.now()).await?;
     assert!(is_shared().await?, "its person may come back to the connection");
     let connection = &links.linked.first().ok_or("nothing was linked")?.connection;
-    bench.store.disconnect("other", &connection.id, bench.now(), vec![]).await?;
+    bench.disconnect("other", &connection.id, bench.now(), vec![]).await?;
     assert!(!is_shared().await?, "what has ended shares nothing");
+    let mut nameless = bench.grant()?;
+    nameless.subject = None;
+    bench.put_grant(&nameless).await?;
+    bench.link(&nameless, vec![bench.account("acct-1")?], bench.now()).await?;
+    assert!(!is_shared().await?, "nobody knows whose it is");
+    bench.link(&nameless, vec![bench.account("-0007")?], bench.now()).await?;
+    assert!(is_shared().await?, "its account is the person's");
     Ok(())
 }
 

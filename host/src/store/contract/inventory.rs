@@ -21,7 +21,7 @@ async fn counted(bench: Bench) -> Outcome {
     let (_, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
     let (ended, other) = (bench.stored_grant().await?, bench.account("acct-3")?);
     let other = bench.link(&ended, vec![other], bench.now()).await?.linked.remove(0).connection;
-    bench.store.disconnect(TENANT, &other.id, bench.now(), vec![]).await?;
+    bench.disconnect(TENANT, &other.id, bench.now(), vec![]).await?;
     let values = [("followers".parse()?, 7), ("posts".parse()?, 3)].into();
     let reading = Reading { observed_at: bench.now(), values, missing: BTreeMap::new(), log_id: None };
     bench.store.append_samples(&connections[0].id, &reading).await?;
@@ -35,7 +35,7 @@ async fn all_tenants(bench: Bench) -> Outcome {
     let (first, connections) = bench.linked(&["acct-1"]).await?;
     let mut second = bench.grant()?;
     "other".clone_into(&mut second.tenant);
-    bench.store.put_grant(&second).await?;
+    bench.put_grant(&second).await?;
     let grants: Vec<_> = bench.store.every_grant().await?.into_iter().map(|grant| grant.id).collect();
     assert_eq!(grants, [first.id, second.id]);
     assert_eq!(bench.store.every_connection().await?, connections);
@@ -55,7 +55,7 @@ async fn doubted(bench: Bench) -> Outcome {
     };
     assert_eq!(sent.refresh_mark.map(|mark| mark.unanswered), Some(1), "a rejection says that the answer is lost");
     let (ended, connection) = bench.linked_one().await?;
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
     assert!(!bench.store.doubt_refresh(&ended.id, SignedDuration::ZERO).await?, "it has no token");
     Ok(())
 }

@@ -34,7 +34,7 @@ async fn sealed_rows(bench: Bench) -> Outcome {
     assert!(!bench.store.has_sealed_rows().await?);
     let (grant, connection) = bench.linked_one().await?;
     assert!(bench.store.has_sealed_rows().await?);
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![bench.revocation(&grant)?]).await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![bench.revocation(&grant)?]).await?;
     assert!(bench.store.has_sealed_rows().await?, "the revocation holds tokens");
     Ok(())
 }

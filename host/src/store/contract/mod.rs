@@ -17,9 +17,11 @@ mod connections;
 mod disconnects;
 mod flows;
 mod grants;
+mod imports;
 mod inventory;
 mod meta;
 mod owner;
+mod purges;
 mod races;
 mod refreshes;
 mod reseal;
@@ -74,6 +76,8 @@ pub fn checks() -> Vec<Check> {
         owner::CHECKS,
         inventory::CHECKS,
         refreshes::CHECKS,
+        imports::CHECKS,
+        purges::CHECKS,
         reseal::CHECKS,
         races::CHECKS,
     ];

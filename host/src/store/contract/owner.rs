@@ -33,7 +33,7 @@ async fn nobodys(bench: Bench) -> Outcome {
 
 async fn only_looked_at(bench: Bench) -> Outcome {
     let (ended, connection) = bench.linked_one().await?;
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![bench.revocation(&ended)?]).await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![bench.revocation(&ended)?]).await?;
     let (grant, live) = (bench.stored_grant().await?, bench.account("acct-2")?);
     let live = bench.link(&grant, vec![live], bench.now()).await?.linked.remove(0).connection;
     let job = bench.store.revocation_of(&ended.id).await?.ok_or("no revocation")?;
@@ -46,9 +46,9 @@ async fn only_looked_at(bench: Bench) -> Outcome {
     not_ours("claim_revocation", bench.store.claim_revocation(&job, bench.minutes(5)).await);
     not_ours("put_flow", bench.store.put_flow(&bench.flow("second")?).await);
     not_ours("take_flow", bench.store.take_flow("waiting").await);
-    not_ours("disconnect", bench.store.disconnect(TENANT, &live.id, bench.now(), vec![]).await);
-    let held = GrantState::Held;
-    not_ours("set_grant_state", bench.store.set_grant_state(&grant.id, 1, &held, bench.now()).await);
+    not_ours("disconnect", bench.disconnect(TENANT, &live.id, bench.now(), vec![]).await);
+    let held = GrantState::Held { reason: "exported".to_owned() };
+    not_ours("set_grant_state", bench.set_state(&grant.id, 1, &held, bench.now()).await);
     not_ours("doubt_refresh", bench.store.doubt_refresh(&grant.id, SignedDuration::ZERO).await);
 
     assert_eq!(bench.read(&grant).await?, before, "nothing has changed");
@@ -61,7 +61,7 @@ async fn only_looked_at(bench: Bench) -> Outcome {
 
 async fn answered(bench: Bench) -> Outcome {
     let (ended, connection) = bench.linked_one().await?;
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![bench.revocation(&ended)?]).await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![bench.revocation(&ended)?]).await?;
     let job = bench.store.revocation_of(&ended.id).await?.ok_or("no revocation")?;
     let grant = bench.stored_grant().await?;
     assert!(matches!(bench.begin_with(&grant, "a", TERMS, "credentials").await?, Begun::Send(_)));
@@ -70,8 +70,8 @@ async fn answered(bench: Bench) -> Outcome {
     let new = Settlement::Refreshed(Box::new(bench.refreshed("second")));
     assert!(bench.settle(&grant, "a", new).await?, "the new tokens exist nowhere else");
     assert_eq!(bench.read(&grant).await?.generation, 2);
-    assert!(bench.store.finish_revocation(&job.id, RevocationOutcome::Revoked, bench.now()).await?);
-    bench.store.put_grant(&bench.grant()?).await?;
+    assert!(bench.finish(&job.id, RevocationOutcome::Revoked, bench.now()).await?);
+    bench.put_grant(&bench.grant()?).await?;
     Ok(())
 }
 

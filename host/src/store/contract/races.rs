@@ -47,7 +47,7 @@ async fn same_accounts(bench: Bench) -> Outcome {
     let mut grants = Vec::new();
     for person in 0..8 {
         let grant = GrantRecord { subject: Some(person.to_string()), ..bench.grant()? };
-        bench.store.put_grant(&grant).await?;
+        bench.put_grant(&grant).await?;
         grants.push(grant);
     }
     for outcome in link_at_once(&bench, &grants, &["acct-1", "acct-2", "acct-3"]).await? {
@@ -110,7 +110,7 @@ async fn end_and_refresh(bench: Bench) -> Outcome {
         let (grant, connection) = bench.linked_one().await?;
         let refreshed = bench.refreshed("second");
         let (ended, committed) = tokio::join!(
-            bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![bench.revocation(&grant)?]),
+            bench.disconnect(TENANT, &connection.id, bench.now(), vec![bench.revocation(&grant)?]),
             bench.settle(&grant, "a", Settlement::Refreshed(Box::new(refreshed.clone()))),
         );
         let stored = bench.read(&grant).await?;

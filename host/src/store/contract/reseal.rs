@@ -28,7 +28,7 @@ fn under(number: u8, text: &str) -> Result<Sealed> {
 async fn grant(bench: &Bench, access: u8, refresh: u8) -> Result<GrantRecord> {
     let mut grant = bench.grant()?;
     (grant.access, grant.refresh) = (Some(under(access, "access")?), Some(under(refresh, "refresh")?));
-    bench.store.put_grant(&grant).await?;
+    bench.put_grant(&grant).await?;
     Ok(grant)
 }
 
@@ -54,7 +54,7 @@ async fn some_of_each(bench: &Bench) -> Result<[String; 3]> {
     let mut revocation = bench.revocation(&ended)?;
     revocation.tokens.access = Some(under(1, "access")?);
     revocation.tokens.refresh = None;
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
     let grant = grant(bench, 1, 2).await?;
     Ok([flow.id.to_string(), grant.id.to_string(), revocation.id.to_string()])
 }
@@ -64,7 +64,7 @@ async fn counted(bench: Bench) -> Outcome {
     some_of_each(&bench).await?;
     let mut unreadable = bench.grant()?;
     (unreadable.access, unreadable.refresh) = (Some(sealed("not sealed at all")), Some(sealed("")));
-    bench.store.put_grant(&unreadable).await?;
+    bench.put_grant(&unreadable).await?;
     let mut counts = bench.store.count_sealed().await?;
     counts.sort_by_key(|count| count.key);
     let expected = [(None, 2), (Some(key(1)?), 3), (Some(key(2)?), 1)];
@@ -93,7 +93,7 @@ async fn found(bench: Bench) -> Outcome {
     }
     let mut empty = bench.grant()?;
     (empty.access, empty.refresh) = (Some(under(2, "access")?), Some(sealed("")));
-    bench.store.put_grant(&empty).await?;
+    bench.put_grant(&empty).await?;
     let other = all_but(&bench, 2, 10).await?;
     assert!(other.iter().any(|row| row.row.id == empty.id.as_str()), "what is no sealed value is under no key");
     Ok(())
@@ -135,7 +135,7 @@ async fn moved(bench: Bench) -> Outcome {
     let rows = all_but(&bench, 3, 10).await?;
     let new = Refreshed { access: under(1, "newer access")?, ..bench.refreshed("newer") };
     assert!(bench.settle(&refreshed, "a", Settlement::Refreshed(Box::new(new.clone()))).await?);
-    assert!(bench.store.give_up_grant(TENANT, &given_up.id, None).await?);
+    assert!(bench.store.give_up_grant(TENANT, &given_up.id, None, &bench.audit("access_given_up")?).await?);
     let anew =
         |old: SealedRow| Ok(Resealed { old, new: vec![Some(under(3, "access")?), Some(under(3, "refresh")?), None] });
     let rows = rows.into_iter().map(anew).collect::<Result<Vec<_>>>()?;

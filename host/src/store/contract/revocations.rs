@@ -21,7 +21,7 @@ async fn ended(bench: &Bench) -> Result<(GrantRecord, RevocationRecord)> {
     let (grant, connection) = bench.linked_one().await?;
     let mut revocation = bench.revocation(&grant)?;
     revocation.next_try_at = bench.minutes(10);
-    bench.store.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
     Ok((grant, revocation))
 }
 
@@ -66,7 +66,7 @@ async fn put_later(bench: Bench) -> Outcome {
     let refused = bench.store.put_revocation(&bench.revocation(&live)?).await;
     assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     let (over, first) = ended(&bench).await?;
-    assert!(bench.store.finish_revocation(&first.id, RevocationOutcome::Revoked, bench.now()).await?);
+    assert!(bench.finish(&first.id, RevocationOutcome::Revoked, bench.now()).await?);
     let second = bench.revocation(&over)?;
     bench.store.put_revocation(&second).await?;
     assert_eq!(bench.read(&over).await?.state, GrantState::Disconnecting);
@@ -94,7 +94,7 @@ async fn tokens_updated(bench: Bench) -> Outcome {
 async fn finished(bench: Bench) -> Outcome {
     let (grant, revocation) = ended(&bench).await?;
     bench.store.note_grant_error(&grant.id, Some(bench.last_error("earlier"))).await?;
-    assert!(bench.store.finish_revocation(&revocation.id, RevocationOutcome::Revoked, bench.minutes(30)).await?);
+    assert!(bench.finish(&revocation.id, RevocationOutcome::Revoked, bench.minutes(30)).await?);
     let stored = bench.read(&grant).await?;
     assert_eq!((stored.state, stored.state_since), (GrantState::Disconnected, bench.minutes(30)));
     assert_eq!(stored.last_error, None);
@@ -102,7 +102,7 @@ async fn finished(bench: Bench) -> Outcome {
     assert!(!bench.store.has_sealed_rows().await?);
 
     let (id, error) = (&revocation.id, bench.last_error("late"));
-    assert!(!bench.store.finish_revocation(id, RevocationOutcome::Revoked, bench.now()).await?);
+    assert!(!bench.finish(id, RevocationOutcome::Revoked, bench.now()).await?);
     assert!(!bench.store.postpone_revocation(id, bench.now(), &error).await?);
     assert!(!bench.store.update_revocation_tokens(id, &revocation.tokens, bench.now()).await?);
     Ok(())
@@ -112,7 +112,7 @@ async fn given_up(bench: Bench) -> Outcome {
     let (grant, revocation) = ended(&bench).await?;
     let error = bench.last_error("the platform is down");
     assert!(bench.store.postpone_revocation(&revocation.id, bench.minutes(20), &error).await?);
-    assert!(bench.store.finish_revocation(&revocation.id, RevocationOutcome::GivenUp, bench.now()).await?);
+    assert!(bench.finish(&revocation.id, RevocationOutcome::GivenUp, bench.now()).await?);
     let stored = bench.read(&grant).await?;
     assert_eq!((stored.state, stored.last_error), (GrantState::Disconnected, Some(error)));
     Ok(())

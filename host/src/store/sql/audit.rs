@@ -17,8 +17,10 @@ impl<D: Send + Sync> Audit for SqlStore<D> {
     async fn audit(&self, tenant: &str, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
         let select = statement(
             "SELECT * FROM audit
-             WHERE tenant = $1 AND at >= $2 AND ($3 IS NULL OR connection_id = $3) AND ($4 IS NULL OR grant_id = $4)
-               AND ($5 IS NULL OR event = $5)
+             WHERE tenant = $1 AND at >= $2 AND ($4 IS NULL OR grant_id = $4) AND ($5 IS NULL OR event = $5)
+               AND ($3 IS NULL OR connection_id = $3 OR grant_id IN (
+                   SELECT grant_id FROM audit WHERE connection_id = $3
+                   UNION SELECT grant_id FROM connections WHERE id = $3))
              ORDER BY at DESC, id DESC LIMIT $6",
         )
         .bind(tenant.to_owned())

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, disconnect, grants, json, link, statement};
 use crate::store::{
-    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnection, GrantId, GrantRecord,
-    Links, NewConnection, Result, RevocationRecord, StoreError,
+    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect, Disconnection, GrantId,
+    GrantRecord, Links, NewConnection, Result, StoreError,
 };
 
 #[async_trait]
@@ -60,16 +60,10 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         Ok(())
     }
 
-    async fn disconnect(
-        &self,
-        tenant: &str,
-        id: &ConnectionId,
-        now: Timestamp,
-        revocations: Vec<RevocationRecord>,
-    ) -> Result<Disconnection> {
+    async fn disconnect(&self, disconnect: &Disconnect) -> Result<Disconnection> {
         let mut transaction = self.write_ours().await?;
-        transaction.lock_tenant(tenant).await?;
-        let done = disconnect::disconnect(&mut transaction, tenant, id, now, revocations).await?;
+        transaction.lock_tenant(&disconnect.tenant).await?;
+        let done = disconnect::disconnect(&mut transaction, disconnect).await?;
         transaction.commit().await?;
         Ok(done)
     }

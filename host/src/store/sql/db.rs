@@ -45,6 +45,16 @@ impl Db {
         }
     }
 
+    /// Makes what was deleted leave the files. A server keeps its files to itself, and reuses their room in its own time.
+    pub(super) async fn shred(&self) -> Result<bool> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Ok(false),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => pools.shred().await,
+        }
+    }
+
     /// The clock that no setting of the time moves. All processes that use a file share a machine; a server's clock is its own.
     pub(super) fn since_boot(&self) -> Option<SinceBoot> {
         match self {

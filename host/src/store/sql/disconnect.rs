@@ -1,35 +1,37 @@
 //! Disconnects: what cannot be undone, in one transaction.
 
 use jiff::Timestamp;
+use serde_json::json;
 
-use super::{Transaction, connections, grants, revocations, statement};
+use super::{Transaction, audit, connections, grants, revocations, statement};
 use crate::store::{
-    Connected, ConnectionId, Disconnection, GrantId, GrantRecord, GrantState, Result, RevocationRecord, StoreError,
+    AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, Result,
+    RevocationRecord, StoreError,
 };
 
-pub(super) async fn disconnect(
-    transaction: &mut Transaction,
-    tenant: &str,
-    id: &ConnectionId,
-    now: Timestamp,
-    revocations: Vec<RevocationRecord>,
-) -> Result<Disconnection> {
-    let row =
-        transaction.fetch(connections::select(tenant, id).locking()).await?.ok_or_else(|| connections::missing(id))?;
+pub(super) async fn disconnect(transaction: &mut Transaction, disconnect: &Disconnect) -> Result<Disconnection> {
+    let (id, now) = (&disconnect.connection, disconnect.now);
+    let row = transaction.fetch(connections::select(&disconnect.tenant, id).locking()).await?;
+    let row = row.ok_or_else(|| connections::missing(id))?;
     let connected = connections::with_locked_grant(transaction, connections::connection(&row)?).await?;
     if connected.connection.disconnected_at.is_some() {
         return Ok(Disconnection::Already);
     }
     let waiting = waiting(transaction, &connected).await?;
     let (own, others): (Vec<_>, Vec<_>) =
-        revocations.into_iter().partition(|revocation| revocation.grant_id == connected.grant.id);
+        disconnect.revocations.iter().partition(|revocation| revocation.grant_id == connected.grant.id);
     end_connection(transaction, id, now).await?;
     end_waiting(transaction, &waiting, &others).await?;
-    if has_live_connection(transaction, &connected.grant.id).await? {
-        return Ok(Disconnection::GrantGoesOn);
+    let goes_on = has_live_connection(transaction, &connected.grant.id).await?;
+    if !goes_on {
+        end_grant(transaction, &connected.grant, now, own.first().copied()).await?;
     }
-    end_grant(transaction, &connected.grant, now, own.first()).await?;
-    Ok(Disconnection::GrantEnded)
+    let detail =
+        json!({ "grant": if goes_on { "goes_on" } else { "ended" }, "to_be_revoked": !goes_on && !own.is_empty() });
+    let record = AuditRecord::with_id(disconnect.audit.clone(), now, &disconnect.tenant, "disconnected");
+    let record = record.of_connection(id).of_grant(&connected.grant.id).with(&detail);
+    transaction.execute(audit::insert(&record)).await?;
+    Ok(if goes_on { Disconnection::GrantGoesOn } else { Disconnection::GrantEnded })
 }
 
 /// Deletes a grant that no connection works by. Its revocation, if there is one, outlives it.
@@ -78,14 +80,14 @@ async fn waiting(transaction: &mut Transaction, connected: &Connected) -> Result
 async fn end_waiting(
     transaction: &mut Transaction,
     waiting: &[GrantRecord],
-    revocations: &[RevocationRecord],
+    revocations: &[&RevocationRecord],
 ) -> Result<()> {
     if let Some(stray) = revocations.iter().find(|stray| !waiting.iter().any(|grant| grant.id == stray.grant_id)) {
         return Err(moved(&stray.grant_id));
     }
     for grant in waiting {
         let own = revocations.iter().find(|revocation| revocation.grant_id == grant.id);
-        give_up(transaction, grant, own).await?;
+        give_up(transaction, grant, own.copied()).await?;
     }
     Ok(())
 }

@@ -3,19 +3,21 @@
 use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::scope::GrantScopes;
-use jiff::Timestamp;
 
 use super::fields::{Fields, bytes, millis};
-use super::{Row, SqlStore, Statement, disconnect, json, statement};
+use super::{Row, SqlStore, Statement, audit, disconnect, json, statement};
 use crate::store::{
-    GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Result, RevocationRecord, StoreError,
+    AuditRecord, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Result,
+    RevocationRecord, StateChange, StoreError,
 };
 
 #[async_trait]
 impl<D: Send + Sync> Grants for SqlStore<D> {
-    async fn put_grant(&self, grant: &GrantRecord) -> Result<()> {
-        self.execute(insert(grant)?).await?;
-        Ok(())
+    async fn put_grant(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<()> {
+        let mut transaction = self.write().await?;
+        transaction.execute(insert(grant)?).await?;
+        transaction.execute(audit::insert(audit)).await?;
+        transaction.commit().await
     }
 
     async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
@@ -29,43 +31,61 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         self.fetch_all(select.bind(tenant.to_owned())).await?.iter().map(grant).collect()
     }
 
-    async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool> {
-        let mut transaction = self.write_tenant(tenant).await?;
-        let Some(row) = transaction.fetch(select(tenant, id).locking()).await? else { return Ok(false) };
-        let given_up = disconnect::give_up(&mut transaction, &grant(&row)?, revocation.as_ref()).await?;
-        transaction.commit().await?;
-        Ok(given_up)
+    async fn waiting_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {
+        let select = statement(
+            "SELECT * FROM grants WHERE tenant = $1 AND unlinked IS NOT NULL AND state IN ('active', 'reauth_required')
+             ORDER BY created_at, id",
+        );
+        self.fetch_all(select.bind(tenant.to_owned())).await?.iter().map(grant).collect()
     }
 
-    async fn set_grant_state(
+    async fn give_up_grant(
         &self,
+        tenant: &str,
         id: &GrantId,
-        expected_generation: i64,
-        state: &GrantState,
-        since: Timestamp,
+        revocation: Option<RevocationRecord>,
+        audit: &AuditRecord,
     ) -> Result<bool> {
-        if state.is_over() {
+        let mut transaction = self.write_tenant(tenant).await?;
+        let Some(row) = transaction.fetch(select(tenant, id).locking()).await? else { return Ok(false) };
+        if !disconnect::give_up(&mut transaction, &grant(&row)?, revocation.as_ref()).await? {
+            return Ok(false);
+        }
+        transaction.execute(audit::insert(audit)).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_grant_state(&self, change: &StateChange) -> Result<bool> {
+        if change.state.is_over() {
             return Err(StoreError::Conflict("a grant ends with its last connection".to_owned()));
         }
         let update = statement(
             "UPDATE grants SET state = $3, reason = $4, state_since = $5, updated_at = $5
-             WHERE id = $1 AND generation = $2 AND state IN ('active', 'held', 'reauth_required')",
+             WHERE id = $1 AND generation = $2 AND state IN ('active', 'held', 'reauth_required')
+               AND ($3 <> 'held' OR refresh_sent_at IS NULL)",
         )
-        .bind(id.to_string())
-        .bind(expected_generation)
-        .bind(state.as_str())
-        .bind(reason(state))
-        .bind(since.as_millisecond());
+        .bind(change.grant.to_string())
+        .bind(change.generation)
+        .bind(change.state.as_str())
+        .bind(reason(&change.state))
+        .bind(change.since.as_millisecond());
         let mut transaction = self.write_ours().await?;
-        let moved = transaction.execute(update).await? == 1;
+        if transaction.execute(update).await? != 1 {
+            return Ok(false);
+        }
+        transaction.execute(audit::insert(&change.audit)).await?;
         transaction.commit().await?;
-        Ok(moved)
+        Ok(true)
     }
 
     async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
         let select = statement(
             "SELECT 1 FROM grants
-             WHERE platform = $1 AND client_id = $2 AND subject = $3 AND id <> $4
+             WHERE platform = $1 AND client_id = $2 AND id <> $4
+               AND (subject = $3 OR (subject IS NULL AND EXISTS (
+                   SELECT 1 FROM connections
+                   WHERE grant_id = grants.id AND account_id = $3 AND disconnected_at IS NULL)))
                AND (state IN ('active', 'held') OR (state = 'reauth_required' AND EXISTS (
                    SELECT 1 FROM connections WHERE grant_id = grants.id AND disconnected_at IS NULL)))
              LIMIT 1",
@@ -96,7 +116,7 @@ pub(super) fn delete_unused(tenant: &str, id: &GrantId) -> Statement {
     delete.bind(tenant.to_owned()).bind(id.to_string())
 }
 
-fn insert(grant: &GrantRecord) -> Result<Statement> {
+pub(super) fn insert(grant: &GrantRecord) -> Result<Statement> {
     let mark = grant.refresh_mark.as_ref();
     let insert = statement(
         "INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, subject, scopes,
@@ -176,7 +196,7 @@ fn unlinked(fields: &Fields<'_>) -> Result<Option<LinkIntent>> {
 fn state(fields: &Fields<'_>) -> Result<GrantState> {
     match fields.get("state")? {
         "active" => Ok(GrantState::Active),
-        "held" => Ok(GrantState::Held),
+        "held" => Ok(GrantState::Held { reason: fields.get("reason")? }),
         "reauth_required" => Ok(GrantState::ReauthRequired { reason: fields.get("reason")? }),
         "disconnecting" => Ok(GrantState::Disconnecting),
         "disconnected" => Ok(GrantState::Disconnected),
@@ -186,7 +206,7 @@ fn state(fields: &Fields<'_>) -> Result<GrantState> {
 
 pub(super) fn reason(state: &GrantState) -> Option<String> {
     match state {
-        GrantState::ReauthRequired { reason } => Some(reason.clone()),
+        GrantState::Held { reason } | GrantState::ReauthRequired { reason } => Some(reason.clone()),
         _ => None,
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use connector_core::ScopeSet;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::fields::Fields;
-use super::{Transaction, connections, disconnect, grants, json, statement};
+use super::{Statement, Transaction, audit, connections, disconnect, grants, json, statement};
 use crate::store::{
-    Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links, NewConnection, Result,
-    StoreError,
+    AuditId, AuditRecord, Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links,
+    NewConnection, Result, StoreError,
 };
 
 /// Links the accounts for which the grant does not come too late. A grant that comes too late for all is superseded itself.
@@ -22,11 +23,28 @@ pub(super) async fn link_all(
     let mut linked = Vec::with_capacity(accounts.len());
     let any_account = !accounts.is_empty();
     for account in accounts {
-        linked.extend(link(transaction, grant, account, now).await?);
+        let id = account.audit.clone();
+        let Some(done) = link(transaction, grant, account, now).await? else { continue };
+        if let Some(record) = record(id, grant, &done, now) {
+            transaction.execute(audit::insert(&record)).await?;
+        }
+        linked.push(done);
     }
     let late = any_account && linked.is_empty();
     let superseded = supersede(transaction, grant, &linked, late, now).await?;
     Ok(Links { linked, superseded })
+}
+
+/// What goes on record about a link.
+fn record(id: AuditId, grant: &GrantRecord, done: &Linked, now: Timestamp) -> Option<AuditRecord> {
+    let event = match done.link {
+        Link::New => "connected",
+        Link::Reconnected => "reconnected",
+        Link::Kept => return None,
+    };
+    let previous = done.previous_grant.as_ref().map(ToString::to_string);
+    let record = AuditRecord::with_id(id, now, &grant.tenant, event).of_connection(&done.connection.id);
+    Some(record.of_grant(&grant.id).with(&json!({ "previous_grant": previous })))
 }
 
 /// The grant, if accounts can still be linked to it.
@@ -45,19 +63,24 @@ async fn link(
     new: NewConnection,
     now: Timestamp,
 ) -> Result<Option<Linked>> {
-    let select =
-        statement("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
-            .bind(grant.tenant.clone())
-            .bind(grant.platform.to_string())
-            .bind(grant.app.clone())
-            .bind(new.account.id.clone())
-            .locking();
-    let Some(row) = transaction.fetch(select).await? else { return add(transaction, grant, new, now).await.map(Some) };
+    let Some(row) = transaction.fetch(select(grant, &new.account.id)).await? else {
+        return add(transaction, grant, new, now).await.map(Some);
+    };
     let connected = connections::with_grant(transaction, connections::connection(&row)?).await?;
     if is_late(grant, &connected) {
         return Ok(None);
     }
     renew(transaction, grant, connected.connection, new, now).await.map(Some)
+}
+
+/// The connection of an account under a grant's app.
+pub(super) fn select(grant: &GrantRecord, account_id: &str) -> Statement {
+    statement("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
+        .bind(grant.tenant.clone())
+        .bind(grant.platform.to_string())
+        .bind(grant.app.clone())
+        .bind(account_id.to_owned())
+        .locking()
 }
 
 /// Whether the connection was given up after the grant was made, or works by one that was made later.
@@ -68,7 +91,12 @@ fn is_late(grant: &GrantRecord, Connected { connection, grant: current }: &Conne
     }
 }
 
-async fn add(transaction: &mut Transaction, grant: &GrantRecord, new: NewConnection, now: Timestamp) -> Result<Linked> {
+pub(super) async fn add(
+    transaction: &mut Transaction,
+    grant: &GrantRecord,
+    new: NewConnection,
+    now: Timestamp,
+) -> Result<Linked> {
     let connection = ConnectionRecord {
         id: new.id_if_new,
         tenant: grant.tenant.clone(),
@@ -99,7 +127,7 @@ async fn add(transaction: &mut Transaction, grant: &GrantRecord, new: NewConnect
     Ok(Linked { connection, link: Link::New, previous_grant: None })
 }
 
-async fn renew(
+pub(super) async fn renew(
     transaction: &mut Transaction,
     grant: &GrantRecord,
     mut connection: ConnectionRecord,
@@ -128,7 +156,7 @@ async fn renew(
 
 /// Ends what the new grant takes the place of: grants that have just lost their last connection, and older ones of the same subject
 /// that never got one. One that came too late goes itself. What a connection that was given up still refers to stays, without its tokens.
-async fn supersede(
+pub(super) async fn supersede(
     transaction: &mut Transaction,
     grant: &GrantRecord,
     linked: &[Linked],

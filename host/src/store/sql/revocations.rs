@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::fields::{Fields, bytes, millis};
-use super::{Row, SqlStore, Statement, Transaction, grants, json, statement};
+use super::{Row, SqlStore, Statement, Transaction, audit, grants, json, statement};
 use crate::store::{
-    GrantId, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Revocations,
-    StoreError,
+    AuditRecord, GrantId, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens,
+    Revocations, StoreError,
 };
 
 #[async_trait]
@@ -46,12 +46,19 @@ impl<D: Send + Sync> Revocations for SqlStore<D> {
         Ok(claimed)
     }
 
-    async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool> {
+    async fn finish_revocation(
+        &self,
+        id: &RevocationId,
+        outcome: RevocationOutcome,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<bool> {
         let mut transaction = self.write().await?;
         lock_grant(&mut transaction, id).await?;
         let delete = statement("DELETE FROM revocations WHERE id = $1 RETURNING *").bind(id.to_string());
         let Some(row) = transaction.fetch(delete).await? else { return Ok(false) };
         transaction.execute(end_grant(&revocation(&row)?, outcome, now)?).await?;
+        transaction.execute(audit::insert(audit)).await?;
         transaction.commit().await?;
         Ok(true)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use connector_core::{Context, SinceBoot};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::error::failed;
 use crate::store::Result;
@@ -29,6 +29,15 @@ impl Pools {
     pub(in crate::store) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// Deleted content is overwritten in the pages that held it; this brings those pages into the file and empties the log, which holds
+    /// older ones. False when others read for longer than is waited for.
+    pub(in crate::store) async fn shred(&self) -> Result<bool> {
+        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
+        let row = checkpoint.fetch_one(&self.writer).await.map_err(failed)?;
+        let busy: i64 = row.try_get(0).map_err(failed)?;
+        Ok(busy == 0)
     }
 
     pub(in crate::store) fn since_boot(&self) -> Option<SinceBoot> {

@@ -1,3 +1,5 @@
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 
@@ -50,6 +52,29 @@ impl Stage {
     /// A command on the emulators, under the shipped configuration.
     pub(crate) fn cli(&self, args: &str) -> Cli {
         self.bare("--emulator --data-dir data --config").arg(SHIPPED).args(args)
+    }
+
+    /// The same on another data directory.
+    pub(crate) fn cli_in(&self, dir: &str, args: &str) -> Cli {
+        self.bare("--emulator --data-dir").arg(dir).arg("--config").arg(SHIPPED).args(args)
+    }
+
+    /// Another data directory on the same emulators, for as long as the locks are held that say that they run.
+    pub(crate) fn another_dir(&self, name: &str) -> Vec<File> {
+        let dir = self.path(name);
+        for dir in [&dir, &dir.join("emulator")] {
+            DirBuilder::new().mode(0o700).create(dir).unwrap();
+        }
+        let lock = |platform: &str| {
+            let notice = format!("{platform}.running.json");
+            std::fs::copy(self.realm().join(&notice), dir.join("emulator").join(&notice)).unwrap();
+            let mut options = OpenOptions::new();
+            let path = dir.join(format!("emulator/{platform}.lock"));
+            let lock = options.write(true).create_new(true).mode(0o600).open(path).unwrap();
+            lock.lock().unwrap();
+            lock
+        };
+        ["tiktok", "lantern"].map(lock).into()
     }
 
     /// A command on the platforms themselves, under the shipped configuration.

@@ -1,0 +1,184 @@
+//! What the state of a connection means: what happened, whose doing it was as far as that is known, and what to do.
+
+use connector_core::scope::{Drift, ScopeStatus, list_scopes};
+use jiff::Timestamp;
+
+use crate::store::{AppHealth, Connected, ConnectionState, GrantRecord, GrantState, RevocationRecord};
+
+/// What is known about a connection besides its rows.
+#[derive(Debug, Default)]
+pub(super) struct Around<'a> {
+    /// What is wrong with its app.
+    pub(super) app: Option<Trouble<'a>>,
+    /// Until when a refresh token that may be spent is left alone.
+    pub(super) rests_until: Option<Timestamp>,
+    /// What is left to tell the platform.
+    pub(super) revocation: Option<RevocationRecord>,
+    /// What the app wants of it.
+    pub(super) drift: Option<Drift>,
+}
+
+/// What is wrong with an app at its platform.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trouble<'a> {
+    pub(super) health: &'a AppHealth,
+    /// Whether the platform refuses the id and secret that the app has now.
+    pub(super) refused: bool,
+}
+
+impl Trouble<'_> {
+    /// What it is, as one stable word.
+    pub(super) fn as_str(&self) -> &'static str {
+        match () {
+            () if self.refused => "refused",
+            () if self.health.is_down() => "no_answer",
+            () => "asked_to_wait",
+        }
+    }
+
+    /// What it is, for people. `None` while it keeps nobody from anything.
+    pub(super) fn told(&self) -> Option<Told> {
+        let AppHealth { app, since, next_try_at, .. } = self.health;
+        let then = next_try_at.map(|at| format!("; the next try is at {at:.0}")).unwrap_or_default();
+        match self.as_str() {
+            "refused" => Some(Told::with(
+                format!(
+                    "the platform has refused the id and secret of the app `{app}` since {since:.0}; no connection is lost by this"
+                ),
+                format!("correct the credentials of the app `{app}`: the next command tries them at once"),
+            )),
+            "no_answer" => Some(Told::only(format!(
+                "the platform has answered no token request of the app `{app}` since {since:.0}{then}"
+            ))),
+            _ => next_try_at
+                .is_some()
+                .then(|| Told::only(format!("the platform asked the app `{app}` to wait with token requests{then}"))),
+        }
+    }
+}
+
+/// What there is to say about a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    /// What happened, if anything did.
+    pub(super) what: Option<String>,
+    /// What to do, if anything.
+    pub(super) next: Option<String>,
+}
+
+impl Told {
+    fn with(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { what: Some(what.into()), next: Some(next.into()) }
+    }
+
+    fn only(what: impl Into<String>) -> Self {
+        Self { what: Some(what.into()), next: None }
+    }
+
+    /// Both in one line.
+    pub(super) fn line(&self) -> String {
+        self.what.iter().chain(&self.next).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+}
+
+/// Says how a connection stands, if there is anything to say.
+pub(super) fn told(connected: &Connected, around: &Around<'_>, now: Timestamp) -> Option<Told> {
+    let id = connected.connection.id.as_str();
+    match (connected.state(), &connected.grant.state) {
+        (ConnectionState::ReauthRequired, GrantState::ReauthRequired { reason }) => Some(Told::with(
+            lost(reason),
+            if reason == "key_lost" {
+                format!("put the key file back where it was, or connector-host reconnect {id}")
+            } else {
+                format!("connector-host reconnect {id}")
+            },
+        )),
+        (ConnectionState::Held, GrantState::Held { reason }) => Some(held(reason, id)),
+        (ConnectionState::Active, _) => {
+            let app = around.app.as_ref().and_then(Trouble::told);
+            doubt(&connected.grant, around, now).or(app).or_else(|| missing(id, around.drift.as_ref()?))
+        }
+        (ConnectionState::Disconnecting, _) => Some(Told::only(pending(around.revocation.as_ref()))),
+        _ => None,
+    }
+}
+
+/// Why a person has to connect again.
+fn lost(reason: &str) -> String {
+    let sentence = match reason {
+        "refresh_token_rejected" => {
+            "the platform no longer takes the refresh token, and says no more: the person removed the app there or changed their password, or somebody else used the token"
+        }
+        "refresh_result_lost" => {
+            "the platform answered a refresh, and the answer was lost on its way or with this program, so that nobody has the new token; the person did nothing wrong"
+        }
+        "refresh_token_expired" => {
+            "the refresh token came to the end of its life before it was used; the person did nothing wrong"
+        }
+        "user_revoked" => "the platform ended the access before its time: most likely the person removed the app there",
+        "identity_changed" => {
+            "the platform answered with the tokens of another account, which were not stored: ask the person which account is meant"
+        }
+        "key_lost" => {
+            "its tokens are sealed with a key that is not at hand here; the platform and the person did nothing wrong"
+        }
+        other => return format!("the person has to allow access again ({other})"),
+    };
+    sentence.to_owned()
+}
+
+fn held(reason: &str, id: &str) -> Told {
+    let adopt = format!("connector-host connections adopt {id}");
+    match reason {
+        "exported" => Told::with(
+            "it was exported, so nothing is sent with its tokens from here",
+            format!("should it come back, stop the other owner, import its newest tokens, then {adopt}"),
+        ),
+        _ => Told::with(
+            "it was imported, and its old owner may still use its tokens, so nothing is sent with them from here",
+            format!("stop the old owner, import once more, then {adopt}"),
+        ),
+    }
+}
+
+/// What keeps an active grant from being refreshed.
+fn doubt(grant: &GrantRecord, around: &Around<'_>, now: Timestamp) -> Option<Told> {
+    if grant.kept_answer.is_some() {
+        return Some(Told::with(
+            "the platform answered a refresh with something that cannot be read; the answer is kept, sealed",
+            "every later version reads it again: update connector-host, and report this",
+        ));
+    }
+    if let Some(mark) = &grant.refresh_mark {
+        let next = match around.rests_until.filter(|at| *at > now) {
+            Some(at) => format!("the next try is at {at:.0}"),
+            None => "the next command that needs it tries again".to_owned(),
+        };
+        let what = if mark.attempt.is_some() && around.rests_until.is_some_and(|at| at > now) {
+            "a refresh is under way, or its process died"
+        } else {
+            "an earlier refresh was not answered, so the token may be spent"
+        };
+        return Some(Told::only(format!("{what}; {next}")));
+    }
+    let until = grant.parked_until.filter(|at| *at > now)?;
+    Some(Told::only(format!("the platform refuses the refresh as it is; it is not repeated before {until:.0}")))
+}
+
+fn missing(id: &str, drift: &Drift) -> Option<Told> {
+    drift.reauthentication_helps().then(|| {
+        let scopes = list_scopes(drift.with(ScopeStatus::NeverAsked));
+        Told { what: None, next: Some(format!("connector-host reconnect {id} would also ask for {scopes}")) }
+    })
+}
+
+fn pending(revocation: Option<&RevocationRecord>) -> String {
+    let begin = "it is disconnected here, and the platform is still to be told";
+    let Some(revocation) = revocation else { return begin.to_owned() };
+    let error = revocation.last_error.as_ref().map(|error| format!(" ({})", error.message)).unwrap_or_default();
+    format!("{begin}{error}; the next try is at {:.0}", revocation.next_try_at)
+}
+
+#[cfg(test)]
+#[path = "standing_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use connector_core::app::{App, PlatformId};
@@ -37,6 +38,7 @@ struct Inner {
     cx: Context,
     tasks: TaskTracker,
     refreshes: InFlight,
+    unsaved: AtomicUsize,
 }
 
 /// What a host is made of.
@@ -84,6 +86,7 @@ impl Host {
             cx: parts.cx,
             tasks: TaskTracker::new(),
             refreshes: InFlight::default(),
+            unsaved: AtomicUsize::new(0),
         }))
     }
 
@@ -96,6 +99,11 @@ impl Host {
             return Ok(platform);
         }
         Err(not_configured(self.0.registry.get(id)?).into())
+    }
+
+    /// Every platform that is linked and configured, by id.
+    pub fn platforms(&self) -> impl Iterator<Item = &ConfiguredPlatform> {
+        self.0.platforms.values()
     }
 
     /// An app of a platform, ready for use.
@@ -172,6 +180,7 @@ impl Host {
     pub(crate) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, store: impl Fn() -> F) -> Result<T> {
         let began = self.context().now();
         let mut pause = FIRST_PAUSE;
+        let mut unsaved = None;
         loop {
             let error = match store().await {
                 Ok(done) => return Ok(done),
@@ -181,16 +190,38 @@ impl Host {
             if hopeless || self.context().now().duration_since(began) > INSIST_FOR {
                 return Err(error.into());
             }
+            unsaved.get_or_insert_with(|| Unsaved::new(self));
             tracing::error!(%error, "what must not be lost is not stored yet; trying again");
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
 
+    /// How many answers wait for a store that did not take them at first. They exist nowhere else.
+    pub fn unsaved(&self) -> usize {
+        self.0.unsaved.load(Ordering::Relaxed)
+    }
+
     /// Waits until every piece of detached work is done. A program calls this before it exits.
     pub async fn drain(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+}
+
+/// Counts one answer that is not stored, for as long as it lives.
+struct Unsaved(Host);
+
+impl Unsaved {
+    fn new(host: &Host) -> Self {
+        host.0.unsaved.fetch_add(1, Ordering::Relaxed);
+        Self(host.clone())
+    }
+}
+
+impl Drop for Unsaved {
+    fn drop(&mut self) {
+        self.0.0.unsaved.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -9,6 +9,7 @@ mod emulate;
 mod error;
 mod flow;
 mod host;
+pub mod keeper;
 mod kill_points;
 mod layers;
 #[cfg(feature = "platforms")]

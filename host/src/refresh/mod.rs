@@ -8,6 +8,8 @@ mod late;
 mod terms;
 mod told;
 
+pub(crate) use self::terms::QUARANTINE;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
 
 /// How a refresh ended for those who waited.
-type Outcome = Result<(), Arc<Error>>;
+type Outcome = Result<Renewed, Arc<Error>>;
+
+/// Where a new token came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewed {
+    /// This process asked for it.
+    Here,
+    /// Another process did.
+    Elsewhere,
+}
 
 /// Why a refresh is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,13 +114,19 @@ impl Host {
 
     /// Joins the refresh of this grant, or starts it, and waits for what comes of it.
     pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<()> {
-        let mut done = self.join_refresh(record, because);
-        let outcome = timeout(PATIENCE, done.wait_for(Option::is_some)).await;
-        match outcome.map(|outcome| outcome.map(|outcome| outcome.clone())) {
-            Ok(Ok(Some(Ok(())))) => Ok(()),
-            Ok(Ok(Some(Err(error)))) => Err(error.into()),
-            Ok(Ok(None) | Err(_)) => Err(Error::Machine("the refresh ended without a result".to_owned())),
+        match timeout(PATIENCE, self.refresh_to_end(record, because)).await {
+            Ok(outcome) => outcome.map(drop),
             Err(_) => Err(told::takes_long().into()),
+        }
+    }
+
+    /// The same for whoever has the time to wait as long as it takes.
+    pub(crate) async fn refresh_to_end(&self, record: &GrantRecord, because: Because) -> Result<Renewed> {
+        let mut done = self.join_refresh(record, because);
+        let outcome = done.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
+        match outcome {
+            Ok(Some(outcome)) => Ok(outcome?),
+            Ok(None) | Err(_) => Err(Error::Machine("the refresh ended without a result".to_owned())),
         }
     }
 

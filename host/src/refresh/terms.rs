@@ -7,7 +7,7 @@ use crate::store::RefreshTerms;
 
 /// How long a refresh token that may be spent is left alone, where a second use of it would be the end of the grant. It is longer than a
 /// token request may take, so that the request before is over whatever became of its process.
-const QUARANTINE: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const QUARANTINE: SignedDuration = SignedDuration::from_mins(2);
 /// How many requests with one token may end in doubt after the first one.
 const PROBES: u32 = 2;
 /// How long others wait for a process that may have died at its request, where a second use does no harm.

@@ -18,6 +18,8 @@ mod metrics;
 mod private_files;
 mod refresh;
 mod revoke;
+#[cfg(feature = "cli")]
+mod serve;
 pub mod store;
 mod tokens;
 pub mod vault;

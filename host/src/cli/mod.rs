@@ -6,6 +6,7 @@ mod browser;
 mod config;
 mod connect;
 mod connections;
+mod database;
 mod demo;
 mod disconnect;
 mod emulator;
@@ -15,26 +16,31 @@ mod format;
 mod init;
 mod list;
 mod listener;
+mod log;
 mod metrics;
 mod output;
 mod redirect;
 mod running;
 mod scopes;
+mod serve;
 mod setup;
+mod signals;
 mod table;
+mod tokens;
 mod told;
 mod view;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
+use tokio_util::sync::CancellationToken;
 
 use self::args::{Args, Command};
 use self::exit::Exit;
 use self::output::Output;
 use self::running::Running;
 use self::setup::Setup;
+use self::signals::Signals;
 use crate::error::{Error, Result};
 
 /// Runs the command line of this process and says how it ended. A program of a team's own that links more connectors is this one call.
@@ -43,7 +49,7 @@ use crate::error::{Error, Result};
 /// stopped by ctrl-C.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    start_log(args.global.verbose);
+    log::start(&args.global, matches!(args.command, Command::Serve(_)));
     let output = Output::new(&args.global);
     let outcome = Setup::new(args.global).and_then(|setup| dispatch(&setup, args.command, output));
     match outcome {
@@ -53,17 +59,6 @@ pub fn main() -> ExitCode {
             Exit::of(&error).into()
         }
     }
-}
-
-/// The log goes to standard error, quietly unless `-v` or `RUST_LOG` says otherwise.
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        0 => "error",
-        1 => "connector_host=info,connector_core=info,warn",
-        _ => "connector_host=debug,connector_core=debug,info",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }
 
 /// Commands that read the configuration alone run as they are; the others get a runtime and a host.
@@ -80,54 +75,60 @@ fn dispatch(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
 fn block_on(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::Machine(format!("no runtime can be started: {error}")))?;
-    let exit = runtime.block_on(async {
-        let running = Running::default();
-        let exit = tokio::select! {
-            exit = serve(setup, &running, command, output) => exit,
-            () = interrupted() => {
-                output.note("stopping; what is under way is finished first");
-                Ok(Exit::Interrupted)
-            }
-        };
-        running.finish().await;
-        exit
-    });
+    let exit = runtime.block_on(conduct(setup, command, output));
     // A read from the terminal that nobody answers must not keep the program from ending.
     runtime.shutdown_background();
     exit
 }
 
-async fn serve(setup: &Setup, running: &Running, command: Command, output: Output) -> Result<Exit> {
+/// Runs a command until it ends or is told to stop. What is under way is finished in any case, unless somebody insists.
+async fn conduct(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
+    let (running, stop, mut signals) = (Running::default(), CancellationToken::new(), Signals::new());
+    let stops_by_itself = matches!(command, Command::Serve(_));
+    let mut work = Box::pin(perform(setup, &running, command, output, &stop));
+    let mut exit = tokio::select! {
+        exit = &mut work => Some(exit),
+        () = signals.next() => None,
+    };
+    if exit.is_none() {
+        output.note("stopping; what is under way is finished first");
+        stop.cancel();
+    }
+    if exit.is_none() && stops_by_itself {
+        exit = tokio::select! {
+            exit = &mut work => Some(exit),
+            () = signals.next() => return Ok(at_once(output)),
+        };
+    }
+    drop(work);
+    tokio::select! {
+        () = running.finish() => exit.unwrap_or(Ok(Exit::Interrupted)),
+        () = signals.next() => Ok(at_once(output)),
+    }
+}
+
+fn at_once(output: Output) -> Exit {
+    output.warn("stopped at once; what was under way is settled by the next command");
+    Exit::Interrupted
+}
+
+async fn perform(
+    setup: &Setup,
+    running: &Running,
+    command: Command,
+    output: Output,
+    stop: &CancellationToken,
+) -> Result<Exit> {
     match command {
         Command::Connect(args) => connect::run(setup, running, &args, output).await,
         Command::Reconnect(args) => connect::again(setup, running, &args, output).await,
         Command::Disconnect(args) => disconnect::run(setup, running, &args, output).await,
         Command::Connections(args) => connections::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
+        Command::Tokens(args) => tokens::run(setup, running, &args, output).await,
+        Command::Serve(args) => serve::run(setup, running, &args, output, stop).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
         Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => Ok(Exit::Done),
-    }
-}
-
-/// Ends when the person presses ctrl-C or the system asks the program to end; where the system cannot say so, never.
-async fn interrupted() {
-    let terminated = async {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            if let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-            {
-                tokio::select! {
-                    _ = terminate.recv() => return,
-                    _ = hangup.recv() => return,
-                }
-            }
-        }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }

@@ -3,10 +3,11 @@ use std::sync::Arc;
 
 use connector_core::config::Config;
 use connector_core::http::{ReqwestTransport, Retry};
-use connector_core::{Context, Registry};
+use connector_core::{Context, ErrorKind, Registry};
 use directories::ProjectDirs;
 
 use super::args::Global;
+use super::database;
 use super::output::Output;
 use super::running::{Emulators, Running};
 use crate::apps::Realm;
@@ -26,6 +27,7 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(global: Global) -> Result<Self> {
+        database::check(&global)?;
         Ok(Self { global, registry: Registry::linked()? })
     }
 
@@ -99,8 +101,15 @@ impl Setup {
         output: Output,
     ) -> Result<Host> {
         output.detail(format!("data: {}", dir.display()));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&cx, dir).await?);
-        let unlocked = unlock(&cx, dir, &store).await?;
+        let shared = self.global.database.as_ref().filter(|_| matches!(realm, Realm::Live));
+        let store: Arc<dyn Store> = match shared {
+            Some(url) => database::open(&cx, url, dir).await?,
+            None => Arc::new(SqliteStore::open(&cx, dir).await?),
+        };
+        let unlocked = unlock(&cx, dir, &store).await.map_err(|error| match shared {
+            Some(_) if *error.kind() != ErrorKind::Unavailable => database::other_key(dir, error),
+            _ => error.into(),
+        })?;
         if let Some(path) = unlocked.made.filter(|_| matches!(realm, Realm::Live)) {
             output.note(format!("Made the key {}. Keep a copy of it apart from the database: without it every account has to be connected again.", path.display()));
         }

@@ -124,13 +124,13 @@ impl Pass {
     /// Waits for one piece of the work. False when none is under way.
     async fn one_done(&mut self) -> bool {
         let Some(done) = self.work.join_next().await else { return false };
-        self.count(done);
+        self.count(&done);
         true
     }
 
-    fn count(&mut self, done: Result<Done, JoinError>) {
+    fn count(&mut self, done: &Result<Done, JoinError>) {
         match done {
-            Ok(Done::Grant(Some(kept))) => self.tally.add(kept),
+            Ok(Done::Grant(Some(kept))) => self.tally.add(*kept),
             Ok(Done::Grant(None)) => {}
             Ok(Done::Revocation) => self.tally.revocations += 1,
             Err(_) => self.tally.add(Kept::Failed),

@@ -35,7 +35,7 @@ pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditFilter, AuditRecord};
 pub use self::connection::{
     Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnection, Link, Linked, Links,
-    NewConnection,
+    NewConnection, StateCount,
 };
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};

@@ -6,6 +6,7 @@ use connector_core::ErrorKind;
 use connector_core::config::Problems;
 
 use crate::private_files::FileError;
+use crate::spool::SpoolError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
@@ -31,6 +32,9 @@ pub enum Error {
     /// A file or directory that must be private is not, or cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The spool says so.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// What was asked for does not exist or is not clear.
     #[error("{0}")]
     Request(String),

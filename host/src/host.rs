@@ -17,8 +17,9 @@ use tokio_util::task::TaskTracker;
 use crate::apps::Realm;
 use crate::error::{Error, Result};
 use crate::refresh::InFlight;
+use crate::spool::Spool;
 use crate::store::{self, Store, StoreError};
-use crate::vault::Vault;
+use crate::vault::{Rotation, Vault};
 
 /// How long a store is tried that must not fail.
 const INSIST_FOR: SignedDuration = SignedDuration::from_mins(2);
@@ -38,6 +39,7 @@ struct Inner {
     cx: Context,
     tasks: TaskTracker,
     refreshes: InFlight,
+    spool: Option<Spool>,
     unsaved: AtomicUsize,
 }
 
@@ -56,6 +58,8 @@ pub struct Parts {
     pub vault: Vault,
     /// Transport, clock, randomness.
     pub cx: Context,
+    /// Where an answer rests that the store does not take. Without one it is in memory alone meanwhile.
+    pub spool: Option<Spool>,
 }
 
 /// A linked platform with what the operator configured for it.
@@ -86,6 +90,7 @@ impl Host {
             cx: parts.cx,
             tasks: TaskTracker::new(),
             refreshes: InFlight::default(),
+            spool: parts.spool,
             unsaved: AtomicUsize::new(0),
         }))
     }
@@ -146,12 +151,32 @@ impl Host {
         &self.0.cx
     }
 
+    /// What changes the keys its tokens are sealed with, while it runs.
+    pub fn rotation(&self) -> Rotation<'_> {
+        Rotation::new(self.context(), self.vault(), self.store())
+    }
+
     pub(crate) fn vault(&self) -> &Vault {
         &self.0.vault
     }
 
     pub(crate) fn refreshes(&self) -> &InFlight {
         &self.0.refreshes
+    }
+
+    pub(crate) fn spool(&self) -> Option<&Spool> {
+        self.0.spool.as_ref()
+    }
+
+    /// How many answers the store has failed to take and is tried with again. A host that is well has none.
+    pub fn unsaved(&self) -> usize {
+        self.0.unsaved.load(Ordering::Relaxed)
+    }
+
+    /// Counts an answer that is not stored, until the count is dropped.
+    pub(crate) fn count_unsaved(&self) -> Unsaved {
+        self.0.unsaved.fetch_add(1, Ordering::Relaxed);
+        Unsaved(self.clone())
     }
 
     /// Runs work that must not stop half-way because whoever asked for it went away.
@@ -190,16 +215,11 @@ impl Host {
             if hopeless || self.context().now().duration_since(began) > INSIST_FOR {
                 return Err(error.into());
             }
-            unsaved.get_or_insert_with(|| Unsaved::new(self));
+            unsaved.get_or_insert_with(|| self.count_unsaved());
             tracing::error!(%error, "what must not be lost is not stored yet; trying again");
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
-    }
-
-    /// How many answers wait for a store that did not take them at first. They exist nowhere else.
-    pub fn unsaved(&self) -> usize {
-        self.0.unsaved.load(Ordering::Relaxed)
     }
 
     /// Waits until every piece of detached work is done. A program calls this before it exits.
@@ -209,15 +229,8 @@ impl Host {
     }
 }
 
-/// Counts one answer that is not stored, for as long as it lives.
-struct Unsaved(Host);
-
-impl Unsaved {
-    fn new(host: &Host) -> Self {
-        host.0.unsaved.fetch_add(1, Ordering::Relaxed);
-        Self(host.clone())
-    }
-}
+/// An answer that is not stored.
+pub(crate) struct Unsaved(Host);
 
 impl Drop for Unsaved {
     fn drop(&mut self) {

@@ -20,6 +20,7 @@ mod refresh;
 mod revoke;
 #[cfg(feature = "cli")]
 mod serve;
+mod spool;
 pub mod store;
 mod tokens;
 pub mod vault;
@@ -35,3 +36,4 @@ pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
 pub use self::private_files::FileError;
+pub use self::spool::{Spool, SpoolError};

@@ -6,6 +6,7 @@
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// What is wrong with a file or directory, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,23 @@ impl FileError {
 pub(crate) enum Access {
     Read,
     Write,
+    /// For reading, a file that a service manager has made for this service: it may belong to the super-user, and its group may read it,
+    /// because that is how an access list shows.
+    Handed,
+}
+
+/// Tells a file from one that took its place, or from what it was before it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    written: Option<SystemTime>,
+    length: u64,
+    file: Option<(u64, u64)>,
+}
+
+/// What a file looks like now; `None` when there is none to look at.
+pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some(Stamp { written: found.modified().ok(), length: found.len(), file: number(&found) })
 }
 
 /// The directory, made with mode 0700 if it is missing.
@@ -78,22 +96,51 @@ pub(crate) fn ensure_dir(path: &Path) -> Result<(), FileError> {
 
 /// Opens a file that must be a file of our own that nobody else may read. `None` when there is none.
 pub(crate) fn open(path: &Path, access: Access) -> Result<Option<File>, FileError> {
+    for _ in 0..REPLACED_AT_MOST {
+        match open_once(path, access)? {
+            Found::Nothing => return Ok(None),
+            Found::File(file) => return Ok(Some(file)),
+            // Somebody puts a new file in its place at this moment.
+            Found::Another => {}
+        }
+    }
+    Err(not_a_file(path))
+}
+
+/// How often a file may be replaced while it is opened.
+const REPLACED_AT_MOST: u32 = 8;
+
+/// What was found where a file should be.
+enum Found {
+    Nothing,
+    File(File),
+    /// What was opened is not what had been looked at.
+    Another,
+}
+
+fn open_once(path: &Path, access: Access) -> Result<Found, FileError> {
     let io = |source| FileError::Io { doing: "open", path: path.to_owned(), source };
     let named = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         named => named.map_err(io)?,
     };
-    let not_a_file = || FileError::Kind { path: path.to_owned(), wanted: "a file" };
     if !named.is_file() {
-        return Err(not_a_file());
+        return Err(not_a_file(path));
     }
-    let file = OpenOptions::new().read(true).write(access != Access::Read).open(path).map_err(io)?;
+    let file = OpenOptions::new().read(true).write(access == Access::Write).open(path).map_err(io)?;
     let opened = file.metadata().map_err(io)?;
     if !is_same(&named, &opened) {
-        return Err(not_a_file());
+        return Ok(Found::Another);
     }
-    check(path, &opened, FILE_MODE)?;
-    Ok(Some(file))
+    match access {
+        Access::Read | Access::Write => check(path, &opened, FILE_MODE)?,
+        Access::Handed => check_handed(path, &opened)?,
+    }
+    Ok(Found::File(file))
+}
+
+fn not_a_file(path: &Path) -> FileError {
+    FileError::Kind { path: path.to_owned(), wanted: "a file" }
 }
 
 /// Whether there is such a file: one of our own that nobody else may read and this process may write. It is not opened.
@@ -117,6 +164,15 @@ pub(crate) fn is_there(path: &Path) -> Result<bool, FileError> {
     Ok(true)
 }
 
+/// Whether the path still names this file.
+pub(crate) fn is_named(path: &Path, file: &File) -> Result<bool, FileError> {
+    let io = |source| FileError::Io { doing: "read", path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        named => Ok(is_same(&named.map_err(io)?, &file.metadata().map_err(io)?)),
+    }
+}
+
 /// A file to hold a lock on, made if it is missing.
 pub(crate) fn lock_file(path: &Path) -> Result<File, FileError> {
     loop {
@@ -132,6 +188,7 @@ pub(crate) fn lock_file(path: &Path) -> Result<File, FileError> {
 
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
+const HANDED_MODE: u32 = 0o400;
 
 fn check(path: &Path, found: &Metadata, wanted: u32) -> Result<(), FileError> {
     let Some(standing) = Standing::of(found) else { return Ok(()) };
@@ -147,6 +204,15 @@ fn check(path: &Path, found: &Metadata, wanted: u32) -> Result<(), FileError> {
     match ours {
         Some(ours) if ours != standing.owner => {
             Err(FileError::Owner { path: path.to_owned(), owner: standing.owner, ours })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_handed(path: &Path, found: &Metadata) -> Result<(), FileError> {
+    match Standing::of(found) {
+        Some(Standing { mode, .. }) if mode & 0o037 != 0 => {
+            Err(FileError::Exposed { path: path.to_owned(), mode, wanted: HANDED_MODE })
         }
         _ => Ok(()),
     }
@@ -183,8 +249,13 @@ mod system {
         fs::set_permissions(path, fs::Permissions::from_mode(DIR_MODE))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "other systems know no such numbers")]
+    pub(super) fn number(found: &Metadata) -> Option<(u64, u64)> {
+        Some((found.dev(), found.ino()))
+    }
+
     pub(super) fn is_same(named: &Metadata, opened: &Metadata) -> bool {
-        (named.dev(), named.ino()) == (opened.dev(), opened.ino())
+        number(named) == number(opened)
     }
 
     /// A new file for this process alone. Fails when there is one already.
@@ -219,9 +290,14 @@ mod system {
         DirBuilder::new().recursive(true).create(path)
     }
 
+    pub(super) fn number(_found: &Metadata) -> Option<(u64, u64)> {
+        None
+    }
+
     pub(super) fn is_same(_named: &Metadata, opened: &Metadata) -> bool {
         opened.is_file()
     }
+
     pub(crate) fn create(path: &Path) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create_new(true).open(path)
     }
@@ -236,4 +312,4 @@ mod system {
 }
 
 pub(crate) use self::system::{create, restrict, sync_dir};
-use self::system::{is_same, make_dir};
+use self::system::{is_same, make_dir, number};

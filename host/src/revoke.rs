@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::refresh::is_fresh;
+use crate::refresh::{QUARANTINE, is_fresh};
 use crate::store::{GrantRecord, LastError, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens};
 use crate::tokens::{Place, SealedTokens};
 
@@ -75,11 +75,21 @@ impl Host {
             base_urls: grant.base_urls.clone(),
             subject: grant.subject.clone(),
             attempts: 0,
-            next_try_at: now,
+            next_try_at: self.revocable_at(grant, oauth),
             expires_at: dies_at.unwrap_or_else(|| now.saturating_add(GIVE_UP_AFTER).unwrap_or(now)),
             last_error: None,
             created_at: now,
         }))
+    }
+
+    /// From when on the tokens may be used: one that may be under way in a refresh rests first, unless it is not needed.
+    fn revocable_at(&self, grant: &GrantRecord, oauth: &dyn OAuthProvider) -> Timestamp {
+        let now = self.context().now();
+        let needs_refresh = oauth.revocation() == RevocationClass::LiveToken && !is_fresh(grant.access_expires_at, now);
+        match &grant.refresh_mark {
+            Some(mark) if needs_refresh => mark.sent_at.saturating_add(QUARANTINE).unwrap_or(now).max(now),
+            _ => now,
+        }
     }
 
     /// Tries every revocation that is due. What fails again stays for the next time.
@@ -108,12 +118,13 @@ impl Host {
 
     /// Tries it while nobody else does, unless somebody else already has.
     async fn revoke_alone(&self, seen: &RevocationRecord) -> Result<Revoked> {
-        let Some(job) = self.store().revocation_of(&seen.grant_id).await? else { return Ok(Revoked::Done) };
+        let Some(mut job) = self.store().revocation_of(&seen.grant_id).await? else { return Ok(Revoked::Done) };
         let now = self.context().now();
         let until = now.saturating_add(CLAIM).unwrap_or(now);
         if now < job.next_try_at || !self.store().claim_revocation(&job, until).await? {
             return Err(at_it(job.next_try_at).into());
         }
+        job.next_try_at = until;
         let tried = if job.expires_at <= now { Ok(Revoked::TokensDead) } else { self.try_revoke(&job).await };
         match tried {
             Ok(revoked) => {
@@ -178,7 +189,8 @@ impl Host {
             | RefreshOutcome::InDoubt(error) => return Err(error.into()),
         }
         let tokens = self.sealed_for(&job.tenant, &job.id, &session.grant.tokens)?;
-        self.insist(|| self.store().update_revocation_tokens(&job.id, &tokens)).await?;
+        let claimed = job.next_try_at;
+        self.insist(|| self.store().update_revocation_tokens(&job.id, &tokens, claimed)).await?;
         Ok(())
     }
 
@@ -209,8 +221,7 @@ impl Host {
 }
 
 fn at_it(until: Timestamp) -> CoreError {
-    let message =
-        format!("the access is being given up by another process, or was a moment ago; the next try is at {until:.0}");
+    let message = format!("its tokens are in use elsewhere just now; the next try is at {until:.0}");
     CoreError::new(ErrorKind::Unavailable, message)
 }
 

@@ -5,14 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use connector_core::account::Session;
 use connector_core::grant::{Grant, TokenSet};
 use connector_core::http::RawAnswer;
-use connector_core::{Error as CoreError, Secret};
+use connector_core::{Error as CoreError, ErrorKind, Secret};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{GrantId, GrantRecord};
-use crate::vault::{Binding, Sealed, field};
+use crate::store::{GrantId, GrantRecord, GrantState, LastError};
+use crate::vault::{Binding, KEY_LOST, Sealed, field};
 
 /// The tokens of a grant, sealed for one generation of its row.
 pub(crate) struct SealedTokens {
@@ -22,11 +22,31 @@ pub(crate) struct SealedTokens {
 
 /// An answer of a token endpoint as it is sealed.
 #[derive(Deserialize, Serialize)]
-struct KeptAnswer {
+pub(crate) struct KeptAnswer {
     status: u16,
     content_type: Option<String>,
     sent_at: Timestamp,
     body: String,
+}
+
+impl KeptAnswer {
+    pub(crate) fn of(answer: &RawAnswer) -> Self {
+        Self {
+            status: answer.status,
+            content_type: answer.content_type().map(str::to_owned),
+            sent_at: answer.sent_at,
+            body: STANDARD.encode(&answer.body),
+        }
+    }
+
+    pub(crate) fn into_answer(self) -> Result<RawAnswer> {
+        let body = STANDARD.decode(self.body).map_err(|_| damaged_answer())?;
+        Ok(RawAnswer::kept(self.status, self.content_type.as_deref(), body, self.sent_at))
+    }
+}
+
+fn damaged_answer() -> Error {
+    CoreError::protocol("the kept answer is damaged").into()
 }
 
 /// Where the tokens of a grant, or of the revocation of one, are bound to.
@@ -90,13 +110,7 @@ impl Host {
 
     /// Seals an answer of the token endpoint for the generation of the grant it continues.
     pub(crate) fn seal_answer(&self, record: &GrantRecord, answer: &RawAnswer) -> Result<Sealed> {
-        let kept = KeptAnswer {
-            status: answer.status,
-            content_type: answer.content_type().map(str::to_owned),
-            sent_at: answer.sent_at,
-            body: STANDARD.encode(&answer.body),
-        };
-        let text = serde_json::to_string(&kept).map_err(|error| Error::Machine(error.to_string()))?;
+        let text = serde_json::to_string(&KeptAnswer::of(answer)).map_err(|error| Error::Machine(error.to_string()))?;
         Ok(self.vault().seal(self.context(), &Place::of(record).field(field::ANSWER), &Secret::from(text))?)
     }
 
@@ -108,10 +122,46 @@ impl Host {
         let none = || Error::Request("no answer is kept for this connection".to_owned());
         let sealed = record.kept_answer.as_ref().ok_or_else(none)?;
         let text = self.vault().open(&Place::of(record).field(field::ANSWER), sealed).map_err(CoreError::from)?;
-        let damaged = || Error::from(CoreError::protocol("the kept answer is damaged"));
-        let kept: KeptAnswer = serde_json::from_str(text.expose()).map_err(|_| damaged())?;
-        let body = STANDARD.decode(kept.body).map_err(|_| damaged())?;
-        Ok(RawAnswer::kept(kept.status, kept.content_type.as_deref(), body, kept.sent_at))
+        serde_json::from_str::<KeptAnswer>(text.expose()).map_err(|_| damaged_answer())?.into_answer()
+    }
+
+    /// The same, where a loss is to be noted: tokens that do not open any more are lost with their grant, and with no other. Its person has
+    /// to connect again, and is not asked to before it is certain.
+    ///
+    /// # Errors
+    /// As [`Host::open_session`].
+    pub(crate) async fn opened(&self, record: &GrantRecord) -> Result<Session> {
+        let error = match self.open_session(record) {
+            Err(error) if is_lost(&error) => error,
+            opened => return opened,
+        };
+        // A rotation or a refresh may have sealed it anew since the record was read.
+        let now = self.store().grant(&record.tenant, &record.id).await?;
+        let now = now.filter(|now| (&now.access, &now.refresh) != (&record.access, &record.refresh));
+        match now {
+            None => Err(self.lost(record, error).await?),
+            Some(now) => match self.open_session(&now) {
+                Err(error) if is_lost(&error) => Err(self.lost(&now, error).await?),
+                opened => opened,
+            },
+        }
+    }
+
+    /// Notes that the tokens of a grant are lost. That is certain only while the keys at hand are those of the store: a program that was
+    /// left behind by a rotation has lost nothing.
+    async fn lost(&self, record: &GrantRecord, error: Error) -> Result<Error> {
+        if let Some(proof) = self.store().vault_check().await? {
+            self.vault().verify(&proof).map_err(CoreError::from)?;
+        }
+        let now = self.context().now();
+        tracing::error!(grant = %record.id, %error, "the tokens of a grant are lost");
+        let state = GrantState::ReauthRequired { reason: KEY_LOST.to_owned() };
+        if self.store().set_grant_state(&record.id, record.generation, &state, now).await?
+            && let Some(error) = error.connector()
+        {
+            self.store().note_grant_error(&record.id, Some(LastError::new(error, now))).await?;
+        }
+        Ok(error)
     }
 
     /// The tokens of a stored grant, opened.
@@ -127,4 +177,9 @@ impl Host {
             ..self.open_tokens(Place::of(record), &sealed)?
         })
     }
+}
+
+/// Whether the tokens do not open although the keys could be read.
+fn is_lost(error: &Error) -> bool {
+    matches!(error.kind(), Some(ErrorKind::ReauthRequired { reason }) if reason == KEY_LOST)
 }

@@ -13,7 +13,7 @@ use connector_host::store::{
     FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, GrantState, Grants as _, Meta as _, Refreshed,
     Refreshes as _, Settle, Settlement, SqliteStore, Store, StoreError,
 };
-use connector_host::vault::{Binding, KeyFile, Sealed, field, unlock};
+use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, field, unlock};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
@@ -172,7 +172,7 @@ async fn any_number_of_starts_at_the_same_time_make_one_store() {
         let (cx, dir) = (cx.clone(), dir.clone());
         starts.spawn(async move {
             let store: Arc<dyn Store> = open(&cx, &dir).await;
-            let unlocked = unlock(&cx, &dir, &store).await.unwrap();
+            let unlocked = unlock(&cx, &KeySource::in_dir(&dir), &store).await.unwrap();
             (store.instance_id().await.unwrap(), unlocked.vault.key_ids(), unlocked.made.is_some())
         });
     }
@@ -188,7 +188,7 @@ async fn a_restart_keeps_everything() {
     let binding = Binding { tenant: TENANT, owner: "grant-1", field: field::ACCESS, generation: 1 };
     let mut grant = grant(&cx);
     let first: Arc<dyn Store> = open(&cx, dir.path()).await;
-    let unlocked = unlock(&cx, dir.path(), &first).await.unwrap();
+    let unlocked = unlock(&cx, &KeySource::in_dir(dir.path()), &first).await.unwrap();
     assert_eq!(unlocked.made, Some(dir.path().join(KeyFile::NAME)));
     grant.access = Some(unlocked.vault.seal(&cx, &binding, &Secret::from("act.live")).unwrap());
     first.put_grant(&grant).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_restart_keeps_everything() {
     drop(first);
 
     let second: Arc<dyn Store> = open(&cx, dir.path()).await;
-    let unlocked = unlock(&cx, dir.path(), &second).await.unwrap();
+    let unlocked = unlock(&cx, &KeySource::in_dir(dir.path()), &second).await.unwrap();
     assert_eq!(unlocked.made, None);
     assert_eq!(second.instance_id().await.unwrap(), instance);
     let stored = second.grant(TENANT, &grant.id).await.unwrap().unwrap();
@@ -208,19 +208,19 @@ async fn a_restart_keeps_everything() {
 async fn a_lost_or_wrong_key_is_refused_before_anything_changes() {
     let (dir, cx) = (DataDir::new(), cx());
     let store: Arc<dyn Store> = open(&cx, dir.path()).await;
-    unlock(&cx, dir.path(), &store).await.unwrap();
+    unlock(&cx, &KeySource::in_dir(dir.path()), &store).await.unwrap();
     store.put_grant(&grant(&cx)).await.unwrap();
     let (key, check) = (dir.path().join(KeyFile::NAME), store.vault_check().await.unwrap());
 
     fs::rename(&key, dir.path().join("copy")).unwrap();
-    let error = unlock(&cx, dir.path(), &store).await.unwrap_err().to_string();
+    let error = unlock(&cx, &KeySource::in_dir(dir.path()), &store).await.unwrap_err().to_string();
     assert!(error.contains("is missing") && !key.exists(), "{error}");
 
     let other = DataDir::new();
     let others: Arc<dyn Store> = open(&cx, other.path()).await;
-    unlock(&cx, other.path(), &others).await.unwrap();
+    unlock(&cx, &KeySource::in_dir(other.path()), &others).await.unwrap();
     fs::rename(other.path().join(KeyFile::NAME), &key).unwrap();
-    let error = unlock(&cx, dir.path(), &store).await.unwrap_err().to_string();
+    let error = unlock(&cx, &KeySource::in_dir(dir.path()), &store).await.unwrap_err().to_string();
     assert!(error.contains("sealed with the key") && error.contains("nothing was changed"), "{error}");
     assert_eq!(store.vault_check().await.unwrap(), check);
 }
@@ -336,7 +336,7 @@ mod unix {
 
     async fn expect_modes(dir: &Path) {
         let store: Arc<dyn Store> = open(&cx(), dir).await;
-        unlock(&cx(), dir, &store).await.unwrap();
+        unlock(&cx(), &KeySource::in_dir(dir), &store).await.unwrap();
         store.put_grant(&grant(&cx())).await.unwrap();
         for name in ["store.db", "store.db-wal", "store.db-shm", "vault.key"] {
             assert_eq!(mode(&dir.join(name)), 0o600, "{name}");

@@ -2,10 +2,13 @@ use std::convert::Infallible;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use connector_core::Secret;
 use jiff::SignedDuration;
 use url::Url;
+
+use crate::vault::KeyId;
 
 /// The exit codes, where a program reads them.
 const EXIT_CODES: &str = "\
@@ -80,12 +83,16 @@ pub(super) struct Global {
         hide_short_help = true
     )]
     pub(super) database: Option<Secret>,
+    /// The file with the keys that tokens are sealed with [default: vault.key in the data directory]. The keys themselves may be in
+    /// `CONNECTOR_VAULT_KEY` instead, or in the systemd credential `vault.key`. An emulator's data always has a file of its own
+    #[arg(long, global = true, env = "CONNECTOR_VAULT_KEY_FILE", value_name = "FILE", hide_short_help = true)]
+    pub(super) vault_key: Option<PathBuf>,
     /// Use the platforms' emulators on this machine, with data of their own
     #[arg(long, global = true)]
     pub(super) emulator: bool,
     /// Whose connections these are: a customer or a team of your product. A connection made for one tenant is seen by no command for
     /// another. Whoever has only one set of connections never needs it
-    #[arg(long, global = true, default_value = TENANT, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, global = true, default_value = TENANT, value_name = "NAME", hide_short_help = true, value_parser = NonEmptyStringValueParser::new())]
     pub(super) tenant: String,
     /// Print data as JSON
     #[arg(long, global = true)]
@@ -168,6 +175,11 @@ pub(super) enum Command {
     /// Commands with `--emulator` start one for themselves. One that keeps running is for a program of your own, and for looking at its page in
     /// a browser; commands on the same data directory then use it.
     Emulator(Emulator),
+    /// Show the keys that tokens are sealed with, or replace them while hosts run
+    ///
+    /// A rotation adds a key and seals everything anew with it; hosts that run meanwhile take the new key over by themselves. `retire` then
+    /// takes the older key away.
+    Vault(Vault),
     /// Play the whole story on an emulator: connect, metrics, more scopes by configuration alone, ask again
     ///
     /// Needs no account, and shows the command for each step. It plays in `demo` under the data directory and leaves everything there.
@@ -384,6 +396,47 @@ pub(super) struct Emulator {
     /// The port to listen on [default: the one it had last, else a free one]
     #[arg(long, value_name = "PORT")]
     pub(super) port: Option<u16>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host vault
+  connector-host vault rotate
+  connector-host vault retire")]
+pub(super) struct Vault {
+    /// What to do
+    #[command(subcommand)]
+    pub(super) action: Option<VaultAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum VaultAction {
+    /// Show each key, how many sealed values use it, and where the keys come from
+    Keys,
+    /// Add a key and seal everything anew with it
+    ///
+    /// Keep a copy of the key file as it is before and after. To be stopped on the way costs nothing: everything opens at any moment, and
+    /// `--resume` goes on.
+    ///
+    /// Keys that come from the environment or from a credential, and those of several machines, are for you to write: `--to` makes the line
+    /// of a new key. Give it to every host behind the others, then put it in front of them, start the hosts anew each time, and seal
+    /// everything anew with `--resume`. Whoever has only one host puts it in front at once.
+    Rotate {
+        /// Add no key: go on with a rotation that was stopped
+        #[arg(long, conflicts_with = "to")]
+        resume: bool,
+        /// Write the line of a new key to this new file, and change nothing else
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Take an older key away that nothing is sealed with any more
+    ///
+    /// Refused while any value uses it. Keep a copy of the key for as long as you keep backups of the database from before the rotation.
+    Retire {
+        /// The key, as `vault keys` shows it [default: the only older one]
+        key: Option<KeyId>,
+    },
 }
 
 #[derive(Debug, clap::Args)]

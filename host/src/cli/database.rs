@@ -1,14 +1,13 @@
 //! The database that `--database` names, for a host of several processes.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use connector_core::{Context, Secret};
+use connector_core::{Context, ErrorKind, Secret};
 
 use super::args::Global;
 use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::vault::KeyFile;
+use crate::vault::{KeyFile, KeySource, Unlocked, unlock};
 
 /// Refuses a database for emulators: what they make is no data of the platforms.
 ///
@@ -27,26 +26,40 @@ pub(super) fn check(global: &Global) -> Result<()> {
 ///
 /// # Errors
 /// What is no URL of a `PostgreSQL` database, and what opening it says.
-pub(super) async fn open(cx: &Context, url: &Secret, dir: &Path) -> Result<Arc<dyn Store>> {
+pub(super) async fn open(cx: &Context, url: &Secret) -> Result<Arc<dyn Store>> {
     let scheme = url.expose().split_once("://").map(|(scheme, _)| scheme);
     if !matches!(scheme, Some("postgres" | "postgresql")) {
         return Err(Error::Request(
             "--database takes the URL of a PostgreSQL database, postgres://USER:PASSWORD@HOST:PORT/DATABASE; leave it out, and unset CONNECTOR_DATABASE_URL, to keep data in a file of the data directory".to_owned(),
         ));
     }
-    let store = connect(cx, url).await?;
-    if store.vault_check().await?.is_some() && !dir.join(KeyFile::NAME).exists() {
-        return Err(other_key(dir, "the database was sealed with a key that this machine does not have"));
-    }
-    Ok(store)
+    connect(cx, url).await
 }
 
-/// What to do where the key of a machine is not that of the database.
-pub(super) fn other_key(dir: &Path, why: impl std::fmt::Display) -> Error {
+/// Comes to the vault of a database that several machines share. None of them makes a key once one of them has.
+///
+/// # Errors
+/// When the keys are missing or other ones than those of the database, with what to do.
+pub(super) async fn unlocked(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) -> Result<Unlocked> {
+    let file = match source {
+        KeySource::DataDir(dir) => Some(dir.join(KeyFile::NAME)),
+        KeySource::File(path) => Some(path.clone()),
+        _ => None,
+    };
+    let missing = file.as_ref().is_some_and(|file| !file.exists());
+    if missing && store.vault_check().await?.is_some() {
+        return Err(other_key(source, "the database was sealed with a key that this machine does not have"));
+    }
+    unlock(cx, source, store).await.map_err(|error| match error.kind() {
+        ErrorKind::Unavailable => error.into(),
+        _ => other_key(source, error),
+    })
+}
+
+/// What to do where the keys of a machine are not those of the database.
+fn other_key(source: &KeySource, why: impl std::fmt::Display) -> Error {
     Error::Machine(format!(
-        "{why}. All machines of one database need the same key file: copy `{}` from a machine that works to `{}`, readable for you alone",
-        KeyFile::NAME,
-        dir.join(KeyFile::NAME).display()
+        "{why}. All machines of one database need the same keys, and this one looks for them in {source}: copy the key file of a machine that works to here, readable for you alone"
     ))
 }
 

@@ -24,13 +24,17 @@ mod running;
 mod scopes;
 mod serve;
 mod setup;
+mod shield;
 mod signals;
 mod table;
 mod tokens;
 mod told;
+mod vault;
 mod view;
 
 use std::process::ExitCode;
+
+pub use zeroizing_alloc::ZeroAlloc;
 
 use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
@@ -48,9 +52,13 @@ use crate::error::{Error, Result};
 /// Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 a person has to act; 4 the platform is out of reach, try again; 130
 /// stopped by ctrl-C.
 pub fn main() -> ExitCode {
+    let shielded = shield::raise();
     let args = Args::parse();
     log::start(&args.global, matches!(args.command, Command::Serve(_)));
     let output = Output::new(&args.global);
+    if let Err(error) = shielded {
+        output.warn(format!("what is in memory could not be kept out of core dumps: {error}"));
+    }
     let outcome = Setup::new(args.global).and_then(|setup| dispatch(&setup, args.command, output));
     match outcome {
         Ok(exit) => exit.into(),
@@ -128,6 +136,7 @@ async fn perform(
         Command::Tokens(args) => tokens::run(setup, running, &args, output).await,
         Command::Serve(args) => serve::run(setup, running, &args, output, stop).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
+        Command::Vault(args) => vault::run(setup, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
         Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => Ok(Exit::Done),
     }

@@ -1,9 +1,10 @@
+use std::env::VarError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use connector_core::config::Config;
 use connector_core::http::{ReqwestTransport, Retry};
-use connector_core::{Context, ErrorKind, Registry};
+use connector_core::{Context, Registry, Secret};
 use directories::ProjectDirs;
 
 use super::args::Global;
@@ -15,8 +16,12 @@ use crate::emulate::Emulated;
 use crate::error::{Error, Result};
 use crate::host::{Host, Parts};
 use crate::layers::{ConfigFiles, default_file};
+use crate::spool::Spool;
 use crate::store::{SqliteStore, Store};
-use crate::vault::unlock;
+use crate::vault::{KeyFile, KeySource, Vault, unlock};
+
+/// Holds the vault's keys themselves.
+const KEYS: &str = "CONNECTOR_VAULT_KEY";
 
 /// What the global options say, put together as far as a command needs it.
 #[derive(Debug)]
@@ -101,29 +106,98 @@ impl Setup {
         output: Output,
     ) -> Result<Host> {
         output.detail(format!("data: {}", dir.display()));
-        let shared = self.global.database.as_ref().filter(|_| matches!(realm, Realm::Live));
-        let store: Arc<dyn Store> = match shared {
-            Some(url) => database::open(&cx, url, dir).await?,
-            None => Arc::new(SqliteStore::open(&cx, dir).await?),
-        };
-        let unlocked = unlock(&cx, dir, &store).await.map_err(|error| match shared {
-            Some(_) if *error.kind() != ErrorKind::Unavailable => database::other_key(dir, error),
-            _ => error.into(),
-        })?;
-        if let Some(path) = unlocked.made.filter(|_| matches!(realm, Realm::Live)) {
-            output.note(format!("Made the key {}. Keep a copy of it apart from the database: without it every account has to be connected again.", path.display()));
-        }
-        let parts = Parts {
-            registry: self.registry.clone(),
-            settings: config.settings,
-            realm,
-            store,
-            vault: unlocked.vault,
-            cx,
-        };
+        let live = matches!(realm, Realm::Live);
+        let store = self.store(&cx, dir, live).await?;
+        let (vault, _) = self.unlocked(&cx, dir, &store, live, output).await?;
+        let (registry, settings) = (self.registry.clone(), config.settings);
+        let spool = Some(Spool::open(&dir.join("spool"))?);
+        let parts = Parts { registry, settings, realm, store, vault, cx, spool };
         let host = Host::new(parts);
         running.host(&host);
+        let replayed = host.replay_spool().await?;
+        if replayed > 0 {
+            output.note(format!("Stored {replayed} answers that an earlier process could not store."));
+        }
         Ok(host)
+    }
+
+    /// The store and the vault of this command's data, for what needs no platform.
+    pub(super) async fn vault(&self, cx: &Context, output: Output) -> Result<(Arc<dyn Store>, Vault, KeySource)> {
+        let dir = self.data_dir()?;
+        output.detail(format!("data: {}", dir.display()));
+        let live = !self.global.emulator;
+        let store = self.store(cx, &dir, live).await?;
+        let (vault, source) = self.unlocked(cx, &dir, &store, live, output).await?;
+        Ok((store, vault, source))
+    }
+
+    /// The store: the database that was named, else a file of the data directory. An emulator's is always there.
+    async fn store(&self, cx: &Context, dir: &Path, live: bool) -> Result<Arc<dyn Store>> {
+        match self.global.database.as_ref().filter(|_| live) {
+            Some(url) => database::open(cx, url).await,
+            None => Ok(Arc::new(SqliteStore::open(cx, dir).await?)),
+        }
+    }
+
+    async fn unlocked(
+        &self,
+        cx: &Context,
+        dir: &Path,
+        store: &Arc<dyn Store>,
+        live: bool,
+        output: Output,
+    ) -> Result<(Vault, KeySource)> {
+        let source = self.key_source(dir, live, output)?;
+        let unlocked = match &self.global.database {
+            Some(_) if live => database::unlocked(cx, &source, store).await?,
+            _ => unlock(cx, &source, store).await?,
+        };
+        if let Some(path) = unlocked.made.filter(|_| live) {
+            output.note(format!("Made the key {}. Keep a copy of it apart from the database: without it every account has to be connected again.", path.display()));
+        }
+        Ok((unlocked.vault, source))
+    }
+
+    /// Where the vault's keys are: in the one place that was named, else in the data directory. An emulator's are always there.
+    fn key_source(&self, dir: &Path, live: bool, output: Output) -> Result<KeySource> {
+        let mut named = if live { self.named_keys()? } else { Vec::new() };
+        if named.len() > 1 {
+            let all: Vec<String> = named.iter().map(|(name, _)| (*name).to_owned()).collect();
+            return Err(Error::Request(format!(
+                "the vault's keys are named in {} places: {}. Leave one of them",
+                all.len(),
+                all.join(", ")
+            )));
+        }
+        let source = named.pop().map_or_else(|| KeySource::in_dir(dir), |(_, source)| source);
+        if let KeySource::Text { name, .. } = &source {
+            output.warn(format!(
+                "the vault's keys are in the environment variable {name}, which more eyes see than a file: every program started from here inherits it"
+            ));
+        }
+        output.detail(format!("vault keys: {source}"));
+        Ok(source)
+    }
+
+    /// Every place that was named for the vault's keys.
+    fn named_keys(&self) -> Result<Vec<(&'static str, KeySource)>> {
+        let file = self
+            .global
+            .vault_key
+            .clone()
+            .map(|path| ("--vault-key or CONNECTOR_VAULT_KEY_FILE", KeySource::File(path)));
+        let text = match std::env::var(KEYS) {
+            Ok(text) if text.trim().is_empty() => None,
+            Ok(text) => Some((KEYS, KeySource::Text { name: KEYS.to_owned(), text: Secret::from(text) })),
+            Err(VarError::NotPresent) => None,
+            Err(VarError::NotUnicode(_)) => {
+                return Err(Error::Request(format!("{KEYS} holds no keys: it is not text")));
+            }
+        };
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(KeyFile::NAME));
+        let credential = credentials.filter(|path| path.exists());
+        let credential = credential.map(|path| ("the credential vault.key", KeySource::Credential(path)));
+        Ok([file, text, credential].into_iter().flatten().collect())
     }
 
     /// The emulators of every platform that has one, attached to or started.

@@ -5,9 +5,9 @@ use connector_core::{Error as CoreError, ScopeSet, Secret};
 
 use super::accounts::Finished;
 use super::{Started, pending};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{FlowRecord, GrantId, GrantRecord, GrantState, LinkIntent};
+use crate::store::{FlowRecord, GrantId, GrantRecord, GrantState, LinkIntent, StoreError};
 use crate::tokens::Place;
 
 /// What came back from the browser.
@@ -156,8 +156,11 @@ impl Host {
             updated_at: now,
         };
         // The code is used up, so these tokens are to be had nowhere else.
-        self.insist(|| self.store().put_grant(&record)).await?;
-        Ok(record)
+        match self.insist(|| self.store().put_grant(&record)).await {
+            // A store that was lost in the middle of a commit may have kept it: nobody else has this id.
+            Err(Error::Store(StoreError::Conflict(_))) => self.live_grant(&record.tenant, &record.id).await,
+            stored => stored.map(|()| record),
+        }
     }
 }
 

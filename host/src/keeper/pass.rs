@@ -67,6 +67,7 @@ impl Pass {
     }
 
     async fn everything(&mut self) -> Result<()> {
+        self.host.replay_spool().await?;
         let kept = self.host.store().kept_answers().await?;
         self.take(kept).await;
         loop {
@@ -179,8 +180,8 @@ impl Turn {
             () = self.slot() => {}
         }
         match self.host.refresh_to_end(grant, Because::Expiring).await {
-            Ok(Renewed::Here) => Some(self.done(Some(grant), Kept::Refreshed, None)),
-            Ok(Renewed::Elsewhere) => Some(self.done(Some(grant), Kept::Elsewhere, None)),
+            Ok((Renewed::Here, _)) => Some(self.done(Some(grant), Kept::Refreshed, None)),
+            Ok((Renewed::Elsewhere, _)) => Some(self.done(Some(grant), Kept::Elsewhere, None)),
             Err(error) => {
                 let after = self.host.store().grant(&grant.tenant, &grant.id).await.ok().flatten();
                 let kept = Kept::of(&error, grant, after.as_ref());

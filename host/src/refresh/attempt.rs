@@ -16,10 +16,11 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::terms::{terms, too_young_until};
-use super::{Because, PATIENCE, Renewed, reason, told};
+use super::{Because, PATIENCE, Renewed, Tell, reason, told};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::kill_points::{KillPoint, reach};
+use crate::spool::Slot;
 use crate::store::{
     AuditId, AuditRecord, Begun, GrantRecord, GrantState, LastError, RefreshClaim, Refreshed, Settle, Settlement,
     new_id,
@@ -34,11 +35,15 @@ const SEND_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 /// A refresh that is on record and not settled.
 pub(super) struct Attempt {
     /// The grant as it is, with the attempt on record.
-    record: GrantRecord,
-    name: String,
+    pub(super) record: GrantRecord,
+    pub(super) name: String,
     because: Because,
     credentials: String,
-    session: Session,
+    pub(super) session: Session,
+    /// Where its answer rests if the store does not take it.
+    pub(super) slot: Option<Slot>,
+    /// Whom to tell.
+    pub(super) tell: Option<Tell>,
 }
 
 /// Whose turn it is.
@@ -51,8 +56,8 @@ enum Turn {
 
 impl Host {
     /// Refreshes, unless somebody else does or has.
-    pub(super) async fn refresh_alone(&self, seen: &GrantRecord, because: Because) -> Result<Renewed> {
-        let session = self.open_session(seen)?;
+    pub(super) async fn refresh_alone(&self, seen: &GrantRecord, because: Because, tell: &Tell) -> Result<Renewed> {
+        let session = self.opened(seen).await?;
         let oauth = self.platform(seen.platform.as_str())?.connector.oauth();
         let request = match oauth.refresh_request(&session.app, &session.grant) {
             Ok(request) => request,
@@ -62,14 +67,17 @@ impl Host {
         if let Some(until) = too_young_until(oauth.refresh_class(), seen.issued_at, now) {
             return Err(told::too_young(until).into());
         }
+        // First of all the place for its answer: nothing is sent that could not be kept.
+        let slot = self.reserve_slot().await?;
         reach(KillPoint::BeforeMark);
-        let attempt = match self.begin(seen, oauth, session, because).await? {
+        let mut attempt = match self.begin(seen, oauth, session, because).await? {
             Turn::Send(attempt) => *attempt,
             Turn::Over(renewed) => return Ok(renewed),
         };
         reach(KillPoint::AfterMark);
+        attempt.slot = slot;
         tracing::debug!(grant = %attempt.record.id, generation = attempt.record.generation, "refreshing");
-        self.send(oauth, attempt, request).await
+        self.send(oauth, attempt, request, tell).await
     }
 
     /// Puts an attempt on record, unless nothing is left to be done.
@@ -137,7 +145,13 @@ impl Host {
         }
     }
 
-    async fn send(&self, oauth: &dyn OAuthProvider, attempt: Attempt, request: Request) -> Result<Renewed> {
+    async fn send(
+        &self,
+        oauth: &dyn OAuthProvider,
+        mut attempt: Attempt,
+        request: Request,
+        tell: &Tell,
+    ) -> Result<Renewed> {
         let answer = match self.context().send(request).await {
             Ok(answer) => answer,
             Err(error) if error.reach == Reach::NotSent => {
@@ -146,9 +160,20 @@ impl Host {
             Err(error) => return self.in_doubt(attempt, error.into()).await,
         };
         reach(KillPoint::AnswerRead);
-        match oauth.read_refresh(&answer) {
-            RefreshOutcome::Refreshed(tokens) => self.take_over(attempt, &answer, tokens).await,
-            RefreshOutcome::Unreadable(error) => self.keep_answer(attempt, &answer, error).await,
+        attempt.tell = Some(tell.clone());
+        self.conclude(oauth, attempt, &answer).await
+    }
+
+    /// Does what an answer means.
+    pub(super) async fn conclude(
+        &self,
+        oauth: &dyn OAuthProvider,
+        attempt: Attempt,
+        answer: &RawAnswer,
+    ) -> Result<Renewed> {
+        match oauth.read_refresh(answer) {
+            RefreshOutcome::Refreshed(tokens) => self.take_over(attempt, answer, tokens).await,
+            RefreshOutcome::Unreadable(error) => self.keep_answer(attempt, answer, error).await,
             RefreshOutcome::Rejected(error) => self.rejected(attempt, error).await,
             RefreshOutcome::AppFault(error) => {
                 let settlement = Settlement::AppRefused { credentials: attempt.credentials.clone() };
@@ -168,8 +193,7 @@ impl Host {
             return self.rejected(attempt, error).await;
         }
         let settle = self.settle_refreshed(&attempt, answer.sent_at)?;
-        reach(KillPoint::InsideCommit);
-        let stored = self.insist(|| self.store().settle_refresh(&settle)).await?;
+        let stored = self.store_outcome(&settle, &mut attempt, answer).await?;
         reach(KillPoint::AfterCommit);
         if stored {
             return Ok(Renewed::Here);
@@ -194,13 +218,13 @@ impl Host {
     }
 
     /// A success that cannot be read may hold the only token that works.
-    async fn keep_answer(&self, attempt: Attempt, answer: &RawAnswer, error: CoreError) -> Result<Renewed> {
+    async fn keep_answer(&self, mut attempt: Attempt, answer: &RawAnswer, error: CoreError) -> Result<Renewed> {
         let sealed = self.seal_answer(&attempt.record, answer)?;
         let audit = self.audit(&attempt, "answer_kept", &json!({ "generation": attempt.record.generation }))?;
         let noted = LastError::new(&error, self.context().now());
         let settle = attempt.settle(Settlement::Unreadable(sealed), Some(noted), Some(audit), self.context().now());
         tracing::error!(grant = %attempt.record.id, %error, "the answer to a refresh cannot be read, and is kept");
-        self.insist(|| self.store().settle_refresh(&settle)).await?;
+        self.store_outcome(&settle, &mut attempt, answer).await?;
         Err(told::unreadable().with_log_id(error.log_id().map(str::to_owned)).into())
     }
 
@@ -211,9 +235,7 @@ impl Host {
             return Err(told::unreadable().into());
         };
         tracing::info!(grant = %record.id, "the kept answer to a refresh can be read now");
-        let attempt =
-            Attempt { record, name: String::new(), because: Because::Expiring, credentials: String::new(), session };
-        self.take_over(attempt, &answer, tokens).await
+        self.take_over(Attempt::resumed(record, String::new(), session), &answer, tokens).await
     }
 
     async fn asked_to_wait(&self, attempt: Attempt, error: CoreError) -> Result<Renewed> {
@@ -315,7 +337,14 @@ impl Host {
 
 impl Attempt {
     fn new(record: GrantRecord, claim: &RefreshClaim, because: Because, session: Session) -> Self {
-        Self { record, name: claim.attempt.clone(), because, credentials: claim.credentials.clone(), session }
+        let credentials = claim.credentials.clone();
+        Self { because, credentials, ..Self::resumed(record, claim.attempt.clone(), session) }
+    }
+
+    /// One whose answer is there already.
+    pub(super) fn resumed(record: GrantRecord, name: String, session: Session) -> Self {
+        let (because, credentials) = (Because::Expiring, String::new());
+        Self { record, name, because, credentials, session, slot: None, tell: None }
     }
 
     fn settle(

@@ -2,6 +2,8 @@
 //! grant's.
 
 use connector_core::grant::TokenSet;
+use connector_core::http::RawAnswer;
+use connector_core::oauth::{OAuthProvider, RefreshOutcome};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -19,10 +21,24 @@ impl Host {
         Err(Error::Request("the connection was disconnected while its token was refreshed".to_owned()))
     }
 
+    /// The same for an answer nobody has read yet.
+    pub(super) async fn revoke_answer(
+        &self,
+        record: &GrantRecord,
+        oauth: &dyn OAuthProvider,
+        answer: &RawAnswer,
+    ) -> Result<()> {
+        match oauth.read_refresh(answer) {
+            RefreshOutcome::Refreshed(answer) => self.revoke_late(record, &answer.tokens).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn revoke_late(&self, record: &GrantRecord, tokens: &TokenSet) -> Result<()> {
         if let Some(job) = self.store().revocation_of(&record.id).await? {
             let sealed = self.sealed_for(&job.tenant, &job.id, tokens)?;
-            if self.insist(|| self.store().update_revocation_tokens(&job.id, &sealed)).await? {
+            let now = self.context().now();
+            if self.insist(|| self.store().update_revocation_tokens(&job.id, &sealed, now)).await? {
                 self.revoke_or_wait(&job).await;
                 return Ok(());
             }
@@ -32,7 +48,7 @@ impl Host {
             Ok(()) => self.revoke_or_wait(&job).await,
             // Another late answer of the same grant is being revoked.
             Err(Error::Store(StoreError::Conflict(why))) => {
-                tracing::debug!(grant = %record.id, why, "revoked by another")
+                tracing::debug!(grant = %record.id, why, "revoked by another");
             }
             Err(error) => return Err(error),
         }

@@ -4,6 +4,7 @@
 //! own: [`attempt`] says how it goes. What comes of it is in the row of the grant, which is all that others need to see.
 
 mod attempt;
+mod keep;
 mod late;
 mod terms;
 mod told;
@@ -32,8 +33,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The refreshes under way in this process, by grant.
 pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
 
-/// How a refresh ended for those who waited.
-type Outcome = Result<Renewed, Arc<Error>>;
+/// How a refresh ended for those who waited: where the new token is from. What they asked for is in the store, or in their hands.
+type Outcome = Result<(Renewed, Option<Session>), Arc<Error>>;
+
+/// Tells those who wait.
+type Tell = watch::Sender<Option<Outcome>>;
 
 /// Where a new token came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +67,7 @@ impl Host {
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
         if is_fresh(record.access_expires_at, self.context().now()) {
-            return self.open_session(&record);
+            return self.opened(&record).await;
         }
         self.renewed(&record, Because::Expiring).await
     }
@@ -71,7 +75,7 @@ impl Host {
     /// The same after the platform refused a token, whatever its lifetime says.
     pub(crate) async fn session_after(&self, tenant: &str, grant: &GrantId, refused: &Session) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
-        let session = self.open_session(&record)?;
+        let session = self.opened(&record).await?;
         if session.grant.tokens.access.matches(refused.grant.tokens.access.expose()) {
             return self.renewed(&record, Because::Refused).await;
         }
@@ -81,10 +85,11 @@ impl Host {
     /// A token in its last minute is better than none.
     async fn renewed(&self, record: &GrantRecord, because: Because) -> Result<Session> {
         match self.refresh(record, because).await {
-            Ok(()) => self.open_session(&self.live_grant(&record.tenant, &record.id).await?),
+            Ok(Some(session)) => Ok(session),
+            Ok(None) => self.opened(&self.live_grant(&record.tenant, &record.id).await?).await,
             Err(error) if because == Because::Expiring && self.is_alive(record) => {
                 tracing::warn!(grant = %record.id, %error, "the access token is used for as long as it lives");
-                self.open_session(record)
+                self.opened(record).await
             }
             Err(error) => Err(error),
         }
@@ -112,16 +117,21 @@ impl Host {
         }
     }
 
-    /// Joins the refresh of this grant, or starts it, and waits for what comes of it.
-    pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<()> {
+    /// Joins the refresh of this grant, or starts it, and waits for what comes of it. It gives a session only where the store does not have
+    /// it yet.
+    pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<Option<Session>> {
         match timeout(PATIENCE, self.refresh_to_end(record, because)).await {
-            Ok(outcome) => outcome.map(drop),
+            Ok(outcome) => outcome.map(|(_, session)| session),
             Err(_) => Err(told::takes_long().into()),
         }
     }
 
     /// The same for whoever has the time to wait as long as it takes.
-    pub(crate) async fn refresh_to_end(&self, record: &GrantRecord, because: Because) -> Result<Renewed> {
+    pub(crate) async fn refresh_to_end(
+        &self,
+        record: &GrantRecord,
+        because: Because,
+    ) -> Result<(Renewed, Option<Session>)> {
         let mut done = self.join_refresh(record, because);
         let outcome = done.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
         match outcome {
@@ -139,9 +149,9 @@ impl Host {
         all.insert(record.id.clone(), done.clone());
         let (leaving, record) = (Leaving { host: self.clone(), grant: record.id.clone() }, record.clone());
         self.spawn(async move {
-            let outcome = leaving.host.refresh_alone(&record, because).await.map_err(Arc::new);
+            let outcome = leaving.host.refresh_alone(&record, because, &tell).await;
             drop(leaving);
-            tell.send_replace(Some(outcome));
+            tell.send_replace(Some(outcome.map(|renewed| (renewed, None)).map_err(Arc::new)));
         });
         done
     }

@@ -87,7 +87,7 @@ impl AppHealth {
 
     /// The platform asked to wait.
     pub(crate) fn asked_to_wait(mut self, retry_after: Option<SignedDuration>, now: Timestamp) -> Self {
-        let wait = retry_after.filter(|wait| wait.is_positive()).unwrap_or(DEFAULT_RETRY);
+        let wait = retry_after.filter(SignedDuration::is_positive).unwrap_or(DEFAULT_RETRY);
         self.next_try_at = Some(later(now, wait.min(LONGEST_RETRY)));
         self
     }

@@ -5,6 +5,9 @@ use jiff::Timestamp;
 
 use super::{AuditId, ConnectionId, GrantId, Result};
 
+/// The tenant of records about the whole store, such as those of its keys. No tenant is named by the empty text.
+pub const WHOLE_STORE: &str = "";
+
 /// Something that happened. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
@@ -12,7 +15,7 @@ pub struct AuditRecord {
     pub id: AuditId,
     /// When.
     pub at: Timestamp,
-    /// Whose affair.
+    /// Whose affair; [`WHOLE_STORE`] for what is no tenant's.
     pub tenant: String,
     /// What, as one stable word such as `disconnected`.
     pub event: String,

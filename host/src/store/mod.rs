@@ -20,6 +20,7 @@ mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod refresh;
+mod reseal;
 mod revocation;
 mod sample;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -32,7 +33,7 @@ pub mod testing;
 use std::fmt::Debug;
 
 pub use self::app_health::AppHealth;
-pub use self::audit::{Audit, AuditFilter, AuditRecord};
+pub use self::audit::{Audit, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
     Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnection, Link, Linked, Links,
     NewConnection, StateCount,
@@ -49,6 +50,7 @@ pub(crate) use self::refresh::Standing;
 pub use self::refresh::{
     Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
 };
+pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 pub use self::sample::{Reading, Sample, Samples};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -61,11 +63,11 @@ pub use self::sqlite::SqliteStore;
 /// Several processes may use one store at the same time. Each call is one transaction: it happens as a whole or not at all, and what it
 /// reports as done survives a crash and a power loss.
 pub trait Store:
-    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Debug + Send + Sync
+    Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Reseal + Debug + Send + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Debug + Send + Sync
+    T: Flows + Grants + Connections + Revocations + Samples + Audit + Meta + Refreshes + Reseal + Debug + Send + Sync
 {
 }

@@ -90,6 +90,11 @@ pub trait Revocations {
     /// Counts an attempt in vain and sets the time of the next one. False means that it was done already.
     async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool>;
 
-    /// Replaces the tokens by newer ones. False means that it was done already.
-    async fn update_revocation_tokens(&self, id: &RevocationId, tokens: &RevocationTokens) -> Result<bool>;
+    /// Replaces the tokens by newer ones, to be tried from this time on. False means that it was done already.
+    async fn update_revocation_tokens(
+        &self,
+        id: &RevocationId,
+        tokens: &RevocationTokens,
+        next_try_at: Timestamp,
+    ) -> Result<bool>;
 }

@@ -70,10 +70,65 @@ pub enum VaultError {
         /// What is wrong with the line.
         why: &'static str,
     },
+    /// A text that should hold keys does not.
+    #[error("{place} holds no keys: line {line}: {why}")]
+    KeyTextMalformed {
+        /// Where the text is from.
+        place: String,
+        /// The line.
+        line: usize,
+        /// What is wrong with the line.
+        why: &'static str,
+    },
+    /// The keys were replaced, while this program ran, by others that do not go on from them.
+    #[error(
+        "{place} no longer holds the key {active} that this program seals with, and does not say that it was retired: put the keys of this database back"
+    )]
+    KeysReplaced {
+        /// Where the keys are from.
+        place: String,
+        /// The key that is missing there.
+        active: KeyId,
+    },
+    /// The keys are where this program cannot write.
+    #[error("the keys come from {place}, which this program does not write")]
+    NotWritable {
+        /// Where the keys are from.
+        place: String,
+    },
+    /// Somebody else is changing the keys.
+    #[error("another process is changing the keys of `{path}`: try again when it is done", path = .path.display())]
+    KeysBusy {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// There is no such key to be taken away.
+    #[error("the key {key} {why}; the keys are {}", list(held))]
+    NoOlderKey {
+        /// The key.
+        key: KeyId,
+        /// Why it cannot be taken away.
+        why: &'static str,
+        /// The keys at hand.
+        held: Vec<KeyId>,
+    },
+    /// A key is still needed.
+    #[error(
+        "the key {key} stays: {values} sealed values still use it. Run `connector-host vault rotate --resume`; a value that does not open under its key belongs to an account that has to be connected again or disconnected"
+    )]
+    KeyInUse {
+        /// The key.
+        key: KeyId,
+        /// How many values use it.
+        values: u64,
+    },
     /// The key file cannot be used or trusted.
     #[error(transparent)]
     File(#[from] FileError),
 }
+
+/// The reason of a grant whose sealed values do not open any more.
+pub(crate) const KEY_LOST: &str = "key_lost";
 
 fn list(keys: &[KeyId]) -> String {
     keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ")
@@ -84,7 +139,7 @@ impl From<VaultError> for Error {
     fn from(error: VaultError) -> Self {
         let message = error.to_string();
         match error {
-            VaultError::Damaged | VaultError::UnknownKey { .. } => Self::reauth_required("key_lost", message),
+            VaultError::Damaged | VaultError::UnknownKey { .. } => Self::reauth_required(KEY_LOST, message),
             _ => Self::config(message),
         }
         .with_source(error)

@@ -22,6 +22,14 @@ pub(super) struct Parts<'a> {
 }
 
 impl Sealed {
+    /// How many bytes stand in front of the nonce: the format and the key. By them a database tells values of one key from others.
+    pub const FRONT_LENGTH: usize = 1 + KEY_ID_LENGTH;
+
+    /// The bytes in front of every value sealed with this key.
+    pub fn front_of(key: KeyId) -> Vec<u8> {
+        [&[FORMAT], key.as_bytes().as_slice()].concat()
+    }
+
     /// Takes a value back from storage. Whether it is one shows when it is opened.
     pub fn from_stored(bytes: Vec<u8>) -> Self {
         Self(bytes)

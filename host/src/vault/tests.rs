@@ -9,7 +9,8 @@ use connector_core::testing::{FakeClock, FakeTransport};
 use connector_core::{Context, Error, Random, Secret, SystemRandom};
 use tempfile::TempDir;
 
-use super::{Binding, IfMissing, KeyFile, KeyRing, Sealed, Vault, VaultError, field};
+use super::key_file;
+use super::{Binding, IfMissing, KeyFile, KeyRing, KeySource, Sealed, Vault, VaultError, field};
 
 const TOKEN: &str = "act.0123456789.live";
 const PLACE: Binding<'static> = Binding { tenant: "default", owner: "grant-1", field: field::ACCESS, generation: 1 };
@@ -147,7 +148,7 @@ fn another_key_is_recognised_by_name_and_by_content() {
     let lost: Error = theirs.open(&PLACE, &sealed).unwrap_err().into();
     assert_eq!(lost.kind().as_str(), "reauth_required");
 
-    let key = theirs.ring.to_text().replace(&held.to_string(), &needed.to_string());
+    let key = theirs.keys().ring.to_text().replace(&held.to_string(), &needed.to_string());
     let error = Vault::new(KeyRing::parse(&key).unwrap()).verify(&proof).unwrap_err();
     assert!(matches!(error, VaultError::SameIdOtherKey { id: Some(id) } if id == needed), "{error}");
 }
@@ -166,6 +167,57 @@ fn older_keys_open_and_the_first_one_seals() {
 }
 
 #[test]
+fn a_ring_goes_on_from_another_by_its_key_or_by_the_name_of_a_key_that_is_gone() {
+    let cx = with_random(SystemRandom);
+    let first = KeyRing::generate(&cx).unwrap();
+    let rotated = first.with_fresh_key(&cx).unwrap();
+    let old = first.ids().next().unwrap();
+    let alone = rotated.without(old);
+    assert_eq!(rotated.ids().nth(1), Some(old));
+    assert_eq!(alone.ids().collect::<Vec<_>>(), [rotated.ids().next().unwrap()]);
+    assert!(rotated.to_text().ends_with(&*first.to_text()), "nothing of the old file is lost");
+    assert!(alone.to_text().ends_with(&format!("{old} retired\n")));
+    let again = KeyRing::parse(&alone.to_text()).unwrap();
+    assert_eq!(*again.to_text(), *alone.to_text());
+    for (ring, other, expected) in [
+        (&rotated, &first, true),
+        (&again, &first, true),
+        (&again, &rotated, true),
+        (&rotated, &again, true),
+        (&first, &rotated, false),
+        (&first, &again, false),
+        (&KeyRing::generate(&cx).unwrap(), &first, false),
+    ] {
+        assert_eq!(ring.continues(other), expected, "{ring:?} after {other:?}");
+    }
+    let impostor = format!("{old} {}", KeyRing::generate(&cx).unwrap().to_text().split_once(' ').unwrap().1);
+    assert!(!KeyRing::parse(&impostor).unwrap().continues(&first), "the name alone is not the key");
+    let twice = format!("{}{old} retired\n", *first.to_text());
+    assert!(KeyRing::parse(&twice).is_err());
+    assert!(KeyRing::parse(&format!("{old} retired\n")).is_err(), "a ring has a key");
+}
+
+#[test]
+fn a_text_of_keys_may_have_its_lines_in_a_row() {
+    let cx = with_random(SystemRandom);
+    let ring = KeyRing::generate(&cx).unwrap().with_fresh_key(&cx).unwrap();
+    let (text, rest) = (ring.to_text(), ring.ids().collect::<Vec<_>>());
+    for text in [text.to_string(), text.replace('\n', ";"), text.replace('\n', " ; \n\n")] {
+        let source = KeySource::Text { name: "KEYS".to_owned(), text: Secret::from(text) };
+        assert_eq!(source.read().unwrap().ids().collect::<Vec<_>>(), rest);
+        assert!(source.stamp().is_none() && !source.is_writable());
+    }
+    for (text, why) in
+        [("", "line 1: there is no key"), ("x", "line 1: it is not"), ("aabbccdd e; f", "line 1: the key is not")]
+    {
+        let source = KeySource::Text { name: "KEYS".to_owned(), text: Secret::from(text) };
+        let error = source.read().unwrap_err().to_string();
+        assert!(error.starts_with("KEYS holds no keys: ") && error.contains(why), "{error}");
+        assert!(!format!("{source:?}").contains("aabbccdd"));
+    }
+}
+
+#[test]
 fn a_key_file_is_made_once_and_read_again() {
     let cx = fake();
     let (dir, made) = with_key_file(&cx);
@@ -175,6 +227,24 @@ fn a_key_file_is_made_once_and_read_again() {
     assert!(!read.made);
     let sealed = Vault::new(made.ring).seal(&cx, &PLACE, &Secret::from(TOKEN)).unwrap();
     assert!(Vault::new(read.ring).open(&PLACE, &sealed).unwrap().matches(TOKEN));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft may stay behind");
+}
+
+#[test]
+fn a_key_file_is_read_whole_while_it_is_replaced() {
+    let cx = with_random(SystemRandom);
+    let (dir, file) = with_key_file(&cx);
+    let path = dir.path().join(KeyFile::NAME);
+    let replacing = std::thread::spawn(move || {
+        for ring in [file.ring.with_fresh_key(&cx).unwrap(), file.ring].iter().cycle().take(300) {
+            key_file::replace(&path, ring).unwrap();
+        }
+    });
+    while !replacing.is_finished() {
+        let held = load(&fake(), dir.path()).unwrap().ring.ids().count();
+        assert!((1..=2).contains(&held));
+    }
+    replacing.join().unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft may stay behind");
 }
 

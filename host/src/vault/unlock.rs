@@ -1,11 +1,11 @@
 //! The one way a host comes to its vault.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use connector_core::{Context, Result};
 
-use super::{IfMissing, KeyFile, Vault};
+use super::{IfMissing, KeySource, Rotation, Vault};
 use crate::store::Store;
 
 /// A vault whose keys are those of the store.
@@ -17,17 +17,24 @@ pub struct Unlocked {
     pub made: Option<PathBuf>,
 }
 
-/// Reads the key file of a data directory, makes it if nothing has been sealed yet, and makes sure that it is this store's.
+/// Reads the keys, makes their file if nothing has been sealed yet, and makes sure that they are this store's.
 ///
 /// # Errors
-/// When the key file is missing, unsafe or another store's; the store is unchanged then.
-pub async fn unlock(cx: &Context, dir: &Path, store: &Arc<dyn Store>) -> Result<Unlocked> {
+/// When the keys are missing, unsafe or another store's; the store is unchanged then.
+pub async fn unlock(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) -> Result<Unlocked> {
     let if_missing = if store.has_sealed_rows().await? { IfMissing::Refuse } else { IfMissing::Create };
-    let KeyFile { path, ring, made } = KeyFile::load_or_create(cx, dir, if_missing)?;
-    let vault = Vault::new(ring);
+    let loaded = source.load(cx, if_missing)?;
+    let made = loaded.made.clone();
+    let vault = Vault::following(source.clone(), loaded);
     match store.vault_check().await? {
-        Some(proof) if !made => vault.verify(&proof)?,
+        Some(proof) if made.is_none() => {
+            vault.verify(&proof)?;
+            // Before anything is sealed with it, the key that seals is the one others are measured by: who lacks it shall know.
+            if proof.key_id() != vault.key_ids().first().copied() {
+                Rotation::new(cx, &vault, store.as_ref()).settle().await?;
+            }
+        }
         _ => store.set_vault_check(&vault.prove(cx)?).await?,
     }
-    Ok(Unlocked { vault, made: made.then_some(path) })
+    Ok(Unlocked { vault, made })
 }

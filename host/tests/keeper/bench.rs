@@ -12,7 +12,7 @@ use connector_core::testing::{CountingRandom, FakeClock};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
 use connector_host::keeper::{Keep, Tally};
 use connector_host::store::{GrantId, GrantRecord, GrantState, SqliteStore, Store};
-use connector_host::vault::{Binding, Vault, field, unlock};
+use connector_host::vault::{Binding, KeySource, Vault, field, unlock};
 use connector_host::{Host, Parts, Realm};
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
@@ -308,11 +308,18 @@ async fn host(dir: &TempDir, cx: &Context, setting: &Setting) -> (Host, Vault) {
     let platform: &'static str = platform.replacen("path = \"/token\" } }", &answer, 1).leak();
     let data = dir.path().join("data");
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
-    let vault = unlock(cx, &data, &store).await.unwrap().vault;
+    let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
     let registry = Registry::new([Registration::new(DESCRIPTOR, platform, ConfiguredConnector::build)]).unwrap();
     let settings = config.settings;
-    let parts =
-        |vault| Parts { registry, settings, realm: Realm::Live, store: Arc::clone(&store), vault, cx: cx.clone() };
+    let parts = |vault| Parts {
+        registry,
+        settings,
+        realm: Realm::Live,
+        store: Arc::clone(&store),
+        vault,
+        cx: cx.clone(),
+        spool: None,
+    };
     let host = Host::new(parts(vault));
-    (host, unlock(cx, &data, &store).await.unwrap().vault)
+    (host, unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault)
 }

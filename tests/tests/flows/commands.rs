@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{MIRA, Stage, person};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "list",
     "scopes",
     "connect",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 11] = [
     "config",
     "init",
     "emulator",
+    "vault",
     "demo",
 ];
 
@@ -126,6 +127,10 @@ fn results_are_json_if_asked_for_and_nothing_else() {
         "config",
         "config check",
         "config show --origin",
+        "vault",
+        "vault keys",
+        "vault rotate",
+        "vault retire",
         "disconnect customer-17",
     ] {
         let done = stage.cli(command).arg("--json").run().ok();

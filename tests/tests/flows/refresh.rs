@@ -1,6 +1,8 @@
 //! Keeping access, whatever gets in the way.
 
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::support::{HeldLine, MIRA, Stage, person, unticking};
 
@@ -110,13 +112,13 @@ fn an_access_token_that_died_early_is_refreshed_once() {
     assert_eq!(outcomes, ["ok", "access_token_invalid", "ok"]);
 }
 
-/// Lets the time pass in which a refresh token that may be spent is left alone.
-fn quarantine_is_over(stage: &Stage) {
+/// Three minutes pass for the host: its access tokens die, and a refresh token that may be spent has been left alone for long enough.
+fn time_passes(stage: &Stage) {
     let options = SqliteConnectOptions::new().filename(stage.realm().join("store.db"));
     stage.web.wait(async {
         let mut database = options.connect().await.unwrap();
-        let earlier =
-            "UPDATE grants SET refresh_sent_at = refresh_sent_at - 180000, refresh_tick = refresh_tick - 180000";
+        let earlier = "UPDATE grants SET refresh_sent_at = refresh_sent_at - 180000, refresh_tick = refresh_tick - 180000,
+                                         access_expires_at = access_expires_at - 180000, issued_at = issued_at - 180000";
         sqlx::query(earlier).execute(&mut database).await.unwrap();
         database.close().await.unwrap();
     });
@@ -131,12 +133,13 @@ fn a_refresh_whose_answer_was_lost_is_said_to_be_lost() {
     let kept = stage.connections()[0].clone();
 
     stage.tiktok.fail(&json!({ "endpoint": "token", "body": "reset", "after": true }));
+    time_passes(&stage);
     stage.cli("metrics --max-age 0").run().ends(4, &["stale", "could not be refreshed"]);
     assert_eq!(stage.connections()[0]["state"], "active", "in doubt, it is tried once more");
     let asked = stage.tiktok.requests("token").len();
     stage.cli("metrics --max-age 0").run().ends(4, &["stale", "the next try is at"]);
     assert_eq!(stage.tiktok.requests("token").len(), asked, "the platform may still be at the first one");
-    quarantine_is_over(&stage);
+    time_passes(&stage);
     stage.cli("metrics --max-age 0").run().ends(3, &["stale"]);
     stage.cli("connections").run().ends(0, &["reauth_required (refresh_result_lost)", "connector-host reconnect"]);
 
@@ -157,8 +160,9 @@ fn a_platform_that_fails_while_refreshing_costs_nothing() {
         let mut order = json!({ "endpoint": "token" });
         order.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
         stage.tiktok.fail(&order);
+        time_passes(&stage);
         stage.cli("metrics --max-age 0").run().ends(4, &["stale", "not updated"]);
-        quarantine_is_over(&stage);
+        time_passes(&stage);
         stage.metrics("--max-age 0");
     }
     assert_eq!(stage.tiktok.refreshes().1, 0);
@@ -173,12 +177,13 @@ fn a_command_that_is_killed_while_it_refreshes_leaves_a_connection_that_can_be_r
     let before = stage.metrics("")["metrics"]["followers"]["value"].clone();
 
     line.hold();
+    time_passes(&stage);
     let running = stage.cli("metrics --max-age 0").start();
     line.wait();
     drop(running);
     line.release();
 
-    quarantine_is_over(&stage);
+    time_passes(&stage);
     let done = stage.cli("metrics --json --max-age 0").run().ends(3, &[]);
     assert_eq!(done.json()[0]["metrics"]["followers"]["value"], before);
     stage.cli("connections").run().ends(0, &["reauth_required (refresh_result_lost)", "connector-host reconnect"]);

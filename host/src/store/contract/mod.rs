@@ -18,7 +18,9 @@ mod disconnects;
 mod flows;
 mod grants;
 mod meta;
+mod races;
 mod refreshes;
+mod reseal;
 mod revocations;
 mod samples;
 
@@ -68,6 +70,8 @@ pub fn checks() -> Vec<Check> {
         audit::CHECKS,
         meta::CHECKS,
         refreshes::CHECKS,
+        reseal::CHECKS,
+        races::CHECKS,
     ];
     subjects.concat()
 }

@@ -394,7 +394,7 @@ async fn due(bench: Bench) -> Outcome {
 }
 
 fn platform_of(bench: &Bench) -> connector_core::PlatformId {
-    bench.grant().map(|grant| grant.platform).unwrap_or_else(|error| panic!("{error}"))
+    bench.grant().map_or_else(|error| panic!("{error}"), |grant| grant.platform)
 }
 
 impl Bench {

@@ -85,7 +85,8 @@ async fn tokens_updated(bench: Bench) -> Outcome {
         refresh: None,
         refresh_expires_at: Some(bench.minutes(1)),
     };
-    assert!(bench.store.update_revocation_tokens(&revocation.id, &revocation.tokens).await?);
+    assert!(bench.store.update_revocation_tokens(&revocation.id, &revocation.tokens, bench.minutes(2)).await?);
+    revocation.next_try_at = bench.minutes(2);
     assert_eq!(bench.store.revocation_of(&grant.id).await?, Some(revocation));
     Ok(())
 }
@@ -103,7 +104,7 @@ async fn finished(bench: Bench) -> Outcome {
     let (id, error) = (&revocation.id, bench.last_error("late"));
     assert!(!bench.store.finish_revocation(id, RevocationOutcome::Revoked, bench.now()).await?);
     assert!(!bench.store.postpone_revocation(id, bench.now(), &error).await?);
-    assert!(!bench.store.update_revocation_tokens(id, &revocation.tokens).await?);
+    assert!(!bench.store.update_revocation_tokens(id, &revocation.tokens, bench.now()).await?);
     Ok(())
 }
 

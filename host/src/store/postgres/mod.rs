@@ -15,6 +15,13 @@ mod migrate;
 mod open;
 mod pool;
 #[cfg(test)]
+#[cfg(unix)]
+mod promises_tests;
+#[cfg(test)]
+#[cfg(unix)]
+mod schema_tests;
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod transaction;
 mod url;

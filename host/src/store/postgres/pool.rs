@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{Connection as _, Error};
+use sqlx::{ConnectOptions as _, Connection as _, Error};
+use tokio::time::timeout;
 
 use super::begin::{MIGRATE, READ, WRITE};
 use super::error::failed;
@@ -15,8 +16,8 @@ use crate::store::{Place, Result, StoreError};
 
 const CONNECTIONS: u32 = 10;
 
-/// How long a call waits for a connection, and for the server to answer at the start.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a call waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// After so long without use a connection is tried before it is trusted.
 const UNPROVEN: Duration = Duration::from_secs(1);
@@ -90,13 +91,17 @@ impl Pool {
     async fn begin(&self, how: &'static str) -> Result<Transacted> {
         match self.connections.begin_with(how).await {
             Ok(open) => Ok(Transacted::new(open, Arc::clone(&self.place))),
-            Err(Error::PoolTimedOut) if self.connections.size() < CONNECTIONS => Err(self.silent()),
+            Err(Error::PoolTimedOut) if self.connections.size() < CONNECTIONS => Err(self.silent().await),
             Err(error) => Err(failed(&self.place, error)),
         }
     }
 
-    /// The driver tries again to reach a server that may be starting, and does not say in the end what it met.
-    fn silent(&self) -> StoreError {
+    /// The driver tries again and again to reach a server that may be starting, and does not say in the end what it met. One more try
+    /// does.
+    async fn silent(&self) -> StoreError {
+        if let Ok(Err(error)) = timeout(PATIENCE, self.connections.connect_options().connect()).await {
+            return failed(&self.place, error);
+        }
         let why = format!("no connection within {} s", PATIENCE.as_secs());
         StoreError::Unreachable { place: Place::clone(&self.place), why }
     }

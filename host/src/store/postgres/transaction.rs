@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Transaction};
 
 use super::error::{failed, uncommitted};
-use crate::store::sql::{Argument, NOW, Statement, statement};
+use crate::store::sql::{Argument, Statement, statement};
 use crate::store::{Place, Result, StoreError};
 
 /// The locks of tenants among the advisory locks of a database: "Conn".
@@ -83,9 +83,9 @@ fn query(statement: Statement) -> Query<'static, Postgres, PgArguments> {
 
 /// The lock is the one that an update takes: who only refers to the row does not wait.
 fn text(statement: &Statement) -> SqlStr {
-    let lock = if statement.locking { " FOR NO KEY UPDATE" } else { "" };
-    if lock.is_empty() && !statement.sql.contains(NOW) {
-        return statement.sql.into_sql_str();
+    let text = statement.text(CLOCK);
+    if !statement.locking {
+        return text;
     }
-    AssertSqlSafe(format!("{}{lock}", statement.sql.replace(NOW, CLOCK))).into_sql_str()
+    AssertSqlSafe(format!("{} FOR NO KEY UPDATE", text.as_str())).into_sql_str()
 }

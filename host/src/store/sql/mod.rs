@@ -17,6 +17,7 @@ mod json;
 mod link;
 mod meta;
 mod refresh;
+mod reseal;
 mod revocations;
 mod row;
 mod samples;

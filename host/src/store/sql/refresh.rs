@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::fields::{Fields, bytes, millis};
 use super::{Row, SqlStore, Statement, Transaction, app_health, audit, grants, json, statement};
+use crate::kill_points::{KillPoint, reach};
 use crate::store::{
     AppHealth, Begun, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, RefreshClaim, RefreshMark, Refreshed,
     Refreshes, Result, Settle, Settlement, Standing,
@@ -19,6 +20,7 @@ impl<D: Send + Sync> Refreshes for SqlStore<D> {
         let mut transaction = self.write().await?;
         let begun = self.begin(&mut transaction, claim).await?;
         if !matches!(begun, Begun::Moved | Begun::Parked(_) | Begun::AppBlocked(_) | Begun::AnswerKept(_)) {
+            reach(KillPoint::InsideMark);
             transaction.commit().await?;
         }
         Ok(begun)
@@ -36,6 +38,7 @@ impl<D: Send + Sync> Refreshes for SqlStore<D> {
         if let Some(record) = settle.audit.as_ref().filter(|_| news) {
             transaction.execute(audit::insert(record)).await?;
         }
+        reach(KillPoint::InsideCommit);
         transaction.commit().await?;
         Ok(true)
     }

@@ -63,15 +63,22 @@ impl<D: Send + Sync> Revocations for SqlStore<D> {
         Ok(self.execute(update).await? == 1)
     }
 
-    async fn update_revocation_tokens(&self, id: &RevocationId, tokens: &RevocationTokens) -> Result<bool> {
+    async fn update_revocation_tokens(
+        &self,
+        id: &RevocationId,
+        tokens: &RevocationTokens,
+        next_try_at: Timestamp,
+    ) -> Result<bool> {
         let update = statement(
-            "UPDATE revocations SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5 WHERE id = $1",
+            "UPDATE revocations SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5, next_try_at = $6
+             WHERE id = $1",
         )
         .bind(id.to_string())
         .bind(bytes(tokens.access.as_ref()))
         .bind(millis(tokens.access_expires_at))
         .bind(bytes(tokens.refresh.as_ref()))
-        .bind(millis(tokens.refresh_expires_at));
+        .bind(millis(tokens.refresh_expires_at))
+        .bind(next_try_at.as_millisecond());
         Ok(self.execute(update).await? == 1)
     }
 }

@@ -1,11 +1,15 @@
 //! A statement and its arguments, before any database has seen them.
 
+use std::borrow::Cow;
+
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
 /// What stands in a statement for the store's clock, in milliseconds since 1970.
 pub(in crate::store) const NOW: &str = "{now}";
 
 /// An SQL statement for any of the databases. It has no `Debug`: its arguments are what a store keeps.
 pub(in crate::store) struct Statement {
-    pub(in crate::store) sql: &'static str,
+    pub(in crate::store) sql: Cow<'static, str>,
     pub(in crate::store) arguments: Vec<Argument>,
     pub(in crate::store) locking: bool,
 }
@@ -17,12 +21,21 @@ pub(in crate::store) enum Argument {
     Text(Option<String>),
 }
 
-/// A statement with `$1`, `$2` and so on for its arguments, and `{now}` for the store's clock.
-pub(in crate::store) fn statement(sql: &'static str) -> Statement {
-    Statement { sql, arguments: Vec::new(), locking: false }
+/// A statement with `$1`, `$2` and so on for its arguments, and `{now}` for the store's clock. None of it may come from
+/// outside this program: what does is an argument.
+pub(in crate::store) fn statement(sql: impl Into<Cow<'static, str>>) -> Statement {
+    Statement { sql: sql.into(), arguments: Vec::new(), locking: false }
 }
 
 impl Statement {
+    /// The text, with this in place of `{now}`.
+    pub(in crate::store) fn text(&self, now: &str) -> SqlStr {
+        match &self.sql {
+            Cow::Borrowed(sql) if !sql.contains(NOW) => sql.into_sql_str(),
+            sql => AssertSqlSafe(sql.replace(NOW, now)).into_sql_str(),
+        }
+    }
+
     /// Adds the next argument.
     pub(in crate::store) fn bind(mut self, argument: impl Into<Argument>) -> Self {
         self.arguments.push(argument.into());

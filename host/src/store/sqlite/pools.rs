@@ -3,7 +3,7 @@
 use connector_core::{Context, SinceBoot};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction};
 
 use super::error::failed;
 use crate::store::Result;
@@ -80,13 +80,9 @@ impl Transacted {
 
 /// The statement as the driver takes it, the time among its arguments.
 fn query(cx: &Context, statement: Statement) -> Query<'static, Sqlite, SqliteArguments> {
-    let Statement { sql, mut arguments, .. } = statement;
-    let mut text = sql.into_sql_str();
-    if sql.contains(NOW) {
-        arguments.push(cx.now().as_millisecond().into());
-        text = AssertSqlSafe(sql.replace(NOW, &format!("${}", arguments.len()))).into_sql_str();
-    }
-    arguments.into_iter().fold(sqlx::query(text), |query, argument| match argument {
+    let text = statement.text(&format!("${}", statement.arguments.len() + 1));
+    let now = statement.sql.contains(NOW).then(|| cx.now().as_millisecond().into());
+    statement.arguments.into_iter().chain(now).fold(sqlx::query(text), |query, argument| match argument {
         Argument::Bytes(bytes) => query.bind(bytes),
         Argument::Integer(integer) => query.bind(integer),
         Argument::Text(text) => query.bind(text),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use connector_core::testing::FakeTransport;
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Row as _};
 use tempfile::TempDir;
 
 use super::{SqliteStore, open};
 use crate::store::contract;
+use crate::store::sql::{Row, statement};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_check_of_the_contract_passes() {
@@ -18,6 +19,17 @@ async fn every_check_of_the_contract_passes() {
         let outcome = tokio::spawn(async move { check.run(cx, store).await }).await;
         assert!(matches!(outcome, Ok(Ok(()))), "{}: {outcome:?}", check.name);
     }
+}
+
+#[tokio::test]
+async fn the_clock_is_the_machines() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
+    assert_eq!(store.now().await.unwrap().as_millisecond(), cx.now().as_millisecond());
+    let bound =
+        store.write().await.unwrap().fetch(statement("SELECT {now} - $1 AS past, {now} AS now").bind(7)).await.unwrap();
+    let Some(Row::Sqlite(row)) = bound else { panic!("no row of this database") };
+    assert_eq!(row.get::<i64, _>("now") - row.get::<i64, _>("past"), 7);
 }
 
 #[tokio::test]

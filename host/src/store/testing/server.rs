@@ -18,7 +18,7 @@ clear_up() {
 trap 'clear_up "$1"' EXIT
 {
     "$1/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync
-    "$1/pg_ctl" start -w -D "$dir/data" -l "$dir/log" -o "-k $dir -c listen_addresses= -c max_connections=300"
+    "$1/pg_ctl" start -w -D "$dir/data" -l "$dir/log" -o "-k $dir -c listen_addresses= -c max_connections=300 -c autovacuum=off -c max_wal_size=8GB"
 } >"$dir/start" 2>&1 || { cat "$dir/start"; cat "$dir/log"; exit 1; }
 echo "ready $dir"
 cat >/dev/null
@@ -33,7 +33,11 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn start() -> Option<Self> {
+    /// One more server, for a test that changes what all its databases have in common.
+    ///
+    /// # Panics
+    /// When it does not start, or is required and missing.
+    pub fn start() -> Option<Self> {
         let bin = find(&["initdb", "pg_ctl", "postgres", "psql"], debian());
         let Some(bin) = bin else { return skipped("postgres", "postgresql") };
         let daemon = Daemon::start(SCRIPT, &[&bin]);

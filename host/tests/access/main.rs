@@ -1,0 +1,8 @@
+//! Keeping access: one refresh for everybody, stored first, and what each answer does to a connection.
+#![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test may fail it")]
+
+mod callers;
+mod doubts;
+mod spooled;
+mod support;

@@ -1,0 +1,126 @@
+//! Rows that were swapped, changed or put back, and keys that are gone: found out, one connection at a time.
+
+use std::fs;
+
+use connector_host::store::GrantId;
+
+use crate::bench::{Bench, TENANT, expect_lost, expect_open, reason};
+
+/// Does this to the first of some grants, and expects that this one is lost and nothing else.
+async fn one_is_lost(statement: &'static str, others: usize) {
+    let bench = Bench::new();
+    let ids = bench.grants(4).await;
+    let host = bench.host().await;
+    let named: Vec<&GrantId> = ids.iter().take(1 + others).collect();
+    bench.by_others(statement, &named).await;
+    expect_lost(&host, &ids[0]).await;
+    let again = host.session(TENANT, &ids[0]).await.map(drop).unwrap_err();
+    assert_eq!(reason(&again), Some("key_lost"), "it stays so");
+    for id in &ids[1..] {
+        expect_open(&host, id).await;
+    }
+    host.rotation().add_key().await.unwrap();
+    assert!(host.rotation().reseal(|_| ()).await.unwrap().unopened > 0, "it is not sealed anew as if it were good");
+    for id in &ids[1..] {
+        expect_open(&host, id).await;
+    }
+}
+
+#[tokio::test]
+async fn another_rows_tokens_do_not_open() {
+    one_is_lost("UPDATE grants SET access = (SELECT access FROM grants WHERE id = $2) WHERE id = $1", 1).await;
+    one_is_lost("UPDATE grants SET refresh = (SELECT refresh FROM grants WHERE id = $2) WHERE id = $1", 1).await;
+}
+
+#[tokio::test]
+async fn the_other_column_of_the_row_does_not_open() {
+    one_is_lost("UPDATE grants SET access = refresh WHERE id = $1", 0).await;
+    one_is_lost("UPDATE grants SET access = refresh, refresh = access WHERE id = $1", 0).await;
+}
+
+#[tokio::test]
+async fn a_changed_byte_is_found_wherever_it_is() {
+    // In the format, the key id, the nonce, the text, and the end.
+    one_is_lost("UPDATE grants SET access = CAST(x'02' || substr(access, 2) AS BLOB) WHERE id = $1", 0).await;
+    one_is_lost("UPDATE grants SET access = CAST(substr(access, 1, 1) || x'00ff00ff' || substr(access, 6) AS BLOB) WHERE id = $1", 0)
+        .await;
+    one_is_lost(
+        "UPDATE grants SET access = CAST(substr(access, 1, 9) || x'0000' || substr(access, 12) AS BLOB) WHERE id = $1",
+        0,
+    )
+    .await;
+    one_is_lost(
+        "UPDATE grants SET access = CAST(substr(access, 1, 40) || x'0000' || substr(access, 43) AS BLOB) WHERE id = $1",
+        0,
+    )
+    .await;
+    one_is_lost("UPDATE grants SET access = substr(access, 1, length(access) - 1) WHERE id = $1", 0).await;
+    one_is_lost("UPDATE grants SET refresh = x'' WHERE id = $1", 0).await;
+}
+
+#[tokio::test]
+async fn a_row_of_another_generation_does_not_open() {
+    one_is_lost("UPDATE grants SET generation = generation + 1 WHERE id = $1", 0).await;
+}
+
+#[tokio::test]
+async fn tokens_of_before_a_refresh_do_not_come_back() {
+    let bench = Bench::new();
+    let ids = bench.grants(2).await;
+    let (host, store) = (bench.host().await, bench.store().await);
+    let vault = connector_host::vault::unlock(&bench.cx, &bench.source(), &store).await.unwrap().vault;
+    let place =
+        connector_host::vault::Binding { tenant: TENANT, owner: ids[0].as_str(), field: "access", generation: 2 };
+    let access = vault.seal(&bench.cx, &place, &"newer".into()).unwrap();
+    let refreshed = bench.refreshed(&ids[0], access);
+    bench.by_others("CREATE TABLE kept (id TEXT, access BLOB)", &[]).await;
+    bench.by_others("INSERT INTO kept SELECT id, access FROM grants WHERE id = $1", &[&ids[0]]).await;
+    assert!(store.settle_refresh(&refreshed).await.unwrap());
+    assert!(host.session(TENANT, &ids[0]).await.unwrap().grant.tokens.access.matches("newer"));
+    bench
+        .by_others("UPDATE grants SET access = (SELECT access FROM kept WHERE id = $1) WHERE id = $1", &[&ids[0]])
+        .await;
+    expect_lost(&host, &ids[0]).await;
+    expect_open(&host, &ids[1]).await;
+}
+
+/// The file is gone or another's while a host runs: whatever is at hand goes on, and no grant is called lost.
+#[tokio::test]
+async fn keys_that_go_away_under_a_host_lose_nobody() {
+    let bench = Bench::new();
+    let ids = bench.grants(2).await;
+    let (running, ahead) = (bench.host().await, bench.host().await);
+    let theirs = Bench::new();
+    theirs.grants(1).await;
+    let good = fs::read(bench.key_file()).unwrap();
+
+    fs::remove_file(bench.key_file()).unwrap();
+    expect_open(&running, &ids[0]).await;
+    fs::write(bench.key_file(), &good).unwrap();
+    private(&bench);
+    ahead.rotation().add_key().await.unwrap();
+    ahead.rotation().reseal(|_| ()).await.unwrap();
+    let good = fs::read(bench.key_file()).unwrap();
+    for wrong in [fs::read(theirs.key_file()).unwrap(), b"nonsense".to_vec()] {
+        fs::write(bench.key_file(), wrong).unwrap();
+        private(&bench);
+        let error = running.session(TENANT, &ids[0]).await.map(drop).unwrap_err();
+        assert_eq!(reason(&error), None, "{error}");
+        expect_open(&ahead, &ids[0]).await;
+        assert!(ahead.rotation().add_key().await.is_err());
+    }
+    fs::write(bench.key_file(), good).unwrap();
+    private(&bench);
+    for id in &ids {
+        expect_open(&running, id).await;
+    }
+}
+
+#[cfg(unix)]
+fn private(bench: &Bench) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(bench.key_file(), fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn private(_: &Bench) {}

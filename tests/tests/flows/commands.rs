@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{MIRA, Stage, person};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "list",
     "scopes",
     "connect",
@@ -12,6 +12,8 @@ const COMMANDS: [&str; 12] = [
     "disconnect",
     "connections",
     "metrics",
+    "tokens",
+    "serve",
     "config",
     "init",
     "emulator",

@@ -165,7 +165,7 @@ fn a_log_of_json_is_one_object_a_line_whatever_a_person_is_called() {
     running.line("a grant that was due");
     running.terminate();
     let served = running.done().ends(0, &[]);
-    let failed = stage.cli("metrics --log-format json").arg(name).run().ends(2, &[]);
+    let failed = stage.cli("metrics --log-format json").arg(format!("nobody {name}")).run().ends(2, &[]);
     for line in served.err.lines().chain(failed.err.lines()) {
         let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(event["level"].is_string() && event["timestamp"].is_string(), "{line}");

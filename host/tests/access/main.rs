@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test may fail it")]
 
 mod callers;
+mod crowds;
 mod doubts;
 mod spooled;
 mod support;

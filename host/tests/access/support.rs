@@ -10,8 +10,8 @@ use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError}
 use connector_core::oauth::CallbackParams;
 use connector_core::testing::{CountingRandom, FakeClock};
 use connector_core::{ConfiguredConnector, Context, Descriptor, ErrorKind, Registration, Registry, Secret};
-use connector_host::store::{Connected, GrantState, SqliteStore, Store};
-use connector_host::vault::{KeySource, unlock};
+use connector_host::store::{Connected, ConnectionFilter, GrantId, GrantRecord, GrantState, SqliteStore, Store};
+use connector_host::vault::{Binding, IfMissing, KeyFile, KeySource, Vault, field, unlock};
 use connector_host::{Callback, ConnectRequest, Error, Host, Parts, Realm, Spool};
 use http::Response;
 use jiff::SignedDuration;
@@ -226,6 +226,26 @@ impl Bench {
         bench
     }
 
+    /// So many more grants with an expired access token.
+    pub(crate) async fn grants(&self, count: usize) -> Vec<GrantId> {
+        let (cx, store) = (self.host.context(), self.host.store());
+        let data = self.dir.path().join("data");
+        let vault = Vault::new(KeyFile::load_or_create(cx, &data, IfMissing::Refuse).unwrap().ring);
+        let first = self.connected().await.grant;
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            let id = GrantId::new(cx).unwrap();
+            let seal = |field| {
+                let place = Binding { tenant: TENANT, owner: id.as_str(), field, generation: 1 };
+                Some(vault.seal(cx, &place, &"old".into()).unwrap())
+            };
+            let (access, refresh) = (seal(field::ACCESS), seal(field::REFRESH));
+            store.put_grant(&GrantRecord { id: id.clone(), access, refresh, ..first.clone() }).await.unwrap();
+            ids.push(id);
+        }
+        ids
+    }
+
     pub(crate) async fn connect(&self) {
         let initiator = Secret::from("this browser");
         let request = ConnectRequest {
@@ -250,7 +270,7 @@ impl Bench {
     }
 
     pub(crate) async fn connected(&self) -> Connected {
-        let filter = connector_host::store::ConnectionFilter { tenant: TENANT.to_owned(), ..Default::default() };
+        let filter = ConnectionFilter { tenant: TENANT.to_owned(), ..Default::default() };
         self.host.store().connections(&filter).await.unwrap().remove(0)
     }
 

@@ -109,7 +109,9 @@ fn time_passes(stage: &Stage) {
         let mut database = options.connect().await.unwrap();
         let earlier = "UPDATE grants SET refresh_sent_at = refresh_sent_at - 180000, refresh_tick = refresh_tick - 180000,
                                          access_expires_at = access_expires_at - 180000, issued_at = issued_at - 180000";
-        sqlx::query(earlier).execute(&mut database).await.unwrap();
+        for statement in [earlier, "UPDATE app_health SET next_try_at = next_try_at - 180000"] {
+            sqlx::query(statement).execute(&mut database).await.unwrap();
+        }
         database.close().await.unwrap();
     });
 }

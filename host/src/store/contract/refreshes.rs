@@ -355,8 +355,9 @@ async fn down(bench: Bench) -> Outcome {
 }
 
 async fn due(bench: Bench) -> Outcome {
+    let platform = bench.grant()?.platform;
     let look = |minutes, keep_fresh: bool| {
-        let app = (platform_of(&bench), "default".to_owned());
+        let app = (platform.clone(), "default".to_owned());
         let due = DueRefreshes {
             now: bench.minutes(minutes),
             keep_fresh: keep_fresh.then_some(app).into_iter().collect(),
@@ -391,10 +392,6 @@ async fn due(bench: Bench) -> Outcome {
     assert!(bench.settle(&grant, "a", Settlement::Unreadable(sealed("answer"))).await?);
     assert_eq!(look(minutes + 4, false).await?, nobody, "there is nothing to ask");
     Ok(())
-}
-
-fn platform_of(bench: &Bench) -> connector_core::PlatformId {
-    bench.grant().map_or_else(|error| panic!("{error}"), |grant| grant.platform)
 }
 
 impl Bench {

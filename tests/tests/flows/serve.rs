@@ -69,10 +69,10 @@ fn a_host_that_runs_is_alive_ready_and_tells_figures_without_naming_anybody() {
         assert!(!text.contains(nobody), "{nobody}: {text}");
     }
     let ready = get(&stage, &url, "/readyz");
-    let state: Value = ready.json().unwrap();
-    assert_eq!((ready.status, &state["ready"]), (200, &json!(true)), "{state}");
-    assert_eq!((&state["store"]["reachable"], &state["store"]["writable"]), (&json!(true), &json!(true)));
-    assert!(state["last_pass"]["age_seconds"].is_i64() && state["unsaved_answers"] == 0, "{state}");
+    let told: Value = ready.json().unwrap();
+    assert_eq!((ready.status, &told["ready"]), (200, &json!(true)), "{told}");
+    assert_eq!((&told["store"]["reachable"], &told["store"]["writable"]), (&json!(true), &json!(true)));
+    assert!(told["last_pass"]["age_seconds"].is_i64() && told["unsaved_answers"] == 0, "{told}");
     assert_eq!(stage.tiktok.refreshes(), (1, 0));
 
     running.terminate();

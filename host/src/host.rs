@@ -106,6 +106,11 @@ impl Host {
         Err(not_configured(self.0.registry.get(id)?).into())
     }
 
+    /// Every platform that is linked and configured, by id.
+    pub fn platforms(&self) -> impl Iterator<Item = &ConfiguredPlatform> {
+        self.0.platforms.values()
+    }
+
     /// An app of a platform, ready for use.
     ///
     /// # Errors
@@ -208,6 +213,7 @@ impl Host {
     pub(crate) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, store: impl Fn() -> F) -> Result<T> {
         let began = self.context().now();
         let mut pause = FIRST_PAUSE;
+        let mut unsaved = None;
         loop {
             let error = match store().await {
                 Ok(done) => return Ok(done),
@@ -217,6 +223,7 @@ impl Host {
             if hopeless || self.context().now().duration_since(began) > INSIST_FOR {
                 return Err(error.into());
             }
+            unsaved.get_or_insert_with(|| self.count_unsaved());
             tracing::error!(%error, "what must not be lost is not stored yet; trying again");
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);

@@ -9,6 +9,7 @@ mod emulate;
 mod error;
 mod flow;
 mod host;
+pub mod keeper;
 mod kill_points;
 mod layers;
 #[cfg(feature = "platforms")]
@@ -19,6 +20,8 @@ mod pseudonym;
 mod refresh;
 mod restore;
 mod revoke;
+#[cfg(feature = "cli")]
+mod serve;
 mod spool;
 pub mod store;
 mod tokens;

@@ -65,6 +65,9 @@ pub struct AppFile {
     /// The part of `scopes` that the platform has not approved for this app yet: never requested.
     #[schemars(inner(pattern(schema::SCOPE)), extend("uniqueItems" = true))]
     pub pending: Option<Vec<String>>,
+    /// Whether every access token of the app is always kept fresh, also while nobody needs it. Off by default, because each rotation is
+    /// one more chance to lose an answer: without it a token is refreshed when it is needed, and often enough that access is kept.
+    pub keep_fresh: Option<bool>,
 }
 
 /// What a scope is and what it unlocks. A later layer replaces the definition as a whole.

@@ -23,9 +23,13 @@ fn a_key_nobody_knows_is_named_with_those_there_are() {
             "x.toml: platforms.lantern: there is no key `colour` here; the keys are apps, scopes",
         ),
         (
+            "[platforms.lantern.apps.default]\nkeep_fresh = \"always\"\n",
+            "x.toml: platforms.lantern.apps.default.keep_fresh: a boolean belongs here, not a text",
+        ),
+        (
             "[platforms.lantern.apps.default]\nscope = []\n",
             "x.toml: platforms.lantern.apps.default: there is no key `scope` here; the keys are kind, client_id, client_secret, redirect_uri, \
-             pkce, scopes, pending; did you mean `scopes`?",
+             pkce, scopes, pending, keep_fresh; did you mean `scopes`?",
         ),
         (
             "[platforms.lantern.scopes.\"stats.read\"]\nprodukt = \"\"\n",

@@ -40,7 +40,7 @@ fn lay_platform(origins: &mut Origins, key: &Key, under: &mut PlatformFile, over
 }
 
 fn lay_app(origins: &mut Origins, key: &Key, under: &mut AppFile, over: AppFile) {
-    let AppFile { kind, client_id, client_secret, redirect_uri, pkce, scopes, pending } = over;
+    let AppFile { kind, client_id, client_secret, redirect_uri, pkce, scopes, pending, keep_fresh } = over;
     lay_value(origins, key.child("kind"), &mut under.kind, kind);
     lay_value(origins, key.child("client_id"), &mut under.client_id, client_id);
     lay_value(origins, key.child("client_secret"), &mut under.client_secret, client_secret);
@@ -48,6 +48,7 @@ fn lay_app(origins: &mut Origins, key: &Key, under: &mut AppFile, over: AppFile)
     lay_value(origins, key.child("pkce"), &mut under.pkce, pkce);
     lay_value(origins, key.child("scopes"), &mut under.scopes, scopes);
     lay_value(origins, key.child("pending"), &mut under.pending, pending);
+    lay_value(origins, key.child("keep_fresh"), &mut under.keep_fresh, keep_fresh);
 }
 
 fn lay_value<T>(origins: &mut Origins, key: Key, under: &mut Option<T>, over: Option<T>) {

@@ -40,6 +40,8 @@ pub struct AppSettings {
     pub pkce: Option<Pkce>,
     /// What it asks for.
     pub wanted: Wanted,
+    /// Whether its access tokens are always kept fresh, also while nobody needs them.
+    pub keep_fresh: bool,
 }
 
 impl Settings {

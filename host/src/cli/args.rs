@@ -1,7 +1,10 @@
+use std::convert::Infallible;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use connector_core::Secret;
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
@@ -73,6 +76,19 @@ pub(super) struct Global {
     /// another name, such as on a copy of the data, only shows what is stored
     #[arg(long, global = true, env = "CONNECTOR_INSTANCE", value_name = "NAME", hide_short_help = true)]
     pub(super) instance: Option<InstanceName>,
+    /// The `PostgreSQL` database that several processes share, as postgres://USER:PASSWORD@HOST:PORT/DATABASE [default: a file in the data
+    /// directory]. Other users of this machine see what is in a command line: give a URL with a password by the variable. The key file
+    /// stays in the data directory of each machine, and has to be the same on all
+    #[arg(
+        long,
+        global = true,
+        env = "CONNECTOR_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = secret,
+        hide_short_help = true
+    )]
+    pub(super) database: Option<Secret>,
     /// The file with the keys that tokens are sealed with [default: vault.key in the data directory]. The keys themselves may be in
     /// `CONNECTOR_VAULT_KEY` instead, or in the systemd credential `vault.key`. An emulator's data always has a file of its own
     #[arg(long, global = true, env = "CONNECTOR_VAULT_KEY_FILE", value_name = "FILE", hide_short_help = true)]
@@ -93,6 +109,18 @@ pub(super) struct Global {
     /// Say more, such as which files are read; twice for a trace of what is done
     #[arg(short, long, global = true, action = ArgAction::Count, hide_short_help = true)]
     pub(super) verbose: u8,
+    /// The form of the log on standard error: lines for people, or a JSON object a line
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT", hide_short_help = true)]
+    pub(super) log_format: LogFormat,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +178,16 @@ pub(super) enum Command {
     /// Every consent, refresh, change of a state, import, export and disconnect is on record, with no secret in it. Records are added and
     /// never changed.
     Audit(Audit),
+    /// Refresh the tokens that are due, once, as a scheduler would ask for
+    ///
+    /// Access is kept alive while nobody uses it, doubts are settled, and revocations that are pending are tried again. Any number of these may
+    /// run at the same time, also beside `serve`.
+    Tokens(Tokens),
+    /// Keep access alive until it is stopped, and tell how it goes
+    ///
+    /// Does what `tokens refresh --due` does, again and again. GET /healthz, /readyz and /metrics (`OpenMetrics`) say how it goes. When it is
+    /// stopped it begins nothing more, and ends once what is under way is through; a second signal ends it at once.
+    Serve(Serve),
     /// Check the configuration, or show what it says and which file says so
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
@@ -372,6 +410,56 @@ pub(super) struct Metrics {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "\
+Examples:
+  connector-host tokens refresh --due
+  connector-host tokens refresh --due --max-in-flight 4 --json",
+    after_long_help = format!("Examples:\n  connector-host tokens refresh --due\n  connector-host tokens refresh --due --max-in-flight 4 --json\n\n{EXIT_CODES}")
+)]
+pub(super) struct Tokens {
+    /// What to do
+    #[command(subcommand)]
+    pub(super) action: TokensAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokensAction {
+    /// Refresh what is due
+    ///
+    /// Only what is due is refreshed: where a platform takes each refresh token once, every refresh is one more chance to lose an answer, so
+    /// there is no way to refresh a token that is still good.
+    Refresh {
+        /// Everything that is due: tokens that would die, tokens of apps with `keep_fresh`, and those in doubt
+        #[arg(long, required = true)]
+        due: bool,
+        /// How many connections are refreshed at the same time
+        #[arg(long, default_value_t = crate::keeper::Keep::MAX_IN_FLIGHT, value_name = "N")]
+        max_in_flight: NonZeroUsize,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host serve
+  connector-host serve --listen 127.0.0.1:9000 --every 1m --log-format json")]
+pub(super) struct Serve {
+    /// Where to answer, on this machine alone; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
+    pub(super) listen: String,
+    /// How long after a pass the next one begins, such as 30s or 2m
+    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = parse_duration)]
+    pub(super) every: SignedDuration,
+    /// How many connections are refreshed at the same time
+    #[arg(long, default_value_t = crate::keeper::Keep::MAX_IN_FLIGHT, value_name = "N")]
+    pub(super) max_in_flight: NonZeroUsize,
+    /// How many refreshes begin in a second at most, also after hours of standstill
+    #[arg(long, default_value = "20", value_name = "N")]
+    pub(super) max_rate: NonZeroU32,
+}
+
+#[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   connector-host store show
@@ -543,6 +631,12 @@ Examples:
 pub(super) struct Demo {
     /// The platform whose story is told [default: the first that has one]
     pub(super) platform: Option<String>,
+}
+
+/// Takes what must not be repeated in an error.
+#[expect(clippy::unnecessary_wraps, reason = "the command line asks for a result")]
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::from(text))
 }
 
 /// Reads a duration with one unit: `30s`, `15m`, `6h`, `2d`, or plain `0`.

@@ -7,7 +7,7 @@ use super::setup::Setup;
 use crate::error::Result;
 
 pub(super) async fn run(setup: &Setup, args: &Backup, output: Output) -> Result<Exit> {
-    let store = setup.store(&Setup::context(), output).await?;
+    let store = setup.file(&Setup::context(), output).await?;
     store.back_up(&args.file).await?;
     store.close().await;
     let keys = setup.key_source(&setup.data_dir()?, !setup.global.emulator, output)?;

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use connector_core::ErrorKind;
 
 use crate::error::Error;
+use crate::store::StoreError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +34,8 @@ impl Exit {
     /// How a command that failed with this error ends.
     pub(super) fn of(error: &Error) -> Self {
         match (error.kind(), error) {
-            (Some(ErrorKind::Config | ErrorKind::Unsupported), _) | (None, Error::Request(_) | Error::Config(_)) => {
-                Self::Usage
-            }
+            (Some(ErrorKind::Config | ErrorKind::Unsupported), _)
+            | (None, Error::Request(_) | Error::Config(_) | Error::Store(StoreError::Url(_))) => Self::Usage,
             (
                 Some(
                     ErrorKind::Declined

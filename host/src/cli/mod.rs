@@ -8,6 +8,7 @@ mod browser;
 mod config;
 mod connect;
 mod connections;
+mod database;
 mod demo;
 mod disconnect;
 mod emulator;
@@ -17,6 +18,7 @@ mod format;
 mod init;
 mod list;
 mod listener;
+mod log;
 mod metrics;
 mod output;
 mod purge;
@@ -24,11 +26,14 @@ mod redirect;
 mod restore;
 mod running;
 mod scopes;
+mod serve;
 mod setup;
 mod shield;
+mod signals;
 mod standing;
 mod store;
 mod table;
+mod tokens;
 mod told;
 mod transfer;
 mod vault;
@@ -39,13 +44,14 @@ use std::process::ExitCode;
 pub use zeroizing_alloc::ZeroAlloc;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
+use tokio_util::sync::CancellationToken;
 
 use self::args::{Args, Command};
 use self::exit::Exit;
 use self::output::Output;
 use self::running::Running;
 use self::setup::Setup;
+use self::signals::Signals;
 use crate::error::{Error, Result};
 
 /// Runs the command line of this process and says how it ended. A program of a team's own that links more connectors is this one call.
@@ -55,7 +61,7 @@ use crate::error::{Error, Result};
 pub fn main() -> ExitCode {
     let shielded = shield::raise();
     let args = Args::parse();
-    start_log(args.global.verbose);
+    log::start(&args.global, matches!(args.command, Command::Serve(_)));
     let output = Output::new(&args.global);
     if let Err(error) = shielded {
         output.warn(format!("what is in memory could not be kept out of core dumps: {error}"));
@@ -68,17 +74,6 @@ pub fn main() -> ExitCode {
             Exit::of(&error).into()
         }
     }
-}
-
-/// The log goes to standard error, quietly unless `-v` or `RUST_LOG` says otherwise.
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        0 => "error",
-        1 => "connector_host=info,connector_core=info,warn",
-        _ => "connector_host=debug,connector_core=debug,info",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }
 
 /// Commands that read the configuration alone run as they are; the others get a runtime and a host.
@@ -95,24 +90,50 @@ fn dispatch(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
 fn block_on(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::Machine(format!("no runtime can be started: {error}")))?;
-    let exit = runtime.block_on(async {
-        let running = Running::default();
-        let exit = tokio::select! {
-            exit = serve(setup, &running, command, output) => exit,
-            () = interrupted() => {
-                output.note("stopping; what is under way is finished first");
-                Ok(Exit::Interrupted)
-            }
-        };
-        running.finish().await;
-        exit
-    });
+    let exit = runtime.block_on(conduct(setup, command, output));
     // A read from the terminal that nobody answers must not keep the program from ending.
     runtime.shutdown_background();
     exit
 }
 
-async fn serve(setup: &Setup, running: &Running, command: Command, output: Output) -> Result<Exit> {
+/// Runs a command until it ends or is told to stop. What is under way is finished in any case, unless somebody insists.
+async fn conduct(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
+    let (running, stop, mut signals) = (Running::default(), CancellationToken::new(), Signals::new());
+    let stops_by_itself = matches!(command, Command::Serve(_));
+    let mut work = Box::pin(perform(setup, &running, command, output, &stop));
+    let mut exit = tokio::select! {
+        exit = &mut work => Some(exit),
+        () = signals.next() => None,
+    };
+    if exit.is_none() {
+        output.note("stopping; what is under way is finished first");
+        stop.cancel();
+    }
+    if exit.is_none() && stops_by_itself {
+        exit = tokio::select! {
+            exit = &mut work => Some(exit),
+            () = signals.next() => return Ok(at_once(output)),
+        };
+    }
+    drop(work);
+    tokio::select! {
+        () = running.finish() => exit.unwrap_or(Ok(Exit::Interrupted)),
+        () = signals.next() => Ok(at_once(output)),
+    }
+}
+
+fn at_once(output: Output) -> Exit {
+    output.warn("stopped at once; what was under way is settled by the next command");
+    Exit::Interrupted
+}
+
+async fn perform(
+    setup: &Setup,
+    running: &Running,
+    command: Command,
+    output: Output,
+    stop: &CancellationToken,
+) -> Result<Exit> {
     match command {
         Command::Connect(args) => connect::run(setup, running, &args, output).await,
         Command::Reconnect(args) => connect::again(setup, running, &args, output).await,
@@ -120,6 +141,8 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
         Command::Connections(args) => connections::run(setup, running, &args, output).await,
         Command::Audit(args) => audit::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
+        Command::Tokens(args) => tokens::run(setup, running, &args, output).await,
+        Command::Serve(args) => serve::run(setup, running, &args, output, stop).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
@@ -127,27 +150,5 @@ async fn serve(setup: &Setup, running: &Running, command: Command, output: Outpu
         Command::Backup(args) => backup::run(setup, &args, output).await,
         Command::Restore(args) => restore::run(setup, &args, output).await,
         Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => Ok(Exit::Done),
-    }
-}
-
-/// Ends when the person presses ctrl-C or the system asks the program to end; where the system cannot say so, never.
-async fn interrupted() {
-    let terminated = async {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            if let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-            {
-                tokio::select! {
-                    _ = terminate.recv() => return,
-                    _ = hangup.recv() => return,
-                }
-            }
-        }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }

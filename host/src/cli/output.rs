@@ -6,7 +6,7 @@ use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::args::Global;
+use super::args::{Global, LogFormat};
 use crate::error::Error;
 
 /// Where results, notes and errors go: results to standard output, the rest to standard error. Colour only where it shows.
@@ -15,6 +15,8 @@ pub(super) struct Output {
     form: Form,
     quiet: bool,
     verbose: bool,
+    /// Whether standard error is a log of JSON objects, which everything there is a part of.
+    logged: bool,
 }
 
 /// What form the result has.
@@ -29,7 +31,7 @@ enum Form {
 impl Output {
     pub(super) fn new(global: &Global) -> Self {
         let form = if global.json { Form::Json } else { Form::Text };
-        Self { form, quiet: global.quiet, verbose: global.verbose > 0 }
+        Self { form, quiet: global.quiet, verbose: global.verbose > 0, logged: global.log_format == LogFormat::Json }
     }
 
     /// For a command that tells a story: what is noted on the way belongs to it, so it goes to standard output too, in its place.
@@ -79,6 +81,8 @@ impl Output {
     pub(super) fn note(self, text: impl Display) {
         if self.form == Form::Story {
             println!("{text}");
+        } else if self.logged {
+            tracing::info!("{text}");
         } else if !self.quiet {
             eprintln!("{text}");
         }
@@ -86,13 +90,19 @@ impl Output {
 
     /// What only `-v` shows.
     pub(super) fn detail(self, text: impl Display) {
-        if self.verbose {
+        if self.logged {
+            tracing::debug!("{text}");
+        } else if self.verbose {
             eprintln!("{}", text.dimmed());
         }
     }
 
     /// What a person should know although it went well.
     pub(super) fn warn(self, text: impl Display) {
+        if self.logged {
+            tracing::warn!("{text}");
+            return;
+        }
         let text = format!("{} {text}", "warning:".yellow().bold());
         if self.form == Form::Story {
             println!("{text}");
@@ -103,6 +113,10 @@ impl Output {
 
     /// What went wrong, and with `-v` why.
     pub(super) fn error(self, error: &Error) {
+        if self.logged {
+            tracing::error!("{error}");
+            return;
+        }
         let text = error.to_string().replace('\n', "\n       ");
         eprintln!("{} {text}", "error:".red().bold());
         let mut cause = error.source().filter(|_| self.verbose);

@@ -8,6 +8,7 @@ use connector_core::{Context, Registry, Secret};
 use directories::ProjectDirs;
 
 use super::args::Global;
+use super::database;
 use super::output::Output;
 use super::running::{Emulators, Running};
 use crate::apps::Realm;
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::host::{Host, Parts};
 use crate::layers::{ConfigFiles, default_file};
 use crate::spool::Spool;
-use crate::store::{Ownership as _, SqliteStore, Store};
+use crate::store::{SqliteStore, Store};
 use crate::vault::{KeyFile, KeySource, Vault, unlock};
 
 /// Holds the vault's keys themselves.
@@ -31,6 +32,7 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(global: Global) -> Result<Self> {
+        database::check(&global)?;
         Ok(Self { global, registry: Registry::linked()? })
     }
 
@@ -104,10 +106,10 @@ impl Setup {
         output: Output,
     ) -> Result<Host> {
         output.detail(format!("data: {}", dir.display()));
-        let store = SqliteStore::open(&cx, dir).await?.under(self.global.instance.clone());
+        let live = matches!(realm, Realm::Live);
+        let store = self.open_store(&cx, dir, live).await?;
         store.claim_ownership().await?;
-        let store: Arc<dyn Store> = Arc::new(store);
-        let (vault, _) = self.unlocked(&cx, dir, &store, matches!(realm, Realm::Live), output).await?;
+        let (vault, _) = self.unlocked(&cx, dir, &store, live, output).await?;
         let (registry, settings) = (self.registry.clone(), config.settings);
         let spool = Some(Spool::open(&dir.join("spool"))?);
         let parts = Parts { registry, settings, realm, store, vault, cx, spool };
@@ -124,7 +126,19 @@ impl Setup {
     ///
     /// # Errors
     /// When there is none.
-    pub(super) async fn store(&self, cx: &Context, output: Output) -> Result<SqliteStore> {
+    pub(super) async fn store(&self, cx: &Context, output: Output) -> Result<Arc<dyn Store>> {
+        match &self.global.database {
+            Some(url) => database::open(cx, url, self.global.instance.clone()).await,
+            None => Ok(Arc::new(self.file(cx, output).await?)),
+        }
+    }
+
+    /// The same where it has to be a file of the data directory.
+    ///
+    /// # Errors
+    /// When there is none, or the store is on a server.
+    pub(super) async fn file(&self, cx: &Context, output: Output) -> Result<SqliteStore> {
+        database::refuse(&self.global)?;
         let dir = self.data_dir()?;
         output.detail(format!("data: {}", dir.display()));
         if !dir.join("store.db").exists() {
@@ -140,9 +154,19 @@ impl Setup {
     pub(super) async fn vault(&self, cx: &Context, output: Output) -> Result<(Arc<dyn Store>, Vault, KeySource)> {
         let dir = self.data_dir()?;
         output.detail(format!("data: {}", dir.display()));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &dir).await?.under(self.global.instance.clone()));
-        let (vault, source) = self.unlocked(cx, &dir, &store, !self.global.emulator, output).await?;
+        let live = !self.global.emulator;
+        let store = self.open_store(cx, &dir, live).await?;
+        let (vault, source) = self.unlocked(cx, &dir, &store, live, output).await?;
         Ok((store, vault, source))
+    }
+
+    /// The store: the database that was named, else a file of the data directory. An emulator's is always there.
+    async fn open_store(&self, cx: &Context, dir: &Path, live: bool) -> Result<Arc<dyn Store>> {
+        let name = self.global.instance.clone();
+        match self.global.database.as_ref().filter(|_| live) {
+            Some(url) => database::open(cx, url, name).await,
+            None => Ok(Arc::new(SqliteStore::open(cx, dir).await?.under(name))),
+        }
     }
 
     async fn unlocked(
@@ -154,7 +178,10 @@ impl Setup {
         output: Output,
     ) -> Result<(Vault, KeySource)> {
         let source = self.key_source(dir, live, output)?;
-        let unlocked = unlock(cx, &source, store).await?;
+        let unlocked = match &self.global.database {
+            Some(_) if live => database::unlocked(cx, &source, store).await?,
+            _ => unlock(cx, &source, store).await?,
+        };
         if let Some(path) = unlocked.made.filter(|_| live) {
             output.note(format!("Made the key {}. Keep a copy of it apart from the database: without it every account has to be connected again.", path.display()));
         }

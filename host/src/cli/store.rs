@@ -10,23 +10,18 @@ use super::output::Output;
 use super::setup::Setup;
 use crate::error::{Error, Result};
 use crate::restore::doubt_after_restore;
-use crate::store::{
-    AuditId, AuditRecord, InstanceId, InstanceName, Inventory as _, Meta as _, Ownership as _, SqliteStore, Stock,
-    StoreError,
-};
+use crate::store::{AuditId, AuditRecord, InstanceId, InstanceName, Stock, StoreError};
 
 pub(super) async fn run(setup: &Setup, args: &Store, output: Output) -> Result<Exit> {
     let store = setup.store(&Setup::context(), output).await?;
-    let exit = match &args.action {
-        None | Some(StoreAction::Show) => show(&store, output).await,
-        Some(StoreAction::Adopt { yes }) => adopt(setup, &store, *yes, output).await,
-        Some(StoreAction::Restored { since }) => restored(setup, &store, *since, output).await,
-    };
-    store.close().await;
-    exit
+    match &args.action {
+        None | Some(StoreAction::Show) => show(store.as_ref(), output).await,
+        Some(StoreAction::Adopt { yes }) => adopt(setup, store.as_ref(), *yes, output).await,
+        Some(StoreAction::Restored { since }) => restored(setup, store.as_ref(), *since, output).await,
+    }
 }
 
-async fn show(store: &SqliteStore, output: Output) -> Result<Exit> {
+async fn show(store: &dyn crate::store::Store, output: Output) -> Result<Exit> {
     let (id, owner, stock) = (store.instance_id().await?, store.owner().await?, store.stock().await?);
     let read_only = match store.check_ours().await {
         Err(error @ StoreError::NotOurs { .. }) => Some(error.to_string()),
@@ -68,7 +63,7 @@ fn text(id: &InstanceId, owner: Option<&InstanceName>, stock: &Stock, read_only:
     text
 }
 
-async fn adopt(setup: &Setup, store: &SqliteStore, yes: bool, output: Output) -> Result<Exit> {
+async fn adopt(setup: &Setup, store: &dyn crate::store::Store, yes: bool, output: Output) -> Result<Exit> {
     let name = setup.global.instance.as_ref().ok_or_else(|| {
         Error::Request(
             "name the installation that takes the store over: `connector-host store adopt --instance NAME`".to_owned(),
@@ -119,7 +114,7 @@ async fn agreed(output: Output) -> Result<bool> {
     Ok(line.trim().eq_ignore_ascii_case("yes"))
 }
 
-async fn restored(setup: &Setup, store: &SqliteStore, since: Timestamp, output: Output) -> Result<Exit> {
+async fn restored(setup: &Setup, store: &dyn crate::store::Store, since: Timestamp, output: Output) -> Result<Exit> {
     let doubted = doubt_after_restore(&Setup::context(), &setup.registry, store, since).await?;
     let ids: Vec<_> = doubted.iter().map(|doubted| doubted.grant.id.as_str()).collect();
     output.either(&json!({ "in_doubt": ids }), || {

@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::terms::{terms, too_young_until};
-use super::{Because, PATIENCE, Tell, reason, told};
+use super::{Because, PATIENCE, Renewed, Tell, reason, told};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::kill_points::{KillPoint, reach};
@@ -46,9 +46,17 @@ pub(super) struct Attempt {
     came: Option<String>,
 }
 
+/// Whose turn it is.
+enum Turn {
+    /// Ours, with an attempt on record.
+    Send(Box<Attempt>),
+    /// Nobody's: there is a new token already.
+    Over(Renewed),
+}
+
 impl Host {
     /// Refreshes, unless somebody else does or has.
-    pub(super) async fn refresh_alone(&self, seen: &GrantRecord, because: Because, tell: &Tell) -> Result<()> {
+    pub(super) async fn refresh_alone(&self, seen: &GrantRecord, because: Because, tell: &Tell) -> Result<Renewed> {
         let session = self.opened(seen).await?;
         let oauth = self.platform(seen.platform.as_str())?.connector.oauth();
         let request = match oauth.refresh_request(&session.app, &session.grant) {
@@ -62,43 +70,46 @@ impl Host {
         // First of all the place for its answer: nothing is sent that could not be kept.
         let slot = self.reserve_slot().await?;
         reach(KillPoint::BeforeMark);
-        let Some(mut attempt) = self.begin(seen, oauth, session, because).await? else { return Ok(()) };
+        let mut attempt = match self.begin(seen, oauth, session, because).await? {
+            Turn::Send(attempt) => *attempt,
+            Turn::Over(renewed) => return Ok(renewed),
+        };
         reach(KillPoint::AfterMark);
         attempt.slot = slot;
         tracing::debug!(grant = %attempt.record.id, generation = attempt.record.generation, "refreshing");
         self.send(oauth, attempt, request, tell).await
     }
 
-    /// Puts an attempt on record. `None` when somebody else has refreshed meanwhile.
+    /// Puts an attempt on record, unless nothing is left to be done.
     async fn begin(
         &self,
         seen: &GrantRecord,
         oauth: &dyn OAuthProvider,
         session: Session,
         because: Because,
-    ) -> Result<Option<Attempt>> {
+    ) -> Result<Turn> {
         let claim = self.claim(seen, oauth, &session.app)?;
         let mut looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
         loop {
             let before = self.context().now();
             let record = match self.store().begin_refresh(&claim).await? {
                 Begun::Send(record) => *record,
-                Begun::Moved => return self.moved(seen).await.map(|()| None),
+                Begun::Moved => return self.moved(seen).await.map(Turn::Over),
                 Begun::UnderWay if looks > 0 => {
                     looks -= 1;
                     tokio::time::sleep(LOOK_EVERY).await;
                     continue;
                 }
-                Begun::AnswerKept(record) => return self.read_again(*record, oauth, session).await.map(|()| None),
+                Begun::AnswerKept(record) => return self.read_again(*record, oauth, session).await.map(Turn::Over),
                 Begun::TooManyInDoubt(record) => {
                     let attempt = Attempt::new(*record, &claim, because, session);
-                    return self.rejected(attempt, told::too_many_in_doubt()).await.map(|()| None);
+                    return self.rejected(attempt, told::too_many_in_doubt()).await.map(Turn::Over);
                 }
                 other => return Err(self.not_now(other, &claim.credentials).into()),
             };
             let attempt = Attempt::new(record, &claim, because, session.clone());
             if self.context().now().duration_since(before) < SEND_WITHIN {
-                return Ok(Some(attempt));
+                return Ok(Turn::Send(Box::new(attempt)));
             }
             self.settle(&attempt, Settlement::NotSent, None, None).await?;
         }
@@ -116,12 +127,12 @@ impl Host {
     }
 
     /// The grant is another by now: refreshed, which is what was wanted, or ended, which is an error.
-    async fn moved(&self, seen: &GrantRecord) -> Result<()> {
+    async fn moved(&self, seen: &GrantRecord) -> Result<Renewed> {
         let now = self.live_grant(&seen.tenant, &seen.id).await?;
         if now.generation == seen.generation {
             return Err(Error::Request("the connection changed while its token was refreshed; try again".to_owned()));
         }
-        Ok(())
+        Ok(Renewed::Elsewhere)
     }
 
     fn not_now(&self, begun: Begun, credentials: &str) -> CoreError {
@@ -134,7 +145,13 @@ impl Host {
         }
     }
 
-    async fn send(&self, oauth: &dyn OAuthProvider, mut attempt: Attempt, request: Request, tell: &Tell) -> Result<()> {
+    async fn send(
+        &self,
+        oauth: &dyn OAuthProvider,
+        mut attempt: Attempt,
+        request: Request,
+        tell: &Tell,
+    ) -> Result<Renewed> {
         let answer = match self.context().send(request).await {
             Ok(answer) => answer,
             Err(error) if error.reach == Reach::NotSent => {
@@ -148,7 +165,12 @@ impl Host {
     }
 
     /// Does what an answer means.
-    pub(super) async fn conclude(&self, oauth: &dyn OAuthProvider, attempt: Attempt, answer: &RawAnswer) -> Result<()> {
+    pub(super) async fn conclude(
+        &self,
+        oauth: &dyn OAuthProvider,
+        attempt: Attempt,
+        answer: &RawAnswer,
+    ) -> Result<Renewed> {
         match oauth.read_refresh(answer) {
             RefreshOutcome::Refreshed(tokens) => self.take_over(attempt, answer, tokens).await,
             RefreshOutcome::Unreadable(error) => self.keep_answer(attempt, answer, error).await,
@@ -166,19 +188,19 @@ impl Host {
 
     /// Stores the new tokens. Nothing runs between the answer and this commit, and a store that fails is tried again: the platform takes
     /// no other token any more.
-    async fn take_over(&self, mut attempt: Attempt, answer: &RawAnswer, tokens: TokenAnswer) -> Result<()> {
+    async fn take_over(&self, mut attempt: Attempt, answer: &RawAnswer, tokens: TokenAnswer) -> Result<Renewed> {
         let came = tokens.subject.clone();
         if let Err(error) = attempt.session.grant.take_refreshed(tokens) {
             attempt.came = came;
             return self.rejected(attempt, error).await;
         }
         let settle = self.settle_refreshed(&attempt, answer.sent_at)?;
-        let stored = self.keep(&settle, &mut attempt, answer).await?;
+        let stored = self.store_outcome(&settle, &mut attempt, answer).await?;
         reach(KillPoint::AfterCommit);
         if stored {
-            return Ok(());
+            return Ok(Renewed::Here);
         }
-        self.came_late(&attempt.record, &attempt.session.grant.tokens).await
+        self.came_late(&attempt.record, &attempt.session.grant.tokens).await.map(|()| Renewed::Elsewhere)
     }
 
     fn settle_refreshed(&self, attempt: &Attempt, issued_at: jiff::Timestamp) -> Result<Settle> {
@@ -198,18 +220,18 @@ impl Host {
     }
 
     /// A success that cannot be read may hold the only token that works.
-    async fn keep_answer(&self, mut attempt: Attempt, answer: &RawAnswer, error: CoreError) -> Result<()> {
+    async fn keep_answer(&self, mut attempt: Attempt, answer: &RawAnswer, error: CoreError) -> Result<Renewed> {
         let sealed = self.seal_answer(&attempt.record, answer)?;
         let audit = self.audit(&attempt, "answer_kept", &json!({ "generation": attempt.record.generation }))?;
         let noted = LastError::new(&error, self.context().now());
         let settle = attempt.settle(Settlement::Unreadable(sealed), Some(noted), Some(audit), self.context().now());
         tracing::error!(grant = %attempt.record.id, %error, "the answer to a refresh cannot be read, and is kept");
-        self.keep(&settle, &mut attempt, answer).await?;
+        self.store_outcome(&settle, &mut attempt, answer).await?;
         Err(told::unreadable().with_log_id(error.log_id().map(str::to_owned)).into())
     }
 
     /// Reads a kept answer with what this version knows.
-    async fn read_again(&self, record: GrantRecord, oauth: &dyn OAuthProvider, session: Session) -> Result<()> {
+    async fn read_again(&self, record: GrantRecord, oauth: &dyn OAuthProvider, session: Session) -> Result<Renewed> {
         let answer = self.open_answer(&record)?;
         let RefreshOutcome::Refreshed(tokens) = oauth.read_refresh(&answer) else {
             return Err(told::unreadable().into());
@@ -218,7 +240,7 @@ impl Host {
         self.take_over(Attempt::resumed(record, String::new(), session), &answer, tokens).await
     }
 
-    async fn asked_to_wait(&self, attempt: Attempt, error: CoreError) -> Result<()> {
+    async fn asked_to_wait(&self, attempt: Attempt, error: CoreError) -> Result<Renewed> {
         let retry_at = match error.kind() {
             ErrorKind::RateLimited { retry_at } => *retry_at,
             _ => None,
@@ -227,7 +249,7 @@ impl Host {
         self.failed(attempt, Settlement::AskedToWait(wait), error).await
     }
 
-    async fn in_doubt(&self, attempt: Attempt, error: CoreError) -> Result<()> {
+    async fn in_doubt(&self, attempt: Attempt, error: CoreError) -> Result<Renewed> {
         let generation = attempt.record.generation;
         let detail = json!({ "generation": generation, "kind": error.kind().as_str(), "code": error.code() });
         let audit = self.audit(&attempt, "refresh_in_doubt", &detail)?;
@@ -236,7 +258,7 @@ impl Host {
     }
 
     /// Nothing is known to have changed at the platform.
-    async fn failed(&self, attempt: Attempt, settlement: Settlement, error: CoreError) -> Result<()> {
+    async fn failed(&self, attempt: Attempt, settlement: Settlement, error: CoreError) -> Result<Renewed> {
         let audit = match &settlement {
             Settlement::AppRefused { .. } => {
                 let detail = json!({ "app": attempt.record.app, "code": error.code() });
@@ -249,7 +271,7 @@ impl Host {
     }
 
     /// The grant needs its person, unless somebody else took over meanwhile: a failure never changes a row that has moved.
-    async fn rejected(&self, attempt: Attempt, error: CoreError) -> Result<()> {
+    async fn rejected(&self, attempt: Attempt, error: CoreError) -> Result<Renewed> {
         let reason = self.reason_for(&attempt, &error);
         let audit = self.audit_of_rejection(&attempt, &error, &reason)?;
         let error = error.for_reason(reason.clone());
@@ -302,7 +324,7 @@ impl Host {
     }
 
     /// The grant cannot be refreshed at all.
-    async fn cannot_refresh(&self, record: &GrantRecord, error: CoreError) -> Result<()> {
+    async fn cannot_refresh(&self, record: &GrantRecord, error: CoreError) -> Result<Renewed> {
         if let Some(reason) = reason(&error) {
             self.needs_person(record, reason).await?;
         }

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
+use super::Renewed;
 use super::attempt::Attempt;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -47,7 +48,12 @@ impl Host {
     }
 
     /// Stores what came of an attempt, and does not give up: the answer exists nowhere else. False means that the grant has moved.
-    pub(super) async fn keep(&self, settle: &Settle, attempt: &mut Attempt, answer: &RawAnswer) -> Result<bool> {
+    pub(super) async fn store_outcome(
+        &self,
+        settle: &Settle,
+        attempt: &mut Attempt,
+        answer: &RawAnswer,
+    ) -> Result<bool> {
         let (began, mut pause, mut spooled) = (self.context().now(), FIRST_PAUSE, false);
         let mut unsaved = None;
         loop {
@@ -85,7 +91,7 @@ impl Host {
             Ok(true) => {
                 tracing::warn!(grant = %attempt.record.id, "the answer to a refresh is in the spool until the store takes it");
                 if let Some(tell) = &attempt.tell {
-                    tell.send_replace(Some(Ok(Some(attempt.session.clone()))));
+                    tell.send_replace(Some(Ok((Renewed::Here, Some(attempt.session.clone())))));
                 }
                 true
             }
@@ -176,7 +182,7 @@ impl Host {
         match self.conclude(oauth, attempt, answer).await {
             Err(Error::Store(error)) => Err(error.into()),
             // Whatever else it says is on record now.
-            Ok(()) | Err(_) => Ok(()),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 }

@@ -33,11 +33,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The refreshes under way in this process, by grant.
 pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
 
-/// How a refresh ended for those who waited: what they asked for is in the store, or in their hands.
-type Outcome = Result<Option<Session>, Arc<Error>>;
+/// How a refresh ended for those who waited: where the new token is from. What they asked for is in the store, or in their hands.
+type Outcome = Result<(Renewed, Option<Session>), Arc<Error>>;
 
 /// Tells those who wait.
 type Tell = watch::Sender<Option<Outcome>>;
+
+/// Where a new token came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewed {
+    /// This process asked for it.
+    Here,
+    /// Another process did.
+    Elsewhere,
+}
 
 /// Why a refresh is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,13 +133,23 @@ impl Host {
     /// Joins the refresh of this grant, or starts it, and waits for what comes of it. It gives a session only where the store does not have
     /// it yet.
     pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<Option<Session>> {
-        let mut done = self.join_refresh(record, because);
-        let outcome = timeout(PATIENCE, done.wait_for(Option::is_some)).await;
-        match outcome.map(|outcome| outcome.map(|outcome| outcome.clone())) {
-            Ok(Ok(Some(Ok(session)))) => Ok(session),
-            Ok(Ok(Some(Err(error)))) => Err(error.into()),
-            Ok(Ok(None) | Err(_)) => Err(Error::Machine("the refresh ended without a result".to_owned())),
+        match timeout(PATIENCE, self.refresh_to_end(record, because)).await {
+            Ok(outcome) => outcome.map(|(_, session)| session),
             Err(_) => Err(told::takes_long().into()),
+        }
+    }
+
+    /// The same for whoever has the time to wait as long as it takes.
+    pub(crate) async fn refresh_to_end(
+        &self,
+        record: &GrantRecord,
+        because: Because,
+    ) -> Result<(Renewed, Option<Session>)> {
+        let mut done = self.join_refresh(record, because);
+        let outcome = done.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
+        match outcome {
+            Ok(Some(outcome)) => Ok(outcome?),
+            Ok(None) | Err(_) => Err(Error::Machine("the refresh ended without a result".to_owned())),
         }
     }
 
@@ -145,7 +164,7 @@ impl Host {
         self.spawn(async move {
             let outcome = leaving.host.refresh_alone(&record, because, &tell).await;
             drop(leaving);
-            tell.send_replace(Some(outcome.map(|()| None).map_err(Arc::new)));
+            tell.send_replace(Some(outcome.map(|renewed| (renewed, None)).map_err(Arc::new)));
         });
         done
     }

@@ -1,5 +1,7 @@
 //! Connections: accounts linked for a tenant.
 
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use connector_core::account::{Account, Profile};
 use connector_core::{PlatformId, ScopeSet};
@@ -68,6 +70,16 @@ impl ConnectionState {
             Self::Disconnecting => "disconnecting",
             Self::Disconnected => "disconnected",
         }
+    }
+}
+
+impl FromStr for ConnectionState {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let all = [Self::Active, Self::Held, Self::ReauthRequired, Self::Disconnecting, Self::Disconnected];
+        let found = all.into_iter().find(|state| state.as_str() == word);
+        found.ok_or_else(|| format!("`{}` is no state of a connection", word.escape_debug()))
     }
 }
 
@@ -165,6 +177,19 @@ pub enum Disconnection {
     GrantEnded,
 }
 
+/// How many connections of an app are in a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateCount {
+    /// The platform.
+    pub platform: PlatformId,
+    /// The app, by the operator's name.
+    pub app: String,
+    /// The state.
+    pub state: ConnectionState,
+    /// How many, never 0.
+    pub count: u64,
+}
+
 /// Keeps connections.
 #[async_trait]
 pub trait Connections {
@@ -195,6 +220,9 @@ pub trait Connections {
 
     /// The connections that pass the filter, oldest first.
     async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>>;
+
+    /// How many connections of any tenant there are, by platform, app and state, in this order.
+    async fn count_by_state(&self) -> Result<Vec<StateCount>>;
 
     /// A tenant's connection.
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>>;

@@ -40,7 +40,7 @@ pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
     Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect, Disconnection, Link,
-    Linked, Links, NewConnection,
+    Linked, Links, NewConnection, StateCount,
 };
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};

@@ -183,6 +183,9 @@ pub trait Refreshes {
     /// The active grants whose kept answer nobody could read yet.
     async fn kept_answers(&self) -> Result<Vec<DueRefresh>>;
 
+    /// How many active grants have a refresh token of which nobody knows whether it is spent, or whose refresh is under way.
+    async fn count_doubts(&self) -> Result<u64>;
+
     /// The apps that something is wrong with.
     async fn app_health(&self) -> Result<Vec<AppHealth>>;
 }

@@ -154,8 +154,10 @@ async fn a_store_that_fails_after_the_answer_is_tried_until_it_works() {
     let mut caller = tokio::spawn(async move { host.session(TENANT, &grant).await.map(drop) });
     first_error(&mut lines, &mut caller).await;
     assert_eq!(bench.connected().await.grant.generation, 1);
+    assert_eq!(bench.host.unsaved(), 1);
     bench.by_others("DROP TRIGGER full").await;
     caller.await.unwrap().unwrap();
+    assert_eq!(bench.host.unsaved(), 0);
     assert_eq!(bench.session().await.unwrap(), "access-2");
     assert_eq!(bench.server.token_requests(), 1);
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{MIRA, Stage, person};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 20] = [
     "list",
     "scopes",
     "connect",
@@ -12,7 +12,12 @@ const COMMANDS: [&str; 12] = [
     "disconnect",
     "connections",
     "metrics",
+    "store",
+    "backup",
+    "restore",
     "audit",
+    "tokens",
+    "serve",
     "config",
     "init",
     "emulator",

@@ -1,10 +1,10 @@
 //! Keeping access, whatever gets in the way.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::support::{HeldLine, MIRA, Stage, person, unticking};
+use crate::support::{MIRA, Stage, person, unticking};
 
 #[test]
 fn many_commands_at_once_spend_no_refresh_token_twice() {
@@ -22,20 +22,10 @@ fn many_commands_at_once_spend_no_refresh_token_twice() {
     assert!(refreshes >= 2 && reuses == 0, "{refreshes} refreshes, {reuses} reuses");
 }
 
-/// The line to the token endpoint goes through the test, which says when an answer arrives.
-fn held_line(stage: &Stage) -> HeldLine {
-    let line = HeldLine::to(&stage.tiktok.base, "/v2/oauth/token/");
-    let notice = stage.realm().join("tiktok.running.json");
-    let mut known: Value = serde_json::from_slice(&std::fs::read(&notice).unwrap()).unwrap();
-    known["base_urls"]["api"] = json!(line.base.as_str());
-    std::fs::write(&notice, known.to_string()).unwrap();
-    line
-}
-
 #[test]
 fn ctrl_c_waits_for_a_refresh_under_way_and_keeps_it() {
     let stage = Stage::new();
-    let line = held_line(&stage);
+    let line = stage.held_line();
     stage.tiktok.let_tokens_expire_at_once();
     stage.connect(&person(MIRA));
     stage.tiktok.switch(&json!({ "access_lifetime_seconds": null }));
@@ -56,7 +46,7 @@ fn ctrl_c_waits_for_a_refresh_under_way_and_keeps_it() {
 #[test]
 fn ctrl_c_during_the_exchange_keeps_what_was_allowed() {
     let stage = Stage::new();
-    let line = held_line(&stage);
+    let line = stage.held_line();
     let mut running = stage.cli("connect tiktok --no-browser --reference kept").with_input().start();
     let back = stage.consent(&mut running, &person(MIRA));
     line.hold();
@@ -173,7 +163,7 @@ fn a_platform_that_fails_while_refreshing_costs_nothing() {
 #[test]
 fn a_command_that_is_killed_while_it_refreshes_leaves_a_connection_that_can_be_repaired() {
     let stage = Stage::new();
-    let line = held_line(&stage);
+    let line = stage.held_line();
     stage.tiktok.let_tokens_expire_at_once();
     let connected = stage.connect(&person(MIRA));
     let before = stage.metrics("")["metrics"]["followers"]["value"].clone();

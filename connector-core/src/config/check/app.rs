@@ -45,6 +45,7 @@ impl Check<'_> {
             redirect_uri: file.redirect_uri.clone(),
             pkce: file.pkce,
             wanted,
+            keep_fresh: file.keep_fresh.unwrap_or_default(),
         })
     }
 

@@ -27,6 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "a grant that lost its last live connection ends", run: |bench| Box::pin(left_behind(bench)) },
     Check { name: "what cannot be linked is refused", run: |bench| Box::pin(refused(bench)) },
     Check { name: "connections are found by tenant, platform and state", run: |bench| Box::pin(found(bench)) },
+    Check { name: "connections are counted by app and state", run: |bench| Box::pin(counted(bench)) },
     Check { name: "a profile is replaced", run: |bench| Box::pin(profile_replaced(bench)) },
 ];
 
@@ -257,6 +258,39 @@ async fn refused(bench: Bench) -> Outcome {
     bench.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
     let over = bench.link(&grant, vec![bench.account("acct-1")?], bench.now()).await;
     assert!(matches!(over, Err(StoreError::Conflict(_))), "{over:?}");
+    Ok(())
+}
+
+async fn counted(bench: Bench) -> Outcome {
+    assert_eq!(bench.store.count_by_state().await?, []);
+    let (_, both) = bench.linked(&["acct-1", "acct-2"]).await?;
+    let mut other = GrantRecord { tenant: "other".to_owned(), app: "second".to_owned(), ..bench.grant()? };
+    other.platform = platform("beacon")?;
+    bench.put_grant(&other).await?;
+    bench.link(&other, vec![bench.account("acct-1")?], bench.now()).await?;
+    let counts = async || -> Result<Vec<_>, StoreError> {
+        let counts = bench.store.count_by_state().await?;
+        Ok(counts.into_iter().map(|row| (row.platform.to_string(), row.app, row.state, row.count)).collect())
+    };
+    let row = |id: &str, app: &str, state, count| (id.to_owned(), app.to_owned(), state, count);
+    let beacon = |state| row("beacon", "second", state, 1);
+    assert_eq!(
+        counts().await?,
+        [beacon(ConnectionState::Active), row("lantern", "default", ConnectionState::Active, 2)]
+    );
+
+    let needs = GrantState::ReauthRequired { reason: "user_revoked".to_owned() };
+    bench.set_state(&other.id, other.generation, &needs, bench.now()).await?;
+    bench.disconnect(TENANT, &both[0].id, bench.now(), Vec::new()).await?;
+    let lantern = |state, count| row("lantern", "default", state, count);
+    assert_eq!(
+        counts().await?,
+        [
+            beacon(ConnectionState::ReauthRequired),
+            lantern(ConnectionState::Active, 1),
+            lantern(ConnectionState::Disconnected, 1)
+        ]
+    );
     Ok(())
 }
 

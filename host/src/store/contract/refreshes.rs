@@ -144,6 +144,7 @@ async fn moved(bench: Bench) -> Outcome {
 
 async fn rests(bench: Bench) -> Outcome {
     let grant = bench.stored_grant().await?;
+    assert_eq!(bench.store.count_doubts().await?, 0);
     may_send(&bench, &grant, "a", RESTFUL).await?;
     assert!(matches!(bench.begin(&grant, "b", RESTFUL).await?, Begun::UnderWay), "somebody is at it");
     assert!(bench.settle(&grant, "a", Settlement::InDoubt).await?);
@@ -151,6 +152,7 @@ async fn rests(bench: Bench) -> Outcome {
         Begun::Quarantined(left) => assert!(left.is_positive() && left <= RESTFUL.quarantine, "{left}"),
         other => panic!("{other:?}"),
     }
+    assert_eq!(bench.store.count_doubts().await?, 1);
     let graceful = RefreshTerms { repeat_within: SignedDuration::from_mins(30), ..RESTFUL };
     may_send(&bench, &grant, "b", graceful).await?;
     assert!(matches!(bench.begin(&grant, "c", graceful).await?, Begun::UnderWay), "not while somebody is at it");

@@ -11,7 +11,7 @@ use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, disconnect, grants, json, link, statement};
 use crate::store::{
     Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect, Disconnection, GrantId,
-    GrantRecord, Links, NewConnection, Result, StoreError,
+    GrantRecord, Links, NewConnection, Result, StateCount, StoreError,
 };
 
 #[async_trait]
@@ -41,6 +41,19 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         let all = rows.iter().map(|row| connected(row, &grants)).collect::<Result<Vec<_>>>()?;
         let wanted = |found: &Connected| filter.state.is_none_or(|state| state == found.state());
         Ok(all.into_iter().filter(wanted).collect())
+    }
+
+    async fn count_by_state(&self) -> Result<Vec<StateCount>> {
+        let select = statement(
+            "SELECT c.platform AS platform, c.app AS app,
+                    CASE WHEN c.disconnected_at IS NULL OR g.state = 'disconnecting' THEN g.state ELSE 'disconnected' END AS shown,
+                    count(*) AS connections
+             FROM connections c JOIN grants g ON g.id = c.grant_id
+             GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        );
+        let mut counts = self.fetch_all(select).await?.iter().map(state_count).collect::<Result<Vec<_>>>()?;
+        counts.sort_by(|a, b| (&a.platform, &a.app, a.state).cmp(&(&b.platform, &b.app, b.state)));
+        Ok(counts)
     }
 
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
@@ -131,6 +144,16 @@ fn connected(row: &Row, grants: &HashMap<GrantId, GrantRecord>) -> Result<Connec
     let connection = connection(row)?;
     let grant = grants.get(&connection.grant_id).cloned().ok_or_else(|| no_grant(&connection))?;
     Ok(Connected { connection, grant })
+}
+
+fn state_count(row: &Row) -> Result<StateCount> {
+    let fields = Fields::of("count", row);
+    Ok(StateCount {
+        platform: fields.parse("platform")?,
+        app: fields.get("app")?,
+        state: fields.parse("shown")?,
+        count: fields.count("connections")?.into(),
+    })
 }
 
 fn no_grant(connection: &ConnectionRecord) -> StoreError {

@@ -62,6 +62,14 @@ impl<D: Send + Sync> Refreshes for SqlStore<D> {
         self.due(select).await
     }
 
+    async fn count_doubts(&self) -> Result<u64> {
+        let select = statement(
+            "SELECT count(*) AS doubts FROM grants WHERE refresh_sent_at IS NOT NULL AND state = 'active' AND kept_answer IS NULL",
+        );
+        let Some(row) = self.fetch(select).await? else { return Ok(0) };
+        Ok(Fields::of("count", &row).count("doubts")?.into())
+    }
+
     async fn app_health(&self) -> Result<Vec<AppHealth>> {
         self.fetch_all(app_health::select_all()).await?.iter().map(app_health::read).collect()
     }

@@ -146,7 +146,16 @@ impl Running {
 
     /// What ctrl-C does.
     pub(crate) fn interrupt(&self) {
-        let kill = Command::new("sh").arg("-c").arg(format!("kill -INT {}", self.child.id())).status().unwrap();
+        self.signal("INT");
+    }
+
+    /// What a service manager does.
+    pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status().unwrap();
         assert!(kill.success());
     }
 

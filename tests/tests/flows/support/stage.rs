@@ -8,12 +8,15 @@ use connector_host::store::SqliteStore;
 use connector_tests::lantern::LanternEmulator;
 use connector_tiktok::emulator::TikTokEmulator;
 use http::header::LOCATION;
-use serde_json::Value;
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use url::Url;
 
 use super::cli::{Cli, Done, Running};
 use super::emulator::Emulator;
+use super::held_line::HeldLine;
 use super::leaks::Leaks;
 use super::web::Web;
 
@@ -106,6 +109,38 @@ impl Stage {
     /// The store of the emulated realm, beside whichever commands use it.
     pub(crate) fn store(&self) -> SqliteStore {
         self.web.wait(SqliteStore::open(&self.web.cx, &self.realm())).unwrap()
+    }
+
+    /// Lets the refresh tokens of all grants begin the last quarter of their lives.
+    pub(crate) fn let_tokens_be_due(&self) {
+        self.by_others(
+            "UPDATE grants SET issued_at = issued_at - 4 * (refresh_expires_at - issued_at) WHERE refresh_expires_at IS NOT NULL",
+        );
+    }
+
+    /// Lets the time pass for which the platform asked to wait.
+    pub(crate) fn app_is_well_again(&self) {
+        self.by_others("DELETE FROM app_health");
+    }
+
+    /// Does what only another program would do to the database.
+    fn by_others(&self, statement: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.realm().join("store.db"));
+        self.web.wait(async {
+            let mut database = options.connect().await.unwrap();
+            sqlx::query(statement).execute(&mut database).await.unwrap();
+            database.close().await.unwrap();
+        });
+    }
+
+    /// Lays the test's own line to the token endpoint, on which an answer can be held back.
+    pub(crate) fn held_line(&self) -> HeldLine {
+        let line = HeldLine::to(&self.tiktok.base, "/v2/oauth/token/");
+        let notice = self.realm().join("tiktok.running.json");
+        let mut known: Value = serde_json::from_slice(&std::fs::read(&notice).unwrap()).unwrap();
+        known["base_urls"]["api"] = json!(line.base.as_str());
+        std::fs::write(&notice, known.to_string()).unwrap();
+        line
     }
 
     /// Runs a command that sends somebody to the consent page, and walks there.

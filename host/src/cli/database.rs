@@ -1,0 +1,87 @@
+//! The database that `--database` names, for a host of several processes.
+
+use std::sync::Arc;
+
+use connector_core::{Context, ErrorKind, Secret};
+
+use super::args::Global;
+use crate::error::{Error, Result};
+use crate::store::{InstanceName, Store};
+use crate::vault::{KeyFile, KeySource, Unlocked, unlock};
+
+/// Refuses a database for emulators: what they make is no data of the platforms.
+///
+/// # Errors
+/// When both are asked for.
+pub(super) fn check(global: &Global) -> Result<()> {
+    if global.emulator && global.database.is_some() {
+        return Err(Error::Request(
+            "an emulator's data live in a directory of their own: leave out --database, or unset CONNECTOR_DATABASE_URL, to use --emulator".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a database on a server for what is done with files.
+///
+/// # Errors
+/// When one is named.
+pub(super) fn refuse(global: &Global) -> Result<()> {
+    if global.database.is_some() {
+        return Err(Error::Request(
+            "a database on a server is copied and put back by its own tools, such as pg_dump and pg_restore; afterwards run `connector-host store restored --since TIME`, so that no refresh token is trusted that was used since".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Opens it. No error tells the URL, which may hold a password.
+///
+/// # Errors
+/// What is no URL of a `PostgreSQL` database, and what opening it says.
+pub(super) async fn open(cx: &Context, url: &Secret, name: Option<InstanceName>) -> Result<Arc<dyn Store>> {
+    let scheme = url.expose().split_once("://").map(|(scheme, _)| scheme);
+    if !matches!(scheme, Some("postgres" | "postgresql")) {
+        return Err(Error::Request(
+            "--database takes the URL of a PostgreSQL database, postgres://USER:PASSWORD@HOST:PORT/DATABASE; leave it out, and unset CONNECTOR_DATABASE_URL, to keep data in a file of the data directory".to_owned(),
+        ));
+    }
+    connect(cx, url, name).await
+}
+
+/// Comes to the vault of a database that several machines share. None of them makes a key once one of them has.
+///
+/// # Errors
+/// When the keys are missing or other ones than those of the database, with what to do.
+pub(super) async fn unlocked(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) -> Result<Unlocked> {
+    let file = match source {
+        KeySource::DataDir(dir) => Some(dir.join(KeyFile::NAME)),
+        KeySource::File(path) => Some(path.clone()),
+        _ => None,
+    };
+    let missing = file.as_ref().is_some_and(|file| !file.exists());
+    if missing && store.vault_check().await?.is_some() {
+        return Err(other_key(source, "the database was sealed with a key that this machine does not have"));
+    }
+    unlock(cx, source, store).await.map_err(|error| match error.kind() {
+        ErrorKind::Unavailable => error.into(),
+        _ => other_key(source, error),
+    })
+}
+
+/// What to do where the keys of a machine are not those of the database.
+fn other_key(source: &KeySource, why: impl std::fmt::Display) -> Error {
+    Error::Machine(format!(
+        "{why}. All machines of one database need the same keys, and this one looks for them in {source}: copy the key file of a machine that works to here, readable for you alone"
+    ))
+}
+
+#[cfg(feature = "postgres")]
+async fn connect(cx: &Context, url: &Secret, name: Option<InstanceName>) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(crate::store::PostgresStore::open(cx, url.expose()).await?.under(name)))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn connect(_: &Context, _: &Secret, _: Option<InstanceName>) -> Result<Arc<dyn Store>> {
+    Err(Error::Request("this program was built without PostgreSQL: leave out --database".to_owned()))
+}

@@ -1,0 +1,179 @@
+//! Which grants are due, and whether one still is when its turn comes.
+
+use connector_core::PlatformId;
+use connector_core::oauth::{OAuthProvider, RefreshClass};
+use jiff::Timestamp;
+
+use crate::error::Result;
+use crate::host::Host;
+use crate::refresh::QUARANTINE;
+use crate::store::{DueRefresh, DueRefreshes, GrantRecord, GrantState};
+
+/// What is to be done about a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    /// A refresh, which reads a kept answer again where there is one.
+    Refresh,
+    /// Nothing, because somebody else has seen to it or is at it.
+    Nothing,
+    /// Nothing, because a refresh would bring nothing.
+    NothingToGain,
+}
+
+impl Host {
+    /// The longest due grants, at most so many.
+    pub(super) async fn due(&self, limit: u32) -> Result<Vec<DueRefresh>> {
+        let due =
+            DueRefreshes { now: self.context().now(), keep_fresh: self.kept_fresh(), unsettled_for: QUARANTINE, limit };
+        Ok(self.store().due_refreshes(&due).await?)
+    }
+
+    /// The apps whose access tokens are refreshed by their own age. One that is prolonged has no other token that could be kept alive.
+    fn kept_fresh(&self) -> Vec<(PlatformId, String)> {
+        let apps = self.platforms().flat_map(|platform| {
+            let id = platform.linked.id();
+            platform.settings.apps.keys().map(move |app| (id.clone(), app.clone()))
+        });
+        apps.filter(|(platform, app)| self.is_kept_fresh(platform, app)).collect()
+    }
+
+    fn is_kept_fresh(&self, platform: &PlatformId, app: &str) -> bool {
+        let Ok(platform) = self.platform(platform.as_str()) else { return false };
+        let prolonged = matches!(platform.connector.oauth().refresh_class(), RefreshClass::Extension { .. });
+        prolonged || platform.settings.apps.get(app).is_some_and(|app| app.keep_fresh)
+    }
+
+    /// Whether a grant that was found due still is: it may have been seen to since, and a fresh token is never rotated.
+    pub(super) fn want(&self, grant: &GrantRecord) -> Want {
+        if grant.state != GrantState::Active {
+            return Want::Nothing;
+        }
+        // What is wrong with a platform or an app that is gone is said by the refresh itself.
+        let Ok(platform) = self.platform(grant.platform.as_str()) else { return Want::Refresh };
+        let oauth = platform.connector.oauth();
+        if grant.kept_answer.is_some() {
+            return Want::Refresh;
+        }
+        let kept_fresh = self.is_kept_fresh(&grant.platform, &grant.app);
+        match reason(grant, oauth.refresh_class(), kept_fresh, self.context().now()) {
+            Want::Refresh if !self.can_ask(grant, oauth) => Want::NothingToGain,
+            want => want,
+        }
+    }
+
+    /// Whether there is anything to refresh with. A grant that has nothing lives as long as its access token, and is not ended before.
+    fn can_ask(&self, grant: &GrantRecord, oauth: &dyn OAuthProvider) -> bool {
+        self.open_session(grant).map_or(true, |session| oauth.refresh_request(&session.app, &session.grant).is_ok())
+    }
+}
+
+fn reason(grant: &GrantRecord, class: RefreshClass, kept_fresh: bool, now: Timestamp) -> Want {
+    if class == RefreshClass::None {
+        return Want::NothingToGain;
+    }
+    if let Some(mark) = &grant.refresh_mark {
+        let settled = mark.sent_at.saturating_add(QUARANTINE).is_ok_and(|at| at <= now);
+        return if settled { Want::Refresh } else { Want::Nothing };
+    }
+    if kept_fresh && is_old(grant.access_expires_at, grant.issued_at, now) {
+        return Want::Refresh;
+    }
+    if grant.refresh.is_none() || !is_old(grant.refresh_expires_at, grant.issued_at, now) {
+        return Want::Nothing;
+    }
+    match class {
+        RefreshClass::RotatingStrict | RefreshClass::RotatingGrace { .. } => Want::Refresh,
+        _ => Want::NothingToGain,
+    }
+}
+
+/// Whether three quarters of a life have passed, to the millisecond as a store counts it.
+fn is_old(expires_at: Option<Timestamp>, issued_at: Timestamp, now: Timestamp) -> bool {
+    expires_at.map(Timestamp::as_millisecond).is_some_and(|expires_at| {
+        let quarter = expires_at.saturating_sub(issued_at.as_millisecond()) / 4;
+        expires_at.saturating_sub(quarter) <= now.as_millisecond()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::store::RefreshMark;
+    use crate::vault::Sealed;
+
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+    fn start() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    /// An access token for 2 hours, a refresh token for 100.
+    fn grant() -> GrantRecord {
+        GrantRecord {
+            id: "018f0000-0000-7000-8000-000000000000".parse().unwrap(),
+            tenant: "default".to_owned(),
+            platform: "example".parse().unwrap(),
+            app: "default".to_owned(),
+            client_id: "id".to_owned(),
+            base_urls: std::collections::BTreeMap::new(),
+            subject: None,
+            scopes: connector_core::scope::GrantScopes::default(),
+            access: Some(Sealed::from_stored(vec![1])),
+            access_expires_at: Some(start() + HOUR * 2),
+            refresh: Some(Sealed::from_stored(vec![1])),
+            refresh_expires_at: Some(start() + HOUR * 100),
+            issued_at: start(),
+            generation: 1,
+            refresh_mark: None,
+            parked_until: None,
+            kept_answer: None,
+            state: GrantState::Active,
+            state_since: start(),
+            unlinked: None,
+            last_error: None,
+            created_at: start(),
+            updated_at: start(),
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_is_renewed_in_the_last_quarter_of_its_life_where_that_helps() {
+        let strict = RefreshClass::RotatingStrict;
+        for (class, hours, expected) in [
+            (strict, 74, Want::Nothing),
+            (strict, 75, Want::Refresh),
+            (strict, 101, Want::Refresh),
+            (RefreshClass::NonRotating, 75, Want::NothingToGain),
+            (RefreshClass::None, 75, Want::NothingToGain),
+        ] {
+            assert_eq!(reason(&grant(), class, false, start() + HOUR * hours), expected, "{class:?} {hours}");
+        }
+    }
+
+    #[test]
+    fn an_access_token_is_renewed_in_the_last_quarter_of_its_life_where_that_is_asked_for() {
+        for (class, kept_fresh, minutes, expected) in [
+            (RefreshClass::RotatingStrict, true, 89, Want::Nothing),
+            (RefreshClass::RotatingStrict, true, 90, Want::Refresh),
+            (RefreshClass::RotatingStrict, false, 120, Want::Nothing),
+            (RefreshClass::NonRotating, true, 90, Want::Refresh),
+            (RefreshClass::None, true, 120, Want::NothingToGain),
+        ] {
+            let now = start() + SignedDuration::from_mins(minutes);
+            assert_eq!(reason(&grant(), class, kept_fresh, now), expected, "{class:?} {kept_fresh} {minutes}");
+        }
+    }
+
+    #[test]
+    fn a_doubt_is_settled_once_it_has_rested() {
+        let mark = Some(RefreshMark { attempt: None, sent_at: start(), unanswered: 1 });
+        let grant = GrantRecord { refresh_mark: mark, ..grant() };
+        let want = |seconds| {
+            let now = start() + SignedDuration::from_secs(seconds);
+            reason(&grant, RefreshClass::RotatingStrict, true, now)
+        };
+        assert_eq!((want(119), want(120)), (Want::Nothing, Want::Refresh));
+    }
+}

@@ -1,0 +1,192 @@
+//! What a host that runs for long tells about itself, over HTTP on this machine: whether it lives, whether it does its work, and figures.
+
+mod board;
+mod metrics;
+mod openmetrics;
+mod ready;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+pub(crate) use self::board::Board;
+use crate::error::{Error, Result};
+use crate::host::Host;
+
+/// How long an answer that is being written may take when the server closes.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+
+/// The content type of the figures.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the answers are made of.
+pub(crate) struct Told {
+    pub(crate) host: Host,
+    pub(crate) board: Arc<Board>,
+    /// The time between passes.
+    pub(crate) every: Duration,
+}
+
+/// The listener, until it is closed.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    stop: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+/// An address of this machine, which nobody else reaches.
+///
+/// # Errors
+/// Any other address: what is told here is for this machine alone.
+pub(crate) fn loopback(text: &str) -> Result<SocketAddr> {
+    let address: SocketAddr = text.parse().map_err(|_| {
+        Error::Request(format!(
+            "`{}` is not an address with a port: write one such as 127.0.0.1:8787 or [::1]:8787",
+            text.escape_debug()
+        ))
+    })?;
+    if !address.ip().is_loopback() {
+        return Err(Error::Request(format!(
+            "{address} can be reached from other machines, and nobody is asked who he is there: listen at 127.0.0.1 or [::1], and let a proxy of your own show what others may see"
+        )));
+    }
+    Ok(address)
+}
+
+/// Takes a port, so that it is known to be free before anything else begins.
+///
+/// # Errors
+/// When it is taken.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Error::Machine(format!("{address} cannot be listened on: {error}; name another address with --listen"))
+    })
+}
+
+impl Server {
+    /// Answers on a listener.
+    ///
+    /// # Errors
+    /// When the system does not say where the listener listens.
+    pub(crate) fn open(listener: TcpListener, told: Told) -> Result<Self> {
+        let address = listener.local_addr().map_err(|error| Error::Machine(format!("no address: {error}")))?;
+        let stop = Arc::new(Notify::new());
+        let (router, stopped) = (router(told), Arc::clone(&stop));
+        let task = tokio::spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.notified().await });
+            if let Err(error) = served.await {
+                tracing::error!(%error, "nothing more is told over HTTP");
+            }
+        });
+        Ok(Self { address, stop, task })
+    }
+
+    /// Stops listening.
+    pub(crate) async fn close(self) {
+        self.stop.notify_one();
+        // Who reads slowly is not waited for.
+        let _ = tokio::time::timeout(LAST_ANSWER, self.task).await;
+    }
+}
+
+fn router(told: Told) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(figures))
+        .with_state(Arc::new(told))
+        .layer(middleware::from_fn(guard))
+}
+
+async fn ready(State(told): State<Arc<Told>>) -> Response {
+    let state = ready::state(&told).await;
+    let status = if state.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, axum::Json(state)).into_response()
+}
+
+async fn figures(State(told): State<Arc<Told>>) -> Response {
+    ([(header::CONTENT_TYPE, OPENMETRICS)], metrics::text(&told).await).into_response()
+}
+
+/// Answers to this machine's own names alone: a page whose name was made to lead here must not read it.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut answer = if names_this_machine(request.headers()) {
+        next.run(request).await
+    } else {
+        (StatusCode::FORBIDDEN, "this is told to 127.0.0.1, localhost and [::1] alone\n").into_response()
+    };
+    for (name, value) in [(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")] {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else { return false };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    };
+    matches!(name.to_ascii_lowercase().as_str(), "127.0.0.1" | "localhost" | "[::1]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_listened_at() {
+        for address in ["127.0.0.1:8787", "127.0.0.2:0", "[::1]:8787"] {
+            assert_eq!(loopback(address).unwrap().to_string(), address);
+        }
+        for (address, why) in [
+            ("0.0.0.0:8787", "can be reached from other machines"),
+            ("[::]:8787", "can be reached from other machines"),
+            ("192.0.2.7:80", "can be reached from other machines"),
+            ("localhost:8787", "not an address with a port"),
+            ("8787", "not an address with a port"),
+        ] {
+            let error = loopback(address).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        let headers = |hosts: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(header::HOST, HeaderValue::from_static(host));
+            }
+            headers
+        };
+        for host in ["127.0.0.1", "127.0.0.1:8787", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8787"] {
+            assert!(names_this_machine(&headers(&[host])), "{host}");
+        }
+        for hosts in [
+            &[][..],
+            &[""],
+            &["evil.example"],
+            &["evil.example:8787"],
+            &["127.0.0.1.evil.example"],
+            &["localhost.evil.example:80"],
+            &["evil.example#127.0.0.1"],
+            &["localhost:80:80"],
+            &["localhost", "evil.example"],
+        ] {
+            assert!(!names_this_machine(&headers(hosts)), "{hosts:?}");
+        }
+    }
+}

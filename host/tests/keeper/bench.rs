@@ -1,0 +1,327 @@
+//! A platform with a clock, whose refresh tokens work once, and a host with grants at it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use connector_core::config::{Config, Layer};
+use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError};
+use connector_core::scope::GrantScopes;
+use connector_core::testing::{CountingRandom, FakeClock};
+use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
+use connector_host::keeper::{Keep, Tally};
+use connector_host::store::{GrantId, GrantRecord, GrantState, SqliteStore, Store};
+use connector_host::vault::{Binding, KeySource, Vault, field, unlock};
+use connector_host::{Host, Parts, Realm};
+use http::Response;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+use url::form_urlencoded;
+
+pub(crate) const TENANT: &str = "default";
+pub(crate) const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(2);
+pub(crate) const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(24 * 180);
+
+const PLATFORM: &str = r#"
+verified_on = "2026-11-22"
+base_urls = { api = "https://example.test" }
+
+[oauth]
+authorize = { at = { base = "api", path = "/authorize" } }
+token = { at = { base = "api", path = "/token" } }
+refresh = { class = "rotating_strict" }
+revoke = { at = { base = "api", path = "/revoke" }, token = "access" }
+
+[redirect.desktop]
+schemes = ["http"]
+
+[endpoints.me]
+at = { base = "api", path = "/me" }
+
+[accounts]
+endpoint = "me"
+id = "id"
+"#;
+
+const CONFIG: &str = r#"
+[platforms.example.apps.default]
+kind = "desktop"
+client_id = "id-1"
+client_secret = { file = "SECRET_FILE" }
+scopes = ["read"]
+keep_fresh = KEEP_FRESH
+
+[platforms.example.scopes.read]
+product = "API"
+description = "Everything"
+fields.me = { id = "profile.id" }
+"#;
+
+const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
+
+/// How a test wants its host.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    pub(crate) keep_fresh: bool,
+    pub(crate) class: &'static str,
+    /// Where the access token is in an answer.
+    pub(crate) pointer: &'static str,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self { keep_fresh: false, class: "rotating_strict", pointer: "/access_token" }
+    }
+}
+
+/// A platform whose refresh tokens work once.
+pub(crate) struct Server {
+    clock: FakeClock,
+    state: Mutex<State>,
+    in_flight: AtomicUsize,
+    pub(crate) most_in_flight: AtomicUsize,
+    gate: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    /// The one refresh token of each grant that works, by grant.
+    refresh: HashMap<String, u32>,
+    access: HashMap<String, Timestamp>,
+    /// When each token request came.
+    requests: Vec<Timestamp>,
+    reuses: usize,
+    next: Vec<Wrong>,
+    app_refused: bool,
+}
+
+/// What goes wrong with one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wrong {
+    NotSent,
+    Unanswered,
+    TooMany,
+}
+
+const OPEN: usize = 1_000_000;
+
+impl Server {
+    fn new(clock: FakeClock) -> Arc<Self> {
+        let (in_flight, most_in_flight) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { clock, state: Mutex::default(), in_flight, most_in_flight, gate: Semaphore::new(OPEN) })
+    }
+
+    /// When each token request came.
+    pub(crate) fn requests(&self) -> Vec<Timestamp> {
+        self.state.lock().unwrap().requests.clone()
+    }
+
+    /// How often a token came that had been used before.
+    pub(crate) fn reuses(&self) -> usize {
+        self.state.lock().unwrap().reuses
+    }
+
+    /// What goes wrong with the next requests.
+    pub(crate) fn next(&self, wrong: impl IntoIterator<Item = Wrong>) {
+        self.state.lock().unwrap().next.extend(wrong);
+    }
+
+    /// Takes none of a grant's tokens any more.
+    pub(crate) fn forget(&self, grant: &GrantId) {
+        self.state.lock().unwrap().refresh.remove(grant.as_str());
+    }
+
+    pub(crate) fn refuse_app(&self, refuse: bool) {
+        self.state.lock().unwrap().app_refused = refuse;
+    }
+
+    /// Holds token answers back from now on.
+    pub(crate) fn shut(&self) {
+        self.gate.forget_permits(OPEN);
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.add_permits(OPEN);
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Whether an access token works now.
+    pub(crate) fn takes(&self, access: &str) -> bool {
+        let now = connector_core::Clock::now(&self.clock);
+        self.state.lock().unwrap().access.get(access).is_some_and(|expires_at| now < *expires_at)
+    }
+
+    fn token(&self, refresh: &str) -> Result<(u16, Value), Wrong> {
+        let now = connector_core::Clock::now(&self.clock);
+        let mut state = self.state.lock().unwrap();
+        state.requests.push(now);
+        if state.app_refused {
+            return Ok((400, json!({ "error": "invalid_client" })));
+        }
+        let wrong = (!state.next.is_empty()).then(|| state.next.remove(0));
+        match wrong {
+            Some(Wrong::TooMany) => return Ok((429, json!({}))),
+            Some(wrong) => return Err(wrong),
+            None => {}
+        }
+        let (grant, number) = refresh.rsplit_once('#').unwrap();
+        let number: u32 = number.parse().unwrap();
+        if state.refresh.get(grant) != Some(&number) {
+            state.reuses += 1;
+            return Ok((400, json!({ "error": "invalid_grant" })));
+        }
+        let (next, access) = (number + 1, format!("{grant}!{}", number + 1));
+        state.refresh.insert(grant.to_owned(), next);
+        state.access.insert(access.clone(), now + ACCESS_LIFE);
+        let body = json!({
+            "access_token": access, "expires_in": ACCESS_LIFE.as_secs(),
+            "refresh_token": format!("{grant}#{next}"), "refresh_expires_in": REFRESH_LIFE.as_secs(),
+        });
+        Ok((200, body))
+    }
+}
+
+#[async_trait]
+impl HttpTransport for Server {
+    async fn send(&self, request: Request) -> Result<Response<Vec<u8>>, TransportError> {
+        if request.url.path() != "/token" {
+            return Ok(Response::new(b"{}".to_vec()));
+        }
+        let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        let _gate = self.gate.acquire().await.unwrap();
+        tokio::task::yield_now().await;
+        let mut pairs = form_urlencoded::parse(&request.body);
+        let refresh = pairs.find(|(name, _)| name == "refresh_token").unwrap().1.into_owned();
+        let answer = self.token(&refresh);
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        let failed = |reach| TransportError { reach, cause: Cause::Exchange, message: "broken".to_owned() };
+        match answer {
+            Ok((status, body)) => Ok(Response::builder().status(status).body(body.to_string().into_bytes()).unwrap()),
+            Err(Wrong::NotSent) => Err(failed(Reach::NotSent)),
+            Err(_) => Err(failed(Reach::MaybeSent)),
+        }
+    }
+}
+
+pub(crate) struct Bench {
+    pub(crate) host: Host,
+    pub(crate) server: Arc<Server>,
+    pub(crate) clock: FakeClock,
+    vault: Vault,
+    dir: TempDir,
+}
+
+impl Bench {
+    pub(crate) async fn new(setting: Setting) -> Self {
+        let (dir, clock) = (TempDir::new().unwrap(), FakeClock::default());
+        let server = Server::new(clock.clone());
+        let transport = Arc::clone(&server) as Arc<dyn HttpTransport>;
+        let cx = Context::new(transport, Arc::new(clock.clone()), Arc::new(CountingRandom::default()));
+        let (host, vault) = host(&dir, &cx, &setting).await;
+        Self { host, server, clock, vault, dir }
+    }
+
+    /// Another process on the same data.
+    pub(crate) async fn another(&self, setting: Setting) -> Host {
+        host(&self.dir, self.host.context(), &setting).await.0
+    }
+
+    /// A grant that was made just now.
+    pub(crate) async fn grant(&self) -> GrantId {
+        self.grant_with(true).await
+    }
+
+    /// The same, with a refresh token or without.
+    pub(crate) async fn grant_with(&self, refresh: bool) -> GrantId {
+        let (cx, id) = (self.host.context(), GrantId::new(self.host.context()).unwrap());
+        let seal = |field, text: String| {
+            let binding = Binding { tenant: TENANT, owner: id.as_str(), field, generation: 1 };
+            self.vault.seal(cx, &binding, &Secret::from(text)).unwrap()
+        };
+        let now = cx.now();
+        let grant = GrantRecord {
+            id: id.clone(),
+            tenant: TENANT.to_owned(),
+            platform: "example".parse().unwrap(),
+            app: "default".to_owned(),
+            client_id: "id-1".to_owned(),
+            base_urls: [("api".to_owned(), "https://example.test".parse().unwrap())].into(),
+            subject: None,
+            scopes: GrantScopes::default(),
+            access: Some(seal(field::ACCESS, format!("{id}!1"))),
+            access_expires_at: Some(now + ACCESS_LIFE),
+            refresh: refresh.then(|| seal(field::REFRESH, format!("{id}#1"))),
+            refresh_expires_at: refresh.then_some(now + REFRESH_LIFE),
+            issued_at: now,
+            generation: 1,
+            refresh_mark: None,
+            parked_until: None,
+            kept_answer: None,
+            state: GrantState::Active,
+            state_since: now,
+            unlinked: None,
+            last_error: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let allowed =
+            connector_host::store::AuditRecord::new(self.host.context(), &grant.tenant, "access_allowed").unwrap();
+        self.host.store().put_grant(&grant, &allowed).await.unwrap();
+        let mut state = self.server.state.lock().unwrap();
+        state.refresh.insert(id.to_string(), 1);
+        state.access.insert(format!("{id}!1"), now + ACCESS_LIFE);
+        id
+    }
+
+    /// So many grants whose refresh tokens have begun the last quarter of their lives.
+    pub(crate) async fn due(&self, count: usize) -> Vec<GrantId> {
+        let mut grants = Vec::new();
+        for _ in 0..count {
+            grants.push(self.grant().await);
+        }
+        self.clock.advance(SignedDuration::from_hours(24 * 136));
+        grants
+    }
+
+    pub(crate) async fn read(&self, grant: &GrantId) -> GrantRecord {
+        self.host.store().grant(TENANT, grant).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn pass(&self) -> Tally {
+        self.host.keep(&Keep::default()).await.unwrap()
+    }
+}
+
+async fn host(dir: &TempDir, cx: &Context, setting: &Setting) -> (Host, Vault) {
+    let secret = dir.path().join("secret");
+    std::fs::write(&secret, "hush").unwrap();
+    let config = CONFIG.replace("SECRET_FILE", secret.to_str().unwrap());
+    let config = config.replace("KEEP_FRESH", &setting.keep_fresh.to_string());
+    let config = Config::of(vec![Layer::embedded("test", &config).unwrap()]).unwrap();
+    let platform = PLATFORM.replace("rotating_strict", setting.class);
+    let answer = format!("path = \"/token\" }}, answer = {{ access_token = \"{}\" }} }}", setting.pointer);
+    let platform: &'static str = platform.replacen("path = \"/token\" } }", &answer, 1).leak();
+    let data = dir.path().join("data");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
+    let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
+    let registry = Registry::new([Registration::new(DESCRIPTOR, platform, ConfiguredConnector::build)]).unwrap();
+    let settings = config.settings;
+    let parts = |vault| Parts {
+        registry,
+        settings,
+        realm: Realm::Live,
+        store: Arc::clone(&store),
+        vault,
+        cx: cx.clone(),
+        spool: None,
+    };
+    let host = Host::new(parts(vault));
+    (host, unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault)
+}

@@ -1,0 +1,274 @@
+//! What is due is refreshed, nothing else is, and never too much at a time.
+#![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
+
+mod bench;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use connector_host::Host;
+use connector_host::keeper::{Keep, Kept, Rounds, Tally};
+use connector_host::store::GrantState;
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+use self::bench::{Bench, REFRESH_LIFE, Setting, TENANT, Wrong};
+
+const FRESH: Setting = Setting { keep_fresh: true, class: "rotating_strict", pointer: "/access_token" };
+
+fn counts(tally: &Tally) -> Vec<(Kept, u64)> {
+    Kept::ALL.into_iter().map(|kept| (kept, tally.count(kept))).filter(|(_, count)| *count > 0).collect()
+}
+
+#[tokio::test]
+async fn for_thirty_days_each_access_token_is_refreshed_once_and_no_call_has_an_expired_one() {
+    let bench = Bench::new(FRESH).await;
+    let grant = bench.grant().await;
+    let began = bench.host.context().now();
+    let step = SignedDuration::from_mins(15);
+    for _ in 0..30 * 24 * 4 {
+        bench.clock.advance(step);
+        bench.pass().await;
+        let before = bench.server.requests().len();
+        let session = bench.host.session(TENANT, &grant).await.unwrap();
+        assert!(bench.server.takes(session.grant.tokens.access.expose()), "the token of a call works");
+        assert_eq!(bench.server.requests().len(), before, "no call has to wait for a refresh");
+    }
+    let requests = bench.server.requests();
+    assert_eq!(requests.len(), 30 * 16, "a token of 120 minutes is refreshed after 90");
+    let times = std::iter::once(began).chain(requests).collect::<Vec<_>>();
+    for pair in times.windows(2) {
+        assert_eq!(pair[1].duration_since(pair[0]), SignedDuration::from_mins(90));
+    }
+    assert_eq!(bench.server.reuses(), 0);
+}
+
+#[tokio::test]
+async fn access_nobody_uses_is_kept_alive_with_as_few_refreshes_as_that_takes() {
+    let bench = Bench::new(Setting::default()).await;
+    let grant = bench.grant().await;
+    let began = bench.host.context().now();
+    for _ in 0..400 * 4 {
+        bench.clock.advance(SignedDuration::from_hours(6));
+        bench.pass().await;
+    }
+    let days: Vec<i64> = bench.server.requests().iter().map(|at| at.duration_since(began).as_hours() / 24).collect();
+    assert_eq!(days, [135, 270], "a token of 180 days is refreshed after 135");
+    assert_eq!(bench.read(&grant).await.state, GrantState::Active);
+}
+
+#[tokio::test]
+async fn what_is_fresh_is_never_rotated() {
+    for setting in [Setting::default(), FRESH] {
+        let bench = Bench::new(setting).await;
+        bench.grant().await;
+        for _ in 0..3 {
+            assert_eq!(bench.pass().await, Tally::default());
+        }
+        assert!(bench.server.requests().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_doubt_is_settled_by_the_first_pass_that_may_ask() {
+    let bench = Bench::new(Setting::default()).await;
+    bench.due(1).await;
+    bench.server.next([Wrong::Unanswered]);
+    assert_eq!(counts(&bench.pass().await), [(Kept::InDoubt, 1)]);
+    bench.clock.advance(SignedDuration::from_secs(119));
+    assert_eq!(bench.pass().await, Tally::default(), "the platform may still be at it");
+    bench.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(counts(&bench.pass().await), [(Kept::Refreshed, 1)]);
+    assert_eq!(bench.server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn every_outcome_is_counted_as_what_it_is() {
+    let bench = Bench::new(Setting::default()).await;
+    let grants = bench.due(1).await;
+    bench.server.next([Wrong::NotSent, Wrong::TooMany]);
+    assert_eq!(counts(&bench.pass().await), [(Kept::OutOfReach, 1)]);
+    assert_eq!(counts(&bench.pass().await), [(Kept::Resting, 1)]);
+    bench.clock.advance(REFRESH_LIFE);
+    bench.server.next([Wrong::Unanswered]);
+    assert_eq!(counts(&bench.pass().await), [(Kept::InDoubt, 1)]);
+    assert_eq!(bench.read(&grants[0]).await.state, GrantState::Active);
+}
+
+#[tokio::test]
+async fn a_grant_whose_person_is_needed_is_asked_for_once() {
+    let bench = Bench::new(Setting::default()).await;
+    let grant = bench.grant().await;
+    let other = bench.another(FRESH).await;
+    bench.clock.advance(SignedDuration::from_mins(90));
+    assert!(bench.host.keep(&Keep::default()).await.unwrap() == Tally::default());
+    assert_eq!(counts(&other.keep(&Keep::default()).await.unwrap()), [(Kept::Refreshed, 1)]);
+    bench.server.forget(&grant);
+    bench.clock.advance(REFRESH_LIFE);
+    assert_eq!(counts(&bench.pass().await), [(Kept::NeedsPerson, 1)]);
+    assert!(matches!(bench.read(&grant).await.state, GrantState::ReauthRequired { .. }));
+    assert_eq!(bench.pass().await, Tally::default());
+}
+
+#[tokio::test]
+async fn a_refused_app_is_asked_for_once_and_no_grant_suffers() {
+    let bench = Bench::new(Setting::default()).await;
+    let grants = bench.due(60).await;
+    bench.server.refuse_app(true);
+    assert_eq!(counts(&bench.pass().await), [(Kept::AppRefused, 60)]);
+    let asked = bench.server.requests().len();
+    assert!(asked <= Keep::MAX_IN_FLIGHT.get(), "{asked} requests for an app that is refused");
+    bench.clock.advance(SignedDuration::from_secs(59));
+    assert_eq!(counts(&bench.pass().await), [(Kept::AppRefused, 60)]);
+    assert_eq!(bench.server.requests().len(), asked, "one request in a minute");
+    for grant in &grants {
+        assert_eq!(bench.read(grant).await.state, GrantState::Active);
+    }
+    bench.server.refuse_app(false);
+    bench.clock.advance(SignedDuration::from_secs(1));
+    // The first one shows that the app is well again.
+    bench.pass().await;
+    bench.clock.advance(SignedDuration::from_mins(2));
+    bench.pass().await;
+    for grant in &grants {
+        assert_eq!(bench.read(grant).await.generation, 2, "all recover by themselves");
+    }
+    assert_eq!(bench.server.reuses(), 0);
+}
+
+#[tokio::test]
+async fn where_a_refresh_brings_nothing_none_is_sent_and_no_grant_ends_before_its_time() {
+    for (class, refresh, keep_fresh) in
+        [("non_rotating", true, false), ("none", true, true), ("rotating_strict", false, true)]
+    {
+        let bench = Bench::new(Setting { keep_fresh, class, ..Setting::default() }).await;
+        let grant = bench.grant_with(refresh).await;
+        bench.clock.advance(SignedDuration::from_mins(100));
+        bench.pass().await;
+        bench.clock.advance(SignedDuration::from_hours(24 * 170));
+        bench.pass().await;
+        assert_eq!(bench.server.requests().len(), 0, "{class}");
+        assert_eq!(bench.read(&grant).await.state, GrantState::Active, "{class}");
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_that_stays_fresh_by_a_token_that_stays_the_same_is_kept_so_if_asked_for() {
+    let bench = Bench::new(Setting { keep_fresh: true, class: "non_rotating", ..Setting::default() }).await;
+    bench.grant().await;
+    bench.clock.advance(SignedDuration::from_mins(90));
+    assert_eq!(counts(&bench.pass().await), [(Kept::Refreshed, 1)]);
+}
+
+#[tokio::test]
+async fn an_answer_nobody_could_read_is_read_by_the_pass_of_a_host_that_can() {
+    let bench = Bench::new(Setting { pointer: "/somewhere/else", ..Setting::default() }).await;
+    let grants = bench.due(1).await;
+    assert_eq!(counts(&bench.pass().await), [(Kept::Failed, 1)]);
+    assert!(bench.read(&grants[0]).await.kept_answer.is_some());
+    assert_eq!(counts(&bench.pass().await), [(Kept::Failed, 1)], "the same version reads no more in it");
+    let newer = bench.another(Setting::default()).await;
+    assert_eq!(counts(&newer.keep(&Keep::default()).await.unwrap()), [(Kept::Refreshed, 1)]);
+    assert_eq!(bench.read(&grants[0]).await.generation, 2);
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+/// All of so many due grants are refreshed once, and never more at a time than allowed.
+async fn a_crowd(count: usize) {
+    let bench = Bench::new(Setting::default()).await;
+    bench.due(count).await;
+    bench.server.shut();
+    let (host, keep) = (bench.host.clone(), Keep::default());
+    let pass = tokio::spawn(async move { host.keep(&keep).await });
+    wait_for(|| bench.server.in_flight() == Keep::MAX_IN_FLIGHT.get()).await;
+    bench.server.open();
+    assert_eq!(counts(&pass.await.unwrap().unwrap()), [(Kept::Refreshed, count as u64)]);
+    assert_eq!(bench.server.requests().len(), count);
+    assert_eq!(bench.server.most_in_flight.load(Ordering::SeqCst), Keep::MAX_IN_FLIGHT.get());
+    assert_eq!(bench.server.reuses(), 0);
+}
+
+#[tokio::test]
+async fn a_thousand_due_grants_are_refreshed_a_few_at_a_time() {
+    a_crowd(1_000).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute"]
+async fn ten_thousand_due_grants_are_refreshed_a_few_at_a_time() {
+    a_crowd(10_000).await;
+}
+
+#[tokio::test]
+async fn two_hosts_at_the_same_time_send_once_for_each_grant() {
+    let bench = Bench::new(Setting::default()).await;
+    bench.due(100).await;
+    let other = bench.another(Setting::default()).await;
+    let keep = Keep::default();
+    let (one, two) = tokio::join!(bench.host.keep(&keep), other.keep(&keep));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.count(Kept::Refreshed) + two.count(Kept::Refreshed), 100);
+    assert_eq!((bench.server.requests().len(), bench.server.reuses()), (100, 0));
+}
+
+#[tokio::test]
+async fn a_pass_that_is_stopped_begins_nothing_more_and_waits_for_what_it_began() {
+    let bench = Bench::new(Setting::default()).await;
+    let grants = bench.due(40).await;
+    bench.server.shut();
+    let stop = CancellationToken::new();
+    let keep = Keep { max_in_flight: NonZeroUsize::new(3).unwrap(), stop: stop.clone(), ..Keep::default() };
+    let pass = tokio::spawn(keep_on(bench.host.clone(), keep));
+    wait_for(|| bench.server.in_flight() == 3).await;
+    stop.cancel();
+    bench.server.open();
+    pass.await.unwrap();
+    assert_eq!(bench.server.requests().len(), 3);
+    let mut refreshed = 0;
+    for grant in &grants {
+        let grant = bench.read(grant).await;
+        assert!(grant.refresh_mark.is_none(), "nothing is left in doubt");
+        refreshed += grant.generation - 1;
+    }
+    assert_eq!(refreshed, 3);
+}
+
+async fn keep_on(host: Host, keep: Keep) {
+    host.keep_on(Rounds { every: Duration::from_millis(1) }, &keep).await;
+}
+
+#[tokio::test]
+async fn no_more_refreshes_begin_in_a_second_than_allowed() {
+    let bench = Bench::new(Setting::default()).await;
+    bench.due(11).await;
+    let keep = Keep { max_per_second: NonZeroU32::new(50), ..Keep::default() };
+    let began = std::time::Instant::now();
+    assert_eq!(counts(&bench.host.keep(&keep).await.unwrap()), [(Kept::Refreshed, 11)]);
+    assert!(began.elapsed() >= Duration::from_millis(190), "ten of them wait 20 ms each: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_caller_and_a_pass_share_one_refresh() {
+    let bench = Arc::new(Bench::new(Setting::default()).await);
+    let grants = bench.due(1).await;
+    bench.server.shut();
+    let (host, grant) = (bench.host.clone(), grants[0].clone());
+    let caller = tokio::spawn(async move { host.session(TENANT, &grant).await.map(drop) });
+    wait_for(|| bench.server.in_flight() == 1).await;
+    let host = bench.host.clone();
+    let pass = tokio::spawn(async move { host.keep(&Keep::default()).await });
+    bench.server.open();
+    caller.await.unwrap().unwrap();
+    pass.await.unwrap().unwrap();
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+/// Lets the others work until it is so.
+async fn wait_for(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::task::yield_now().await;
+    }
+}

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::support::{MIRA, Stage, person};
 
-const COMMANDS: [&str; 20] = [
+<<<<<<< HEAD
+const COMMANDS: [&str; 18] = [
     "list",
     "scopes",
     "connect",

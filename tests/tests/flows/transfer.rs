@@ -1,7 +1,6 @@
 //! Connections that move between two owners without being lost.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -183,13 +182,11 @@ fn an_export_skips_what_would_be_lost() {
 }
 
 #[test]
-fn ten_thousand_lines_are_imported_in_seconds() {
+fn ten_thousand_lines_are_imported_in_one_go() {
     let stage = Stage::new();
     let line = |n: u32| json!({ "account_id": format!("-{n}"), "refresh_token": format!("rft.{n}") }).to_string();
     stage.file("many.ndjson", &(0..10_000).map(line).collect::<Vec<_>>().join("\n"));
-    let began = Instant::now();
     let done = stage.cli("connections import many.ndjson --platform tiktok --json").run().ok();
-    println!("imported in {:?}", began.elapsed());
     assert_eq!(objects(&done.out).last().unwrap()["summary"]["imported"], 10_000);
     assert!(done.err.contains("lines so far"), "{}", done.err);
 }

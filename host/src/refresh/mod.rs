@@ -15,7 +15,7 @@ use std::time::Duration;
 use connector_core::account::Session;
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 use tokio::time::timeout;
 
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The refreshes under way in this process, by grant.
-pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
+pub(crate) type InFlight = Mutex<HashMap<GrantId, Arc<SetOnce<Outcome>>>>;
 
 /// How a refresh ended for those who waited.
 type Outcome = Result<(), Arc<Error>>;
@@ -103,42 +103,47 @@ impl Host {
 
     /// Joins the refresh of this grant, or starts it, and waits for what comes of it.
     pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<()> {
-        let mut done = self.join_refresh(record, because);
-        let outcome = timeout(PATIENCE, done.wait_for(Option::is_some)).await;
-        match outcome.map(|outcome| outcome.map(|outcome| outcome.clone())) {
-            Ok(Ok(Some(Ok(())))) => Ok(()),
-            Ok(Ok(Some(Err(error)))) => Err(error.into()),
-            Ok(Ok(None) | Err(_)) => Err(Error::Machine("the refresh ended without a result".to_owned())),
+        let done = self.join_refresh(record, because);
+        match timeout(PATIENCE, done.wait()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Arc::clone(error).into()),
             Err(_) => Err(told::takes_long().into()),
         }
     }
 
-    fn join_refresh(&self, record: &GrantRecord, because: Because) -> watch::Receiver<Option<Outcome>> {
+    fn join_refresh(&self, record: &GrantRecord, because: Because) -> Arc<SetOnce<Outcome>> {
         let mut all = self.refreshes().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = all.get(&record.id) {
-            return running.clone();
+            return Arc::clone(running);
         }
-        let (tell, done) = watch::channel(None);
-        all.insert(record.id.clone(), done.clone());
-        let (leaving, record) = (Leaving { host: self.clone(), grant: record.id.clone() }, record.clone());
+        let done = Arc::new(SetOnce::new());
+        all.insert(record.id.clone(), Arc::clone(&done));
+        let mut running =
+            Running { host: self.clone(), grant: record.id.clone(), outcome: None, done: Arc::clone(&done) };
+        let record = record.clone();
         self.spawn(async move {
-            let outcome = leaving.host.refresh_alone(&record, because).await.map_err(Arc::new);
-            drop(leaving);
-            tell.send_replace(Some(outcome));
+            let outcome = running.host.refresh_alone(&record, because).await;
+            running.outcome = Some(outcome.map_err(Arc::new));
         });
         done
     }
 }
 
-/// Takes a refresh off the list of those under way, also when it ends by a panic.
-struct Leaving {
+/// A refresh under way. When it ends, also by a panic, it leaves the list first, so that nobody joins what is over, and then tells those who
+/// wait, the longest waiting first.
+struct Running {
     host: Host,
     grant: GrantId,
+    outcome: Option<Outcome>,
+    done: Arc<SetOnce<Outcome>>,
 }
 
-impl Drop for Leaving {
+impl Drop for Running {
     fn drop(&mut self) {
         self.host.refreshes().lock().unwrap_or_else(PoisonError::into_inner).remove(&self.grant);
+        let lost = || Err(Arc::new(Error::Machine("the refresh ended without a result".to_owned())));
+        // It is set here alone.
+        let _ = self.done.set(self.outcome.take().unwrap_or_else(lost));
     }
 }
 

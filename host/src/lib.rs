@@ -14,6 +14,7 @@ mod layers;
 #[cfg(feature = "platforms")]
 mod linked;
 mod metrics;
+mod moment;
 mod private_files;
 mod refresh;
 mod revoke;

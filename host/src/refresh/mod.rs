@@ -118,12 +118,11 @@ impl Host {
         }
         let done = Arc::new(SetOnce::new());
         all.insert(record.id.clone(), Arc::clone(&done));
-        let mut running =
-            Running { host: self.clone(), grant: record.id.clone(), outcome: None, done: Arc::clone(&done) };
+        let running = Running { host: self.clone(), grant: record.id.clone(), outcome: None, done: Arc::clone(&done) };
         let record = record.clone();
         self.spawn(async move {
             let outcome = running.host.refresh_alone(&record, because).await;
-            running.outcome = Some(outcome.map_err(Arc::new));
+            running.end(outcome.map_err(Arc::new));
         });
         done
     }
@@ -136,6 +135,13 @@ struct Running {
     grant: GrantId,
     outcome: Option<Outcome>,
     done: Arc<SetOnce<Outcome>>,
+}
+
+impl Running {
+    fn end(mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+        drop(self);
+    }
 }
 
 impl Drop for Running {

@@ -100,7 +100,7 @@ pub(crate) struct Reauth {
     pub reason: String,
     /// The refresh token that the row held.
     pub token: u32,
-    /// Whether the platform had gone on to another one.
+    /// Whether the platform had gone on to another one, or had ended the family because one was used again.
     pub rotated: bool,
     /// Whether the store gave it up because too many requests were not answered.
     pub without_verdict: bool,

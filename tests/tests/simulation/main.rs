@@ -8,7 +8,12 @@
 //! - `SEED=n cargo test -p connector-tests --test simulation -- --nocapture whatever`: one schedule with its whole history.
 //!
 //! `--no-default-features --features simulation` builds less for it.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what helps a test may fail it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "what helps a test may fail it, and a history is to be read"
+)]
 
 mod checks;
 mod clock;
@@ -45,8 +50,8 @@ fn run_all(seeds: std::ops::Range<u64>, mutation: Mutation) -> (Counts, Vec<(u64
             if seed >= seeds.end {
                 break;
             }
-            let Seen { violations, counts: seen, .. } = run(seed, &template, mutation, false);
-            counts.add(&seen);
+            let Seen { violations, counts: more, .. } = run(seed, &template, mutation, false);
+            counts.add(&more);
             if !violations.is_empty() {
                 failed.push((seed, violations));
                 enough.store(failed.len() >= most_shown(), Ordering::Relaxed);
@@ -97,11 +102,11 @@ fn whatever_fails_every_promise_is_kept() {
 }
 
 fn replay(seed: u64) {
-    let seen = run(seed, &Arc::new(Template::new()), Mutation::Nothing, true);
-    for line in &seen.history {
+    let outcome = run(seed, &Arc::new(Template::new()), Mutation::Nothing, true);
+    for line in &outcome.history {
         println!("{line}");
     }
-    assert!(seen.violations.is_empty(), "{:#?}", seen.violations);
+    assert!(outcome.violations.is_empty(), "{:#?}", outcome.violations);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use connector_core::Context;
 use connector_core::account::Session;
-use connector_host::store::{DueRefreshes, Refreshes as _, Store};
+use connector_host::store::{DueRefreshes, Store};
 use connector_host::{Host, Parts};
 use jiff::SignedDuration;
 
@@ -32,8 +32,9 @@ pub(crate) fn start(world: &Arc<World>, node: usize) {
     );
     let store: Arc<dyn Store> = Arc::new(NodeStore { world: Arc::clone(world), life });
     let template = &world.template;
-    let live = world.plan.revokes_live_tokens;
-    let registry = if live { &template.revokes_live_tokens } else { &template.revokes_any_token }.clone();
+    let registry =
+        if world.plan.revokes_live_tokens { &template.revokes_live_tokens } else { &template.revokes_any_token }
+            .clone();
     let (settings, realm) = (template.settings.clone(), template.realm.clone());
     let host = Host::new(Parts { registry, settings, realm, store, vault: vault(), cx });
     world.set_host(node, Some(host.clone()));

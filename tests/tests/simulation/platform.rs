@@ -65,6 +65,20 @@ enum Fate {
     NotSent,
 }
 
+impl Fate {
+    /// How long the platform takes before it does anything.
+    fn think(self) -> i64 {
+        match self {
+            Self::Answered { think, .. }
+            | Self::AnswerLost { think, .. }
+            | Self::Failed { think, .. }
+            | Self::Garbage { think }
+            | Self::Strange { think } => think,
+            _ => 0,
+        }
+    }
+}
+
 type Answer = Response<Vec<u8>>;
 
 /// The network of one life of a node.
@@ -79,8 +93,9 @@ impl HttpTransport for Wire {
         let world = &self.world;
         world.gate(self.life).await;
         world.step(self.life).await;
-        let fields = form_urlencoded::parse(&request.body);
-        let token = fields.filter_map(|(_, value)| parse_token(&value)).next().expect("every request has a token");
+        let token = form_urlencoded::parse(&request.body)
+            .find_map(|(_, value)| parse_token(&value))
+            .expect("every request has a token");
         let fate = if request.url.path() == "/token" { world.token_fate() } else { world.revocation_fate() };
         let revokes = request.url.path() != "/token";
         world.note(|| format!("node {} sends {token:?} to {}: {fate:?}", self.life.node, request.url.path()));
@@ -90,7 +105,12 @@ impl HttpTransport for Wire {
         let sent = (!revokes).then(|| world.note_send(self.life, token.1, token.2));
         let (reply, answer) = oneshot::channel();
         let platform = Arc::clone(world);
-        tokio::spawn(async move { platform.serve(token, sent, fate, reply).await });
+        tokio::spawn(async move {
+            if let Some(answer) = platform.serve(token, sent, fate).await {
+                // Nobody may wait any more.
+                let _ = reply.send(answer);
+            }
+        });
         let answer = timeout(request.policy.deadline, answer).await;
         world.gate(self.life).await;
         let answer = match answer {
@@ -138,8 +158,8 @@ impl World {
         state.ledger.sends.len() - 1
     }
 
-    /// The platform's side, which no death of a node stops.
-    async fn serve(&self, token: (char, usize, u32), sent: Option<usize>, fate: Fate, reply: oneshot::Sender<Answer>) {
+    /// The platform's side, which no death of a node stops. Without an answer the connection breaks.
+    async fn serve(&self, token: (char, usize, u32), sent: Option<usize>, fate: Fate) -> Option<Answer> {
         let shows = !matches!(fate, Fate::Failed { .. } | Fate::Garbage { .. } | Fate::Strange { .. });
         if let Some(sent) = sent {
             self.lock().ledger.sends[sent].plain = shows;
@@ -148,20 +168,18 @@ impl World {
             Some(sent) => self.refresh(token.1, token.2, sent),
             None => self.revoke(token),
         };
-        let unprocessed = |verdict, status, body: Value| {
-            self.over(sent, verdict);
-            answer(status, &body)
+        let refused = |status, error| {
+            self.over(sent, Verdict::NotProcessed);
+            answer(status, &json!({ "error": error }))
         };
+        sleep(fate.think()).await;
         match fate {
-            Fate::Answered { think, back } => {
-                sleep(think).await;
+            Fate::Answered { back, .. } => {
                 let answer = process();
                 sleep(back).await;
-                // Nobody may wait any more.
-                let _ = reply.send(answer);
+                return Some(answer);
             }
-            Fate::AnswerLost { think, after } => {
-                sleep(think).await;
+            Fate::AnswerLost { after, .. } => {
                 process();
                 sleep(after).await;
             }
@@ -169,39 +187,33 @@ impl World {
                 self.over(sent, Verdict::Unseen);
                 sleep(after).await;
             }
-            Fate::Failed { think, done } => {
-                sleep(think).await;
+            Fate::Failed { done, .. } => {
                 if done {
-                    drop(process())
+                    process();
                 } else {
-                    self.over(sent, Verdict::Unseen)
+                    self.over(sent, Verdict::Unseen);
                 }
-                let _ = reply.send(answer(502, &json!({})));
+                return Some(answer(502, &json!({})));
             }
-            Fate::Garbage { think } => {
-                sleep(think).await;
+            Fate::Garbage { .. } => {
                 process();
-                let _ = reply.send(Response::new(b"<html>".to_vec()));
+                return Some(Response::new(b"<html>".to_vec()));
             }
-            Fate::Strange { think } => {
-                sleep(think).await;
+            Fate::Strange { .. } => {
                 process();
                 let strange = json!({ "data": { "refreshToken": refresh_token(token.1, token.2 + 1) } });
-                let _ = reply.send(answer(200, &strange));
+                return Some(answer(200, &strange));
             }
             Fate::AskedToWait { seconds } => {
-                let mut wait = unprocessed(Verdict::NotProcessed, 429, json!({}));
+                let mut wait = refused(429, "");
                 wait.headers_mut().extend(seconds.map(|s| (http::header::RETRY_AFTER, s.to_string().parse().unwrap())));
-                let _ = reply.send(wait);
+                return Some(wait);
             }
-            Fate::AppRefused => {
-                let _ = reply.send(unprocessed(Verdict::NotProcessed, 401, json!({ "error": "invalid_client" })));
-            }
-            Fate::RequestRefused => {
-                let _ = reply.send(unprocessed(Verdict::NotProcessed, 400, json!({ "error": "invalid_request" })));
-            }
+            Fate::AppRefused => return Some(refused(401, "invalid_client")),
+            Fate::RequestRefused => return Some(refused(400, "invalid_request")),
             Fate::NotSent => {}
         }
+        None
     }
 
     fn over(&self, sent: Option<usize>, verdict: Verdict) {
@@ -214,14 +226,14 @@ impl World {
 
     /// A refresh, as the platform sees it.
     fn refresh(&self, account: usize, token: u32, sent: usize) -> Answer {
-        let (now, life) = (self.now(), self.plan.life);
+        let now = self.now();
         let verdict = {
             let known = &mut self.lock().ledger.accounts[account];
             match () {
                 () if known.dead.is_some() => Verdict::Dead,
                 () if token == known.current => {
                     known.current += 1;
-                    known.access_ends.push(now + life * SECOND);
+                    known.access_ends.push(now + self.plan.life * SECOND);
                     Verdict::Rotated
                 }
                 () => {
@@ -244,12 +256,12 @@ impl World {
 
     fn revoke(&self, (kind, account, number): (char, usize, u32)) -> Answer {
         let now = self.now();
-        let known = &mut self.lock().ledger.accounts[account];
-        let ends = known.access_ends.get(number as usize - 1).copied().unwrap_or_default();
-        if known.dead.is_none() && kind == 'a' && ends <= now {
+        let family = &mut self.lock().ledger.accounts[account];
+        let ends = family.access_ends.get(usize::try_from(number).unwrap() - 1).copied().unwrap_or_default();
+        if family.dead.is_none() && kind == 'a' && ends <= now {
             return answer(400, &json!({ "error": "invalid_token" }));
         }
-        known.dead = known.dead.or(Some(Death::Revoked));
+        family.dead = family.dead.or(Some(Death::Revoked));
         answer(200, &json!({}))
     }
 

@@ -85,10 +85,10 @@ pub(crate) fn run(seed: u64, template: &Arc<Template>, mutation: Mutation, keep_
         }
         play(&world).await;
         let settled = settle(&world).await;
-        let seen = conclude(&world, &settled);
+        let outcome = conclude(&world, &settled);
         // Hosts hold the world that holds them.
         (0..=SETTLER).for_each(|node| world.set_host(node, None));
-        seen
+        outcome
     })
 }
 
@@ -155,14 +155,14 @@ async fn play(world: &Arc<World>) {
     for (at, event) in world.plan.events.clone() {
         sleep_until(until(at)).await;
         world.note(|| format!("{event:?}"));
-        happen(world, event);
+        happen(world, &event);
     }
     sleep_until(until(world.plan.end)).await;
 }
 
-fn happen(world: &Arc<World>, event: Event) {
+fn happen(world: &Arc<World>, event: &Event) {
     let now = world.now();
-    match event {
+    match *event {
         Event::Call { node, grant, patience } => {
             drop(tokio::spawn(node::call(Arc::clone(world), node, grant, patience)));
         }

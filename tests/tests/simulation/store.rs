@@ -7,12 +7,18 @@ use async_trait::async_trait;
 use connector_core::account::Profile;
 use connector_core::metrics::MetricName;
 use connector_core::{PlatformId, ScopeSet};
-use connector_host::store::*;
+use connector_host::store::{
+    AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionFilter, ConnectionId, Connections,
+    Disconnection, DueRefresh, DueRefreshes, FlowRecord, Flows, GrantId, GrantRecord, GrantState, Grants, InstanceId,
+    LastError, Links, Meta, NewConnection, Place, Reading, RefreshClaim, Refreshes, Result, RevocationId,
+    RevocationOutcome, RevocationRecord, RevocationTokens, Revocations, Sample, Samples, Settle, Settlement,
+    StoreError, testing,
+};
 use connector_host::vault::{Binding, Sealed, field};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-use crate::ledger::{Durable, Reauth, Row, Said, Write};
+use crate::ledger::{Death, Durable, Reauth, Row, Said, Write};
 use crate::plan::{MINUTE, SECOND};
 use crate::platform::parse_token;
 use crate::world::{Life, Mutation, World, sleep};
@@ -90,14 +96,11 @@ impl NodeStore {
             let long = rng.i64(SECOND..3 * MINUTE);
             if rng.bool() { before = long } else { after = long }
         }
-        let jump = match after >= SECOND && rng.bool() {
-            true => rng.i64(-60 * MINUTE..60 * MINUTE),
-            false => 0,
-        };
-        let fails = match rng.u32(0..1_000) < plan.store_failures {
+        let jump = if after >= SECOND && rng.bool() { rng.i64(-60 * MINUTE..60 * MINUTE) } else { 0 };
+        let fails = match rng.u32(0..1_000) {
             _ if cut => Some(Fails::Before),
-            true => Some(if rng.bool() { Fails::Before } else { Fails::After }),
-            false => None,
+            number if number < plan.store_failures => Some(if rng.bool() { Fails::Before } else { Fails::After }),
+            _ => None,
         };
         Luck { before, after, fails, jump }
     }
@@ -167,7 +170,8 @@ impl NodeStore {
         }
         if let (GrantState::Active, GrantState::ReauthRequired { reason }) = (&before.state, &after.state) {
             let token = state.ledger.token_of(account, before.generation).unwrap_or_default();
-            let rotated = state.ledger.accounts[account].current != token;
+            let known = &state.ledger.accounts[account];
+            let rotated = known.current != token || known.dead == Some(Death::Reused);
             let attempt = before.refresh_mark.as_ref().and_then(|mark| mark.attempt.clone());
             let without_verdict = attempt.is_some() && attempt == state.given_up[account];
             state.ledger.reauths.push(Reauth { at, account, reason: reason.clone(), token, rotated, without_verdict });

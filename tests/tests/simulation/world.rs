@@ -120,7 +120,7 @@ impl World {
     pub(crate) fn note(&self, line: impl FnOnce() -> String) {
         let now = self.now();
         if let Some(history) = &mut self.lock().history {
-            history.push(format!("{:>9.3} s  {}", now as f64 / 1_000.0, line()));
+            history.push(format!("{:>5}.{:03} s  {}", now / 1_000, now % 1_000, line()));
         }
     }
 

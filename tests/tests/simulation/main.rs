@@ -124,7 +124,6 @@ fn what_is_broken_on_purpose_is_noticed() {
     for (mutation, by) in [
         (Mutation::NoRest, "P2"),
         (Mutation::NoCompare, "P4"),
-        (Mutation::NoCompare, "P5"),
         (Mutation::Careless, "P2"),
         (Mutation::Forgetful, "own fault"),
     ] {

@@ -219,8 +219,8 @@ impl World {
     fn over(&self, sent: Option<usize>, verdict: Verdict) {
         let now = self.now();
         if let Some(sent) = sent {
-            let send = &mut self.lock().ledger.sends[sent];
-            (send.over_at, send.verdict) = (Some(now), Some(verdict));
+            let request = &mut self.lock().ledger.sends[sent];
+            (request.over_at, request.verdict) = (Some(now), Some(verdict));
         }
     }
 

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::apps::Realm;
 use crate::error::{Error, Result};
+use crate::moment::Moment;
 use crate::refresh::InFlight;
 use crate::spool::Spool;
 use crate::store::{self, Store, StoreError};
@@ -211,7 +212,7 @@ impl Host {
     /// # Errors
     /// What the store said last.
     pub(crate) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, store: impl Fn() -> F) -> Result<T> {
-        let began = self.context().now();
+        let began = Moment::now(self.context());
         let mut pause = FIRST_PAUSE;
         let mut unsaved = None;
         loop {
@@ -220,7 +221,8 @@ impl Host {
                 Err(error) => error,
             };
             let hopeless = matches!(error, StoreError::Conflict(_) | StoreError::NotFound { .. });
-            if hopeless || self.context().now().duration_since(began) > INSIST_FOR {
+            let too_long = began.elapsed(self.context()).is_some_and(|elapsed| elapsed > INSIST_FOR);
+            if hopeless || too_long {
                 return Err(error.into());
             }
             unsaved.get_or_insert_with(|| self.count_unsaved());

@@ -15,6 +15,7 @@ mod layers;
 #[cfg(feature = "platforms")]
 mod linked;
 mod metrics;
+mod moment;
 mod private_files;
 mod pseudonym;
 mod refresh;

@@ -20,6 +20,7 @@ use super::{Because, PATIENCE, Renewed, Tell, reason, told};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::kill_points::{KillPoint, reach};
+use crate::moment::Moment;
 use crate::pseudonym::pseudonym;
 use crate::spool::Slot;
 use crate::store::{AuditRecord, Begun, GrantRecord, LastError, RefreshClaim, Refreshed, Settle, Settlement, new_id};
@@ -91,7 +92,7 @@ impl Host {
         let claim = self.claim(seen, oauth, &session.app)?;
         let mut looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
         loop {
-            let before = self.context().now();
+            let before = Moment::now(self.context());
             let record = match self.store().begin_refresh(&claim).await? {
                 Begun::Send(record) => *record,
                 Begun::Moved => return self.moved(seen).await.map(Turn::Over),
@@ -108,7 +109,7 @@ impl Host {
                 other => return Err(self.not_now(other, &claim.credentials).into()),
             };
             let attempt = Attempt::new(record, &claim, because, session.clone());
-            if self.context().now().duration_since(before) < SEND_WITHIN {
+            if before.elapsed(self.context()).is_some_and(|elapsed| elapsed < SEND_WITHIN) {
                 return Ok(Turn::Send(Box::new(attempt)));
             }
             self.settle(&attempt, Settlement::NotSent, None, None).await?;

@@ -13,6 +13,7 @@ use super::Renewed;
 use super::attempt::Attempt;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::moment::Moment;
 use crate::spool::{Leftover, Slot};
 use crate::store::{GrantRecord, Settle, Settlement, StoreError};
 use crate::tokens::KeptAnswer;
@@ -54,7 +55,7 @@ impl Host {
         attempt: &mut Attempt,
         answer: &RawAnswer,
     ) -> Result<bool> {
-        let (began, mut pause, mut spooled) = (self.context().now(), FIRST_PAUSE, false);
+        let (began, mut pause, mut spooled) = (Moment::now(self.context()), FIRST_PAUSE, false);
         let mut unsaved = None;
         loop {
             let error = match self.store().settle_refresh(settle).await {
@@ -65,7 +66,7 @@ impl Host {
                 Err(error) => error,
             };
             unsaved.get_or_insert_with(|| self.count_unsaved());
-            let waited = self.context().now().duration_since(began);
+            let waited = began.elapsed(self.context()).unwrap_or(SignedDuration::ZERO);
             if hopeless(&error) || waited > if spooled { TRY_FOR } else { CLING_FOR } {
                 return Err(error.into());
             }
@@ -91,7 +92,8 @@ impl Host {
             Ok(true) => {
                 tracing::warn!(grant = %attempt.record.id, "the answer to a refresh is in the spool until the store takes it");
                 if let Some(tell) = &attempt.tell {
-                    tell.send_replace(Some(Ok((Renewed::Here, Some(attempt.session.clone())))));
+                    // Nobody was told before: the refresh is not over.
+                    let _ = tell.set(Ok((Renewed::Here, Some(attempt.session.clone()))));
                 }
                 true
             }

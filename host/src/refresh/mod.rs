@@ -17,7 +17,7 @@ use connector_core::account::Session;
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 use tokio::time::timeout;
 
 pub(crate) use self::terms::{QUARANTINE, rests_until};
@@ -31,13 +31,13 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The refreshes under way in this process, by grant.
-pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
+pub(crate) type InFlight = Mutex<HashMap<GrantId, Tell>>;
 
 /// How a refresh ended for those who waited: where the new token is from. What they asked for is in the store, or in their hands.
 type Outcome = Result<(Renewed, Option<Session>), Arc<Error>>;
 
-/// Tells those who wait.
-type Tell = watch::Sender<Option<Outcome>>;
+/// Tells those who wait, the longest waiting first. What is told first stands.
+type Tell = Arc<SetOnce<Outcome>>;
 
 /// Where a new token came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,40 +145,49 @@ impl Host {
         record: &GrantRecord,
         because: Because,
     ) -> Result<(Renewed, Option<Session>)> {
-        let mut done = self.join_refresh(record, because);
-        let outcome = done.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-        match outcome {
-            Ok(Some(outcome)) => Ok(outcome?),
-            Ok(None) | Err(_) => Err(Error::Machine("the refresh ended without a result".to_owned())),
-        }
+        let done = self.join_refresh(record, because);
+        Ok(done.wait().await.clone()?)
     }
 
-    fn join_refresh(&self, record: &GrantRecord, because: Because) -> watch::Receiver<Option<Outcome>> {
+    fn join_refresh(&self, record: &GrantRecord, because: Because) -> Tell {
         let mut all = self.refreshes().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = all.get(&record.id) {
-            return running.clone();
+            return Arc::clone(running);
         }
-        let (tell, done) = watch::channel(None);
-        all.insert(record.id.clone(), done.clone());
-        let (leaving, record) = (Leaving { host: self.clone(), grant: record.id.clone() }, record.clone());
+        let done = Arc::new(SetOnce::new());
+        all.insert(record.id.clone(), Arc::clone(&done));
+        let running = Running { host: self.clone(), grant: record.id.clone(), outcome: None, done: Arc::clone(&done) };
+        let record = record.clone();
         self.spawn(async move {
-            let outcome = leaving.host.refresh_alone(&record, because, &tell).await;
-            drop(leaving);
-            tell.send_replace(Some(outcome.map(|renewed| (renewed, None)).map_err(Arc::new)));
+            let outcome = running.host.refresh_alone(&record, because, &running.done).await;
+            running.end(outcome.map(|renewed| (renewed, None)).map_err(Arc::new));
         });
         done
     }
 }
 
-/// Takes a refresh off the list of those under way, also when it ends by a panic.
-struct Leaving {
+/// A refresh under way. When it ends, also by a panic, it leaves the list first, so that nobody joins what is over, and then tells those who
+/// wait, the longest waiting first.
+struct Running {
     host: Host,
     grant: GrantId,
+    outcome: Option<Outcome>,
+    done: Tell,
 }
 
-impl Drop for Leaving {
+impl Running {
+    fn end(mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+        drop(self);
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
         self.host.refreshes().lock().unwrap_or_else(PoisonError::into_inner).remove(&self.grant);
+        let lost = || Err(Arc::new(Error::Machine("the refresh ended without a result".to_owned())));
+        // It may have been told already, that the answer is in the spool.
+        let _ = self.done.set(self.outcome.take().unwrap_or_else(lost));
     }
 }
 

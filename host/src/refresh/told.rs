@@ -46,10 +46,11 @@ pub(super) fn unreadable() -> Error {
     )
 }
 
+/// Whether the token is spent is not known: the word must not say so.
 pub(super) fn too_many_in_doubt() -> Error {
     Error::reauth_required(
-        "refresh_result_lost",
-        "the platform left several refreshes of this grant unanswered while it answered others, so the answer that mattered is lost",
+        "refresh_unanswered",
+        "the platform left several refreshes of this grant unanswered while it answered others; whether the access still works is not known",
     )
 }
 

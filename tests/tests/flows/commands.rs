@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use crate::support::{MIRA, Stage, person};
 
-<<<<<<< HEAD
 const COMMANDS: [&str; 18] = [
     "list",
     "scopes",

@@ -1,4 +1,5 @@
-//! Servers for tests: a `PostgreSQL` of one's own and a pooler before it, from the programs of this machine.
+//! Stores for tests: one in memory, [`MemoryStore`], which needs nothing; a `PostgreSQL` server of one's own and a pooler before it, from
+//! the programs of this machine.
 //!
 //! ```no_run
 //! # use connector_host::store::testing;
@@ -10,12 +11,14 @@
 //! is missing, `postgres` or `pgbouncer`, in its list with commas, that is a failure.
 
 mod daemon;
+mod memory;
 mod pooler;
 mod server;
 
 use std::io::Write as _;
 use std::sync::OnceLock;
 
+pub use self::memory::MemoryStore;
 pub use self::pooler::Pooler;
 pub use self::server::Server;
 

@@ -1,0 +1,81 @@
+//! Connections in memory.
+
+use async_trait::async_trait;
+use connector_core::ScopeSet;
+use connector_core::account::Profile;
+use jiff::Timestamp;
+
+use super::{MemoryStore, State};
+use crate::store::{
+    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnection, GrantId, Links,
+    NewConnection, Result, RevocationRecord, StoreError,
+};
+
+#[async_trait]
+impl Connections for MemoryStore {
+    async fn link_accounts(
+        &self,
+        tenant: &str,
+        grant: &GrantId,
+        ever_granted: &ScopeSet,
+        accounts: Vec<NewConnection>,
+        now: Timestamp,
+    ) -> Result<Links> {
+        let mut state = self.lock();
+        let grant = state.grant_to_link(tenant, grant)?;
+        let links = state.link_all(&grant, accounts, now)?;
+        if let Some(row) = state.grants.get_mut(&grant.id) {
+            row.grant.unlinked = None;
+            row.grant.scopes.ever_granted.extend(ever_granted.iter().cloned());
+            row.grant.updated_at = now;
+        }
+        Ok(links)
+    }
+
+    async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>> {
+        let state = self.lock();
+        let wanted = |connection: &&ConnectionRecord| {
+            connection.tenant == filter.tenant
+                && filter.platform.as_ref().is_none_or(|platform| *platform == connection.platform)
+        };
+        let all = state.connections.iter().filter(wanted).cloned().map(|connection| state.with_grant(connection));
+        let all = all.collect::<Result<Vec<_>>>()?;
+        Ok(all.into_iter().filter(|found| filter.state.is_none_or(|state| state == found.state())).collect())
+    }
+
+    async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
+        match self.lock().connected(tenant, id) {
+            Ok(connected) => Ok(Some(connected)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {
+        let mut state = self.lock();
+        let found = state.connections.iter_mut().find(|connection| connection.id == *id);
+        let connection = found.ok_or_else(|| StoreError::NotFound { what: "connection", id: id.to_string() })?;
+        connection.profile = profile.clone();
+        connection.updated_at = now;
+        Ok(())
+    }
+
+    async fn disconnect(
+        &self,
+        tenant: &str,
+        id: &ConnectionId,
+        now: Timestamp,
+        revocations: Vec<RevocationRecord>,
+    ) -> Result<Disconnection> {
+        self.lock().disconnect(tenant, id, now, revocations)
+    }
+}
+
+impl State {
+    /// A connection together with its grant.
+    pub(super) fn with_grant(&self, connection: ConnectionRecord) -> Result<Connected> {
+        let missing = || StoreError::corrupt("connection", format_args!("the grant of {} is missing", connection.id));
+        let grant = self.grants.get(&connection.grant_id).map(|row| row.grant.clone()).ok_or_else(missing)?;
+        Ok(Connected { connection, grant })
+    }
+}

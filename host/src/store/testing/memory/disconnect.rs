@@ -1,0 +1,110 @@
+//! Disconnects: what cannot be undone, checked as a whole before anything changes.
+
+use jiff::Timestamp;
+
+use super::State;
+use crate::store::{
+    Connected, ConnectionId, Disconnection, GrantId, GrantRecord, GrantState, Result, RevocationRecord, StoreError,
+};
+
+impl State {
+    pub(super) fn disconnect(
+        &mut self,
+        tenant: &str,
+        id: &ConnectionId,
+        now: Timestamp,
+        revocations: Vec<RevocationRecord>,
+    ) -> Result<Disconnection> {
+        let connected = self.connected(tenant, id)?;
+        if connected.connection.disconnected_at.is_some() {
+            return Ok(Disconnection::Already);
+        }
+        let mut waiting = self.unlinked(tenant);
+        waiting.retain(|grant| grant.would_link(&connected));
+        let (own, others): (Vec<_>, Vec<_>) =
+            revocations.into_iter().partition(|revocation| revocation.grant_id == connected.grant.id);
+        let goes_on = self.live_connections(&connected.grant.id) > 1;
+        self.check_revocations(&connected.grant, own.first().filter(|_| !goes_on), &waiting, &others)?;
+        for connection in self.connections.iter_mut().filter(|connection| connection.id == *id) {
+            (connection.disconnected_at, connection.updated_at) = (Some(now), now);
+        }
+        for grant in &waiting {
+            let own = others.iter().find(|revocation| revocation.grant_id == grant.id);
+            self.give_up(grant, own.cloned());
+        }
+        if goes_on {
+            return Ok(Disconnection::GrantGoesOn);
+        }
+        self.end_grant(&connected.grant.id, now, own.into_iter().next());
+        Ok(Disconnection::GrantEnded)
+    }
+
+    fn check_revocations(
+        &self,
+        grant: &GrantRecord,
+        own: Option<&RevocationRecord>,
+        waiting: &[GrantRecord],
+        others: &[RevocationRecord],
+    ) -> Result<()> {
+        for other in others {
+            let of = waiting.iter().find(|grant| grant.id == other.grant_id);
+            check_origin(of.ok_or_else(|| moved(&other.grant_id))?, other)?;
+            self.check_only_revocation(other)?;
+        }
+        own.map_or(Ok(()), |own| check_origin(grant, own))
+    }
+
+    /// A grant has one revocation.
+    pub(super) fn check_only_revocation(&self, new: &RevocationRecord) -> Result<()> {
+        if self.revocations.values().any(|other| other.grant_id == new.grant_id) {
+            return super::there_already("revocation");
+        }
+        Ok(())
+    }
+
+    fn live_connections(&self, grant: &GrantId) -> usize {
+        let of_grant = self.connections.iter().filter(|connection| connection.grant_id == *grant);
+        of_grant.filter(|connection| connection.disconnected_at.is_none()).count()
+    }
+
+    /// Ends a grant of which nothing but connections that were given up is left.
+    pub(super) fn end_without_connection(&mut self, tenant: &str, id: &GrantId, now: Timestamp) -> bool {
+        let over = self.of_tenant(tenant, id).is_none_or(|row| row.grant.state.is_over());
+        if over || self.has_live_connection(id) {
+            return false;
+        }
+        self.end_grant(id, now, None);
+        true
+    }
+
+    fn end_grant(&mut self, id: &GrantId, now: Timestamp, revocation: Option<RevocationRecord>) {
+        let Some(row) = self.grants.get_mut(id) else { return };
+        let grant = &mut row.grant;
+        grant.state = if revocation.is_some() { GrantState::Disconnecting } else { GrantState::Disconnected };
+        (grant.state_since, grant.updated_at) = (now, now);
+        grant.generation += 1;
+        (grant.access, grant.access_expires_at, grant.refresh, grant.refresh_expires_at) = (None, None, None, None);
+        (grant.refresh_mark, grant.parked_until, grant.kept_answer) = (None, None, None);
+        row.sent = None;
+        self.revocations.extend(revocation.map(|revocation| (revocation.id.clone(), revocation)));
+    }
+
+    pub(super) fn connected(&self, tenant: &str, id: &ConnectionId) -> Result<Connected> {
+        let missing = || StoreError::NotFound { what: "connection", id: id.to_string() };
+        let mut all = self.connections.iter();
+        let connection = all.find(|connection| connection.tenant == tenant && connection.id == *id);
+        self.with_grant(connection.ok_or_else(missing)?.clone())
+    }
+}
+
+/// A revocation with tokens that have been refreshed since would revoke nothing.
+pub(super) fn check_origin(grant: &GrantRecord, revocation: &RevocationRecord) -> Result<()> {
+    if (&revocation.grant_id, revocation.grant_generation) == (&grant.id, grant.generation) {
+        return Ok(());
+    }
+    Err(moved(&grant.id))
+}
+
+fn moved(grant: &GrantId) -> StoreError {
+    StoreError::Conflict(format!("the tokens of the grant {grant} changed while it was being given up"))
+}

@@ -1,0 +1,103 @@
+//! Grants in memory.
+
+use async_trait::async_trait;
+use connector_core::PlatformId;
+use jiff::Timestamp;
+
+use super::{MemoryStore, Row, State, disconnect, there_already};
+use crate::store::{GrantId, GrantRecord, GrantState, Grants, LastError, Result, RevocationRecord, StoreError};
+
+#[async_trait]
+impl Grants for MemoryStore {
+    async fn put_grant(&self, grant: &GrantRecord) -> Result<()> {
+        let mut state = self.lock();
+        if state.grants.contains_key(&grant.id) {
+            return there_already("grant");
+        }
+        state.grants.insert(grant.id.clone(), Row { grant: grant.clone(), sent: None });
+        Ok(())
+    }
+
+    async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
+        Ok(self.lock().of_tenant(tenant, id).map(|row| row.grant.clone()))
+    }
+
+    async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {
+        let mut unlinked = self.lock().unlinked(tenant);
+        unlinked.retain(|grant| grant.state == GrantState::Active);
+        Ok(unlinked)
+    }
+
+    async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool> {
+        let mut state = self.lock();
+        let Some(grant) = state.of_tenant(tenant, id).map(|row| row.grant.clone()) else { return Ok(false) };
+        if let Some(revocation) = &revocation {
+            disconnect::check_origin(&grant, revocation)?;
+            state.check_only_revocation(revocation)?;
+        }
+        Ok(state.give_up(&grant, revocation))
+    }
+
+    async fn set_grant_state(
+        &self,
+        id: &GrantId,
+        expected_generation: i64,
+        state: &GrantState,
+        since: Timestamp,
+    ) -> Result<bool> {
+        if state.is_over() {
+            return Err(StoreError::Conflict("a grant ends with its last connection".to_owned()));
+        }
+        let mut stored = self.lock();
+        let grant = stored.grants.get_mut(id).map(|row| &mut row.grant);
+        let live = |grant: &&mut GrantRecord| grant.generation == expected_generation && !grant.state.is_over();
+        let Some(grant) = grant.filter(live) else { return Ok(false) };
+        grant.state = state.clone();
+        (grant.state_since, grant.updated_at) = (since, since);
+        Ok(true)
+    }
+
+    async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
+        let state = self.lock();
+        let same = |grant: &GrantRecord| {
+            grant.id != *id
+                && grant.platform == *platform
+                && grant.client_id == client_id
+                && grant.subject.as_deref() == Some(subject)
+        };
+        let counts = |grant: &GrantRecord| match &grant.state {
+            GrantState::Active | GrantState::Held => true,
+            GrantState::ReauthRequired { .. } => state.has_live_connection(&grant.id),
+            GrantState::Disconnecting | GrantState::Disconnected => false,
+        };
+        Ok(state.grants.values().any(|row| same(&row.grant) && counts(&row.grant)))
+    }
+
+    async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()> {
+        if let Some(row) = self.lock().grants.get_mut(id) {
+            row.grant.last_error = error;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// A tenant's grants whose accounts have not been linked, oldest first.
+    pub(super) fn unlinked(&self, tenant: &str) -> Vec<GrantRecord> {
+        let all = self.grants.values().map(|row| &row.grant);
+        let mut unlinked: Vec<_> =
+            all.filter(|grant| grant.tenant == tenant && grant.unlinked.is_some()).cloned().collect();
+        unlinked.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        unlinked
+    }
+
+    /// Deletes a grant that no connection works by. Its revocation, if there is one, outlives it.
+    pub(super) fn give_up(&mut self, grant: &GrantRecord, revocation: Option<RevocationRecord>) -> bool {
+        let unused = !self.has_connection(&grant.id);
+        if unused {
+            self.grants.remove(&grant.id);
+            self.revocations.extend(revocation.map(|revocation| (revocation.id.clone(), revocation)));
+        }
+        unused
+    }
+}

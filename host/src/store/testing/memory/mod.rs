@@ -1,0 +1,129 @@
+//! A store in memory: for tests that want thousands of them, and no file.
+//!
+//! It keeps the whole contract, as the databases do, except that nothing survives the process. What is asked of it is done at once, one
+//! call after the other, and never waits.
+
+mod audit;
+mod connections;
+mod disconnect;
+mod flows;
+mod grants;
+mod health;
+mod link;
+mod meta;
+mod refreshes;
+mod revocations;
+mod samples;
+#[cfg(test)]
+mod tests;
+mod tick;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use connector_core::metrics::MetricName;
+use connector_core::{Context, PlatformId};
+use jiff::Timestamp;
+
+use crate::store::{
+    AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId, Reading,
+    Result, RevocationId, RevocationRecord, StoreError, new_id,
+};
+use crate::vault::Sealed;
+
+/// A store in memory. Its clock is that of its context: a host of several nodes gives each node a context of its own, and the store one
+/// more.
+#[derive(Debug)]
+pub struct MemoryStore {
+    cx: Context,
+    instance: InstanceId,
+    state: Mutex<State>,
+}
+
+/// All that is stored.
+#[derive(Debug, Default)]
+struct State {
+    vault_check: Option<Sealed>,
+    flows: BTreeMap<String, FlowRecord>,
+    grants: BTreeMap<GrantId, Row>,
+    /// In the order they were made.
+    connections: Vec<ConnectionRecord>,
+    revocations: BTreeMap<RevocationId, RevocationRecord>,
+    health: BTreeMap<(PlatformId, String, String), AppHealth>,
+    samples: BTreeMap<ConnectionId, BTreeMap<(MetricName, Timestamp), i64>>,
+    readings: BTreeMap<ConnectionId, Reading>,
+    audit: Vec<AuditRecord>,
+}
+
+/// A grant with what a store alone knows of it.
+#[derive(Clone, Debug)]
+struct Row {
+    grant: GrantRecord,
+    /// When the latest request was sent, by the clock that nobody can set.
+    sent: Option<tick::Boot>,
+}
+
+impl MemoryStore {
+    /// An empty store. Time is measured by the clock of this context.
+    ///
+    /// # Errors
+    /// When the context has no randomness to give.
+    pub fn new(cx: &Context) -> connector_core::Result<Self> {
+        let instance = InstanceId::new(new_id(cx)?.to_string());
+        Ok(Self { cx: cx.clone(), instance, state: Mutex::default() })
+    }
+
+    /// A grant of any tenant, as it is now.
+    pub fn peek(&self, id: &GrantId) -> Option<GrantRecord> {
+        self.lock().grants.get(id).map(|row| row.grant.clone())
+    }
+
+    /// Everything it keeps, as text and bytes: for a test that looks for what must not be there.
+    pub fn dump(&self) -> Vec<u8> {
+        let state = self.lock();
+        let mut text = String::new();
+        // Writing to a text does not fail.
+        let _ = write!(text, "{:?}", *state);
+        let mut bytes = text.into_bytes();
+        bytes.extend(state.sealed().flat_map(Sealed::as_bytes));
+        bytes
+    }
+
+    /// A change that fails half-way must not show: each call checks first and changes then.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn sealed(&self) -> impl Iterator<Item = &Sealed> {
+        let grants = self.grants.values().map(|row| &row.grant);
+        let grants = grants.flat_map(|grant| [&grant.access, &grant.refresh, &grant.kept_answer]);
+        let tokens = self.revocations.values().map(|revocation| &revocation.tokens);
+        let revocations = tokens.flat_map(|tokens| [&tokens.access, &tokens.refresh]);
+        let optional = grants.chain(revocations).chain([&self.vault_check]).flatten();
+        optional.chain(self.flows.values().map(|flow| &flow.sealed))
+    }
+
+    fn of_tenant(&self, tenant: &str, id: &GrantId) -> Option<&Row> {
+        self.grants.get(id).filter(|row| row.grant.tenant == tenant)
+    }
+
+    fn of_tenant_mut(&mut self, tenant: &str, id: &GrantId) -> Option<&mut Row> {
+        self.grants.get_mut(id).filter(|row| row.grant.tenant == tenant)
+    }
+
+    fn has_connection(&self, grant: &GrantId) -> bool {
+        self.connections.iter().any(|connection| connection.grant_id == *grant)
+    }
+
+    fn has_live_connection(&self, grant: &GrantId) -> bool {
+        let live = |connection: &&ConnectionRecord| connection.disconnected_at.is_none();
+        self.connections.iter().filter(live).any(|connection| connection.grant_id == *grant)
+    }
+}
+
+fn there_already<T>(what: &str) -> Result<T> {
+    Err(StoreError::Conflict(format!("there is such a {what} already")))
+}

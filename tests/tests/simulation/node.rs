@@ -1,0 +1,123 @@
+//! One node: a host with its own clock, its network and its way to the store.
+
+use std::sync::Arc;
+
+use connector_core::Context;
+use connector_core::account::Session;
+use connector_host::store::{DueRefreshes, Store};
+use connector_host::{Host, Parts};
+use jiff::SignedDuration;
+
+use crate::clock::SimRandom;
+use crate::ledger::Handout;
+use crate::plan::SECOND;
+use crate::platform::{Wire, parse_token};
+use crate::store::NodeStore;
+use crate::template::{APP, PLATFORM, TENANT};
+use crate::world::{Life, SETTLER, World, sleep, vault};
+
+const SWEEP_EVERY: i64 = 30 * SECOND;
+
+/// Starts a node that does not run.
+pub(crate) fn start(world: &Arc<World>, node: usize) {
+    if world.host(node).is_some() {
+        return;
+    }
+    let life = Life { node, incarnation: world.lock().incarnations[node] };
+    let seed = world.plan.seed ^ ((node as u64 + 1) << 32) ^ (u64::from(life.incarnation) << 40);
+    let cx = Context::new(
+        Arc::new(Wire { world: Arc::clone(world), life }),
+        Arc::clone(&world.clocks[node]) as _,
+        Arc::new(SimRandom::new(seed)),
+    );
+    let store: Arc<dyn Store> = Arc::new(NodeStore { world: Arc::clone(world), life });
+    let template = &world.template;
+    let registry =
+        if world.plan.revokes_live_tokens { &template.revokes_live_tokens } else { &template.revokes_any_token }
+            .clone();
+    let (settings, realm) = (template.settings.clone(), template.realm.clone());
+    let host = Host::new(Parts { registry, settings, realm, store, vault: vault(), cx });
+    world.set_host(node, Some(host.clone()));
+    world.note(|| format!("node {node} starts"));
+    if node != SETTLER {
+        let world = Arc::clone(world);
+        tokio::spawn(async move {
+            let first = world.lock().rng.i64(0..SWEEP_EVERY);
+            sleep(first).await;
+            while world.lives(life) {
+                sweep(&host).await;
+                sleep(SWEEP_EVERY).await;
+            }
+        });
+    }
+}
+
+/// What a node does by itself from time to time. The host has no task of its own for it that could be called here, so this asks the store
+/// what is due and then does what a caller would.
+pub(crate) async fn sweep(host: &Host) {
+    let due = DueRefreshes {
+        now: host.context().now(),
+        keep_fresh: vec![(PLATFORM.parse().unwrap(), APP.to_owned())],
+        unsettled_for: SignedDuration::from_mins(2),
+        limit: 100,
+    };
+    // What fails now is due again the next time.
+    for due in host.store().due_refreshes(&due).await.unwrap_or_default() {
+        let _ = host.session(&due.tenant, &due.grant).await;
+    }
+    let _ = host.revoke_due().await;
+}
+
+/// Somebody who wants a token, and goes away after so long.
+pub(crate) async fn call(world: Arc<World>, node: usize, account: usize, patience: Option<i64>) {
+    let Some((host, life)) = world.host(node) else { return };
+    let grant = world.lock().grants[account].clone();
+    let session = tokio::spawn({
+        let world = Arc::clone(&world);
+        async move {
+            if let Ok(session) = host.session(TENANT, &grant).await
+                && world.lives(life)
+            {
+                note_handout(&world, &session);
+            }
+        }
+    });
+    if let Some(patience) = patience {
+        sleep(patience).await;
+        session.abort();
+    }
+}
+
+fn note_handout(world: &World, session: &Session) {
+    let token = parse_token(session.grant.tokens.access.expose());
+    let mut state = world.lock();
+    let Some(('a', account, token)) = token else {
+        state.ledger.wrong.push(format!("a caller got no access token but {token:?}"));
+        return;
+    };
+    let durable = state.ledger.durable[account].iter().any(|durable| durable.token == token);
+    state.ledger.handouts.push(Handout { account, token, durable });
+}
+
+/// Gives a connection up.
+pub(crate) async fn disconnect(world: Arc<World>, node: usize, account: usize) {
+    let Some((host, _)) = world.host(node) else { return };
+    let connection = world.lock().connections[account].clone();
+    let done = host.disconnect(TENANT, &connection).await;
+    world.note(|| format!("the disconnect of account {account} ended: {:?}", done.map(|done| done.revocation)));
+}
+
+/// What the node does that comes when all is well: its clock is so far ahead that every token has ended, so that whatever is in doubt is
+/// asked for.
+pub(crate) async fn sweep_doubts(host: &Host) {
+    let due = DueRefreshes {
+        now: host.context().now(),
+        keep_fresh: Vec::new(),
+        unsettled_for: SignedDuration::from_mins(2),
+        limit: 100,
+    };
+    for due in host.store().due_refreshes(&due).await.unwrap_or_default() {
+        let _ = host.session(&due.tenant, &due.grant).await;
+    }
+    let _ = host.revoke_due().await;
+}

@@ -112,6 +112,9 @@ fn lost(reason: &str) -> String {
         "refresh_result_lost" => {
             "the platform answered a refresh, and the answer was lost on its way or with this program, so that nobody has the new token; the person did nothing wrong"
         }
+        "refresh_unanswered" => {
+            "several refreshes were left unanswered, so nobody knows whether the access still works; the person did nothing wrong"
+        }
         "refresh_token_expired" => {
             "the refresh token came to the end of its life before it was used; the person did nothing wrong"
         }

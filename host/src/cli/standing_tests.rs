@@ -105,6 +105,7 @@ fn every_state_says_what_happened_and_what_to_do() {
     let cases = [
         (needs_person("refresh_token_rejected"), "removed the app there", again),
         (needs_person("refresh_result_lost"), "did nothing wrong", again),
+        (needs_person("refresh_unanswered"), "nobody knows whether", again),
         (needs_person("refresh_token_expired"), "end of its life", again),
         (needs_person("user_revoked"), "most likely the person removed the app", again),
         (needs_person("identity_changed"), "another account", again),

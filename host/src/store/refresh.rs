@@ -147,7 +147,7 @@ pub struct DueRefreshes {
     pub now: Timestamp,
     /// Apps whose access tokens are always kept fresh.
     pub keep_fresh: Vec<(PlatformId, String)>,
-    /// An attempt or a doubt that is older than this wants to be settled.
+    /// An attempt or a doubt that is older than this, by the clock of the store, wants to be settled.
     pub unsettled_for: SignedDuration,
     /// At most so many.
     pub limit: u32,

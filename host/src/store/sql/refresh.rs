@@ -275,17 +275,16 @@ fn rejected(settle: &Settle, reason: &str, error: Option<String>) -> Statement {
     .bind(error)
 }
 
-/// Doubts that can be settled by now.
+/// Doubts that can be settled by now, by the store's clock; also those that a clock which was set back since has put into the future.
 fn unsettled(due: &DueRefreshes) -> Statement {
-    let before = due.now.saturating_sub(due.unsettled_for).unwrap_or(Timestamp::MIN);
+    let rest = i64::try_from(due.unsettled_for.as_millis()).unwrap_or(i64::MAX);
     statement(
         "SELECT tenant, id, refresh_sent_at AS since FROM grants
-         WHERE refresh_sent_at <= $1 AND state = 'active' AND kept_answer IS NULL
-           AND (parked_until IS NULL OR parked_until <= $2)
-         ORDER BY refresh_sent_at, id LIMIT $3",
+         WHERE (refresh_sent_at <= {now} - $1 OR refresh_sent_at > {now}) AND state = 'active' AND kept_answer IS NULL
+           AND (parked_until IS NULL OR parked_until <= {now})
+         ORDER BY refresh_sent_at, id LIMIT $2",
     )
-    .bind(before.as_millisecond())
-    .bind(due.now.as_millisecond())
+    .bind(rest)
     .bind(i64::from(due.limit))
 }
 

@@ -63,7 +63,6 @@ impl Host {
         let slot = self.reserve_slot().await?;
         reach(KillPoint::BeforeMark);
         let Some(mut attempt) = self.begin(seen, oauth, session, because).await? else { return Ok(()) };
-        reach(KillPoint::AfterMark);
         attempt.slot = slot;
         tracing::debug!(grant = %attempt.record.id, generation = attempt.record.generation, "refreshing");
         self.send(oauth, attempt, request, tell).await
@@ -97,6 +96,7 @@ impl Host {
                 other => return Err(self.not_now(other, &claim.credentials).into()),
             };
             let attempt = Attempt::new(record, &claim, because, session.clone());
+            reach(KillPoint::AfterMark);
             if self.context().now().duration_since(before) < SEND_WITHIN {
                 return Ok(Some(attempt));
             }

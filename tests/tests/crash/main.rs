@@ -2,14 +2,14 @@
 //! count.
 //!
 //! `cargo test --workspace` runs a short version of what needs no special build. All of it, short:
-//! `cargo test -p connector-tests --features kill-points --test crash`. Each test prints one line with its numbers (`-- --nocapture`), and
-//! a variable of the environment makes it as long as one likes, best with `--release`:
+//! `cargo test -p connector-tests --features kill-points --test crash`. Each test prints one line with its numbers, and a variable of the
+//! environment makes it as long as one likes:
 //!
-//! - `KILLS=2000 .. --test crash kills`
+//! - `KILLS=2000 cargo test --release -p connector-tests --features kill-points --test crash kills_at`
 //! - `LOSSES=1000 .. --test crash answers`
 //! - `ROTATIONS=2000 .. --test crash processes`
 //! - `INTERRUPTS=200 .. --test crash interrupted`, `ABORTS=1000 .. --test crash gone`
-//! - `STOPS=100 .. --test crash stopped`, `FROZEN=1 .. --test crash frozen` (half a minute each)
+//! - `STOPS=100 .. --test crash stopped`, `FROZEN=10 .. --test crash frozen` (which takes half a minute anyway)
 //! - `FULL_DISKS=50 .. --test crash disk`, `CUTS=50 .. --test crash database`
 //! - `SYNCS=250 .. --test crash synced`
 

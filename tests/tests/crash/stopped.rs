@@ -1,5 +1,6 @@
 //! Processes that stand still in the middle of a refresh while others go on, and then move again.
 
+use std::path::Path;
 use std::time::Duration;
 
 use connector_host::store::GrantState;
@@ -8,7 +9,7 @@ use crate::arena::{Arena, Victim};
 use crate::line::Deed;
 use crate::process::Process;
 use crate::tally::{Tally, report};
-use crate::{has_kill_points, size};
+use crate::{has_kill_points, size, skipped};
 
 const METRICS: &str = "metrics --json --max-age 0";
 
@@ -17,6 +18,9 @@ const TOO_LONG: Duration = Duration::from_secs(31);
 
 #[test]
 fn stopped_processes_bring_late_successes_that_win_and_late_failures_that_change_nothing() {
+    if !shows_processes() {
+        return;
+    }
     let arena = Arena::new();
     let stops = size("STOPS", 6);
     let (early, late) = (arena.connect_many(stops / 2), arena.connect_many(stops / 2));
@@ -32,6 +36,15 @@ fn stopped_processes_bring_late_successes_that_win_and_late_failures_that_change
     tally.assert(all.len(), 0);
     // One probe of a token that was spent, or one request that was on its way for longer than any may be.
     assert_eq!(alarms, all.len() as u64);
+}
+
+/// Whether the system shows that a process stands still.
+fn shows_processes() -> bool {
+    let shows = Path::new("/proc/self/stat").exists();
+    if !shows {
+        skipped("proc", "this system has no /proc");
+    }
+    shows
 }
 
 /// The platform answers a process that stands still. Another one finds the token spent and concludes that the answer is lost; then the
@@ -74,7 +87,7 @@ fn asked_when_others_are_done(arena: &Arena, victim: &Victim) {
 
 #[test]
 fn frozen_after_its_mark_a_process_sends_nothing_when_it_wakes_too_late() {
-    if !has_kill_points() {
+    if !has_kill_points() || !shows_processes() {
         return;
     }
     let arena = Arena::new();

@@ -75,7 +75,6 @@ impl Host {
             Turn::Send(attempt) => *attempt,
             Turn::Over(renewed) => return Ok(renewed),
         };
-        reach(KillPoint::AfterMark);
         attempt.slot = slot;
         tracing::debug!(grant = %attempt.record.id, generation = attempt.record.generation, "refreshing");
         self.send(oauth, attempt, request, tell).await
@@ -109,6 +108,7 @@ impl Host {
                 other => return Err(self.not_now(other, &claim.credentials).into()),
             };
             let attempt = Attempt::new(record, &claim, because, session.clone());
+            reach(KillPoint::AfterMark);
             if before.elapsed(self.context()).is_some_and(|elapsed| elapsed < SEND_WITHIN) {
                 return Ok(Turn::Send(Box::new(attempt)));
             }

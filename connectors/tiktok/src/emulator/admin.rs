@@ -90,6 +90,13 @@ pub(super) fn record(scene: &mut Scene<'_>, _: &Call) -> Answer {
     answers::plain(StatusCode::OK, &to_json(scene.record()))
 }
 
+/// The refreshes of each grant: as strict as a platform can be about them.
+pub(super) fn refreshes(scene: &mut Scene<'_>, _: &Call) -> Answer {
+    let record = scene.record();
+    let body = json!({"refreshes": record.refreshes, "reuses": record.reuses, "grants": record.grants()});
+    answers::plain(StatusCode::OK, &body)
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Clock {

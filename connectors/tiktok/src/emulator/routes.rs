@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -12,13 +13,14 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
-use connector_core::Result;
+use connector_core::{Result, Secret};
 use url::Host;
 
 use super::answers::{self, Answer};
 use super::call::Call;
 use super::fault::{self, Endpoint, Fault};
 use super::page::{self, AppRow, Home};
+use super::state::State;
 use super::world::{Scene, World};
 use super::{admin, admin_people, authorize, consent, revoke, token, user_info};
 
@@ -60,6 +62,7 @@ pub(super) fn router(world: &Arc<World>) -> Router {
         .route("/admin/state", guarded(world, MethodFilter::GET, admin::state))
         .route("/admin/issued", guarded(world, MethodFilter::GET, admin::issued))
         .route("/admin/record", guarded(world, MethodFilter::GET, admin::record))
+        .route("/admin/refreshes", guarded(world, MethodFilter::GET, admin::refreshes))
         .route("/admin/clock", guarded(world, MethodFilter::POST, admin::clock))
         .route("/admin/switches", guarded(world, MethodFilter::POST, admin::switches))
         .route("/admin/withdraw", guarded(world, MethodFilter::POST, admin_people::withdraw))
@@ -97,13 +100,51 @@ fn guarded(world: &Arc<World>, method: MethodFilter, answering: AdminAnswering) 
 fn platform(world: &Arc<World>, method: MethodFilter, served: Served) -> MethodRouter {
     let world = Arc::clone(world);
     on(method, async move |call: Call| {
+        let _in_flight = InFlight::of(&world, &call, served);
         let fault = served.endpoint.and_then(|endpoint| world.enter().run().faults.get_mut(&endpoint)?.pop_front());
+        let thinking = served.latency(world.enter().state());
+        if !thinking.is_zero() {
+            tokio::time::sleep(thinking).await;
+        }
         let response = on_a_thread(move || recorded(&world, &call, served, fault)).await;
         if let Some(fault) = fault {
             tokio::time::sleep(fault.delay).await;
         }
         response
     })
+}
+
+impl Served {
+    /// How long a request waits before it has its effect.
+    fn latency(self, state: &State) -> Duration {
+        match self.endpoint {
+            Some(Endpoint::Token) => Duration::from_millis(state.switches.token_latency_milliseconds.into()),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+/// A token request with a refresh token, until it is answered or whoever sent it goes away.
+struct InFlight {
+    world: Arc<World>,
+    grant: u64,
+}
+
+impl InFlight {
+    fn of(world: &Arc<World>, call: &Call, served: Served) -> Option<Self> {
+        let form = call.form().filter(|_| matches!(served.endpoint, Some(Endpoint::Token)))?;
+        let sent = Secret::from(form.get("refresh_token")?);
+        let mut scene = world.enter();
+        let grant = scene.state().refresh_tokens.get(&sent.digest())?.grant;
+        scene.run().record.asked(grant);
+        Some(Self { world: Arc::clone(world), grant })
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.world.enter().run().record.answered(self.grant);
+    }
 }
 
 async fn answer(

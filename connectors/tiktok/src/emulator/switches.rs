@@ -31,6 +31,8 @@ pub(super) struct Switches {
     pub(super) refresh_rotation: RefreshRotation,
     /// How long a replaced refresh token still works.
     pub(super) refresh_grace_seconds: u32,
+    /// How long a token request takes before it has its effect.
+    pub(super) token_latency_milliseconds: u32,
     /// Whether a refresh prolongs the life of the refresh token.
     pub(super) refresh_expiry: RefreshExpiry,
     /// What a revocation that worked answers.
@@ -63,6 +65,7 @@ impl Default for Switches {
             refresh_lifetime_seconds: 15_552_000,
             refresh_rotation: RefreshRotation::Strict,
             refresh_grace_seconds: 0,
+            token_latency_milliseconds: 0,
             refresh_expiry: RefreshExpiry::Restart,
             revoke_body: RevokeBody::Object,
             missing_scope: MissingScope::ScopeNotAuthorized,

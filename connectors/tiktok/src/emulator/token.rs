@@ -170,6 +170,7 @@ fn hand_out(scene: &mut Scene<'_>, grant: u64, pair: &Pair) -> Tokens {
         "scope": scope,
         "token_type": "Bearer",
     });
+    scene.run().record.handed_out(grant, &pair.refresh);
     for (kind, value) in [("access_token", &pair.access), ("refresh_token", &pair.refresh)] {
         let issued = Issued { kind, app: app.clone(), person: Some(person.clone()), at, value: value.clone() };
         scene.run().issued.push(issued);

@@ -1,10 +1,11 @@
 //! Codes, refreshes, revocations.
 
+use connector_core::Secret;
 use connector_core::http::{Policy, Request};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::lab::{ALL, BASE64URL, CALLBACK, HEX, Lab, fixture, is, is_like, param, tokens};
+use crate::lab::{ALL, BASE64URL, CALLBACK, HEX, Lab, Tokens, fixture, is, is_like, param, tokens};
 
 #[tokio::test]
 async fn the_code_flow_gives_tokens_that_read_the_profile() {
@@ -100,6 +101,26 @@ async fn a_refresh_replaces_the_refresh_token_at_once() {
 
     let (_, record) = lab.admin("/admin/record", None).await;
     assert_eq!((&record["refreshes"], &record["reuses"]), (&json!(2), &json!(1)));
+}
+
+#[tokio::test]
+async fn it_is_counted_how_many_refreshes_of_a_grant_wait_at_the_same_time() {
+    let lab = Lab::new().await;
+    lab.set("/admin/switches", json!({"token_latency_milliseconds": 100})).await;
+    let (mira, jonas) = (lab.connect("desktop", "mira", ALL).await, lab.connect("desktop", "jonas", ALL).await);
+    let asking = async |tokens: &Tokens| lab.refresh("desktop", &tokens.refresh).await;
+    let (first, second, other) = tokio::join!(asking(&mira), asking(&mira), asking(&jonas));
+    assert_ne!(first.1["error"], second.1["error"], "the token is spent by one of them");
+    assert!(other.1["error"].is_null());
+
+    let (_, refreshes) = lab.admin("/admin/refreshes", None).await;
+    let newest = |answers: &[&Value]| {
+        let token = answers.iter().find_map(|answer| answer["refresh_token"].as_str()).unwrap();
+        Secret::from(token).digest()
+    };
+    let asked = |requests, most_in_flight, newest: String| json!({"requests": requests, "in_flight": 0, "most_in_flight": most_in_flight, "newest": newest});
+    let grants = json!({"1": asked(2, 2, newest(&[&first.1, &second.1])), "2": asked(1, 1, newest(&[&other.1]))});
+    assert_eq!(refreshes, json!({"refreshes": 2, "reuses": 1, "grants": grants}));
 }
 
 #[tokio::test]

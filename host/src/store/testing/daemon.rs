@@ -1,6 +1,6 @@
 //! A server in the background, which ends with the process that started it, however that ends.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -12,7 +12,7 @@ const USER: &str = "postgres";
 pub(super) struct Daemon {
     pub(super) dir: PathBuf,
     /// The script waits for its end, which comes with ours.
-    _alive: ChildStdin,
+    alive: ChildStdin,
     _script: Child,
 }
 
@@ -27,7 +27,13 @@ impl Daemon {
         let mut script = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (alive, said) = (script.stdin.take(), script.stdout.take());
         let (Some(alive), Some(said)) = (alive, said) else { panic!("{command:?} has no pipes") };
-        Self { dir: ready(said), _alive: alive, _script: script }
+        Self { dir: ready(said), alive, _script: script }
+    }
+
+    /// Gives the script a line to read.
+    pub(super) fn order(&self, order: &str) {
+        let written = (&self.alive).write_all(format!("{order}\n").as_bytes());
+        written.unwrap_or_else(|error| panic!("the server takes no order: {error}"));
     }
 }
 

@@ -100,7 +100,7 @@ impl Emulator {
         grants.iter().filter(|grant| grant["person"] == person && grant["ended_at"].is_null()).count()
     }
 
-    fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+    pub(crate) fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
         self.web.json(method, &self.base.join(path).unwrap(), &self.admin_token, body)
     }
 }

@@ -1,0 +1,96 @@
+//! Imports in memory.
+
+use async_trait::async_trait;
+use connector_core::PlatformId;
+use connector_core::account::{Account, Profile};
+use serde_json::json;
+
+use super::{MemoryStore, Row, State, there_already};
+use crate::store::{
+    AuditRecord, Connected, ConnectionId, ConnectionRecord, GrantRecord, Import, Imported, Imports, NewConnection,
+    Result, SeenGrant,
+};
+
+#[async_trait]
+impl Imports for MemoryStore {
+    async fn connections_of_accounts(
+        &self,
+        tenant: &str,
+        platform: &PlatformId,
+        accounts: &[String],
+    ) -> Result<Vec<Connected>> {
+        let state = self.lock();
+        let of_account = |account| {
+            move |connection: &&ConnectionRecord| {
+                connection.tenant == tenant && connection.platform == *platform && connection.account_id == *account
+            }
+        };
+        let found = accounts.iter().flat_map(|account| state.connections.iter().filter(of_account(account)));
+        found.map(|connection| state.with_grant(connection.clone())).collect()
+    }
+
+    async fn import_connections(&self, imports: &[Import]) -> Result<Vec<Imported>> {
+        let mut state = self.lock();
+        let mut after = state.clone();
+        let all = imports.iter().map(|one| after.import(one)).collect::<Result<Vec<_>>>()?;
+        *state = after;
+        Ok(all)
+    }
+}
+
+impl State {
+    fn import(&mut self, import: &Import) -> Result<Imported> {
+        let grant = &import.grant;
+        let found = self.of_account(grant, &import.account_id)?;
+        if found.as_ref().map(seen) != import.seen || found.as_ref().is_some_and(is_over) {
+            return Ok(Imported::Moved);
+        }
+        if let Some(found) = found.as_ref().filter(|found| found.grant.id == grant.id) {
+            self.replace_tokens(grant);
+            self.record_import(import, &found.connection.id, "updated");
+            return Ok(Imported::Updated(found.connection.id.clone()));
+        }
+        if self.grants.contains_key(&grant.id) {
+            return there_already("grant");
+        }
+        self.grants.insert(grant.id.clone(), Row { grant: grant.clone(), sent: None });
+        let account = Account { id: import.account_id.clone(), profile: Profile::default() };
+        let (id_if_new, reference, audit) = (import.id_if_new.clone(), import.reference.clone(), import.audit.clone());
+        let new = NewConnection { id_if_new, account, reference, audit };
+        let (outcome, linked) = match found {
+            None => ("new", self.add(grant, new, grant.created_at)),
+            Some(found) => ("reconnected", self.renew(grant, found.connection, new, grant.created_at)),
+        };
+        let id = linked.connection.id.clone();
+        self.supersede(grant, &[linked], false, grant.created_at);
+        self.record_import(import, &id, outcome);
+        Ok(Imported::Linked(id))
+    }
+
+    fn replace_tokens(&mut self, new: &GrantRecord) {
+        let Some(grant) = self.grants.get_mut(&new.id).map(|row| &mut row.grant) else { return };
+        (grant.access, grant.access_expires_at) = (new.access.clone(), new.access_expires_at);
+        (grant.refresh, grant.refresh_expires_at) = (new.refresh.clone(), new.refresh_expires_at);
+        (grant.issued_at, grant.updated_at, grant.generation) = (new.issued_at, new.updated_at, new.generation);
+        (grant.scopes, grant.state) = (new.scopes.clone(), new.state.clone());
+        (grant.client_id, grant.base_urls) = (new.client_id.clone(), new.base_urls.clone());
+        grant.last_error = None;
+    }
+
+    fn record_import(&mut self, import: &Import, connection: &ConnectionId, outcome: &str) {
+        let grant = &import.grant;
+        let record = AuditRecord::with_id(import.audit.clone(), grant.updated_at, &grant.tenant, "imported");
+        let record = record.of_connection(connection).of_grant(&grant.id);
+        self.audit.push(record.with(&json!({ "outcome": outcome })));
+    }
+}
+
+fn seen(found: &Connected) -> SeenGrant {
+    let grant = &found.grant;
+    SeenGrant { id: grant.id.clone(), generation: grant.generation, state: grant.state.clone() }
+}
+
+/// What was given up stays given up.
+fn is_over(found: &Connected) -> bool {
+    found.connection.disconnected_at.is_some() || found.grant.state.is_over()
+}

@@ -1,0 +1,61 @@
+//! The store as a whole in memory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::MemoryStore;
+use super::tick::Tick;
+use crate::store::{ConnectionRecord, GrantId, GrantRecord, GrantState, Inventory, Place, RefreshMark, Result, Stock};
+
+const KIND: &str = "memory";
+/// It is always made anew, so that its shape has one step.
+const ONLY_STEP: i64 = 1;
+
+#[async_trait]
+impl Inventory for MemoryStore {
+    async fn stock(&self) -> Result<Stock> {
+        let state = self.lock();
+        let mut grants = BTreeMap::new();
+        for row in state.grants.values() {
+            *grants.entry(row.grant.state.as_str().to_owned()).or_insert(0) += 1;
+        }
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let disconnected = state.connections.iter().filter(|connection| connection.disconnected_at.is_some()).count();
+        Ok(Stock {
+            place: Place::File(PathBuf::from(KIND)),
+            kind: KIND,
+            schema_step: ONLY_STEP,
+            grants,
+            connections: count(state.connections.len() - disconnected),
+            disconnected: count(disconnected),
+            samples: count(state.samples.values().map(BTreeMap::len).sum()),
+        })
+    }
+
+    async fn every_grant(&self) -> Result<Vec<GrantRecord>> {
+        let mut all: Vec<_> = self.lock().grants.values().map(|row| row.grant.clone()).collect();
+        all.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(all)
+    }
+
+    async fn every_connection(&self) -> Result<Vec<ConnectionRecord>> {
+        Ok(self.lock().connections.clone())
+    }
+
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool> {
+        let mut state = self.lock();
+        state.check_ours()?;
+        let sent_at = Tick::of(&self.cx).now.saturating_sub(ago).unwrap_or(Timestamp::MIN);
+        let Some(row) = state.grants.get_mut(id) else { return Ok(false) };
+        if row.grant.state != GrantState::Active || row.grant.refresh.is_none() {
+            return Ok(false);
+        }
+        let unanswered = row.grant.refresh_mark.as_ref().map_or(1, |mark| mark.unanswered.max(1));
+        row.grant.refresh_mark = Some(RefreshMark { attempt: None, sent_at, unanswered });
+        row.sent = None;
+        Ok(true)
+    }
+}

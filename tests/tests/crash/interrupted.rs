@@ -1,0 +1,66 @@
+//! Programs that are told to end, and callers that go away, in the middle of a refresh.
+
+use std::time::{Duration, Instant};
+
+use crate::arena::{Arena, Victim};
+use crate::line::Deed;
+use crate::process::Process;
+use crate::size;
+use crate::tally::{Tally, Truth, report};
+
+#[test]
+fn interrupted_commands_store_every_refresh_that_the_platform_made() {
+    let arena = Arena::new();
+    let victim = arena.connect();
+    let interrupts = size("INTERRUPTS", 10);
+    for number in 0..interrupts {
+        let before = arena.generation(&victim);
+        let held_back = if number % 2 == 0 { Deed::HoldAnswer } else { Deed::HoldRequest };
+        arena.line.order(held_back, 1);
+        let mut command = Process::start(arena.cli("metrics --json --max-age 0", &victim));
+        let held = arena.line.held();
+        command.signal("INT");
+        command.line("stopping");
+        held.go_on();
+        command.end().with(130);
+        assert_eq!(arena.generation(&victim), before + 1);
+    }
+    let tally = Tally::of(&arena, [&victim]);
+    let counted = report("interrupted commands", &arena, &tally, &format!("interrupts {interrupts}"));
+    tally.assert(1, 0);
+    assert_eq!(counted, (0, 1));
+}
+
+#[test]
+fn callers_that_are_gone_leave_refreshes_that_are_stored() {
+    const GRANTS: usize = 10;
+    let arena = Arena::new();
+    let victims = arena.connect_many(GRANTS);
+    arena.take_time(20);
+    let (begun, aborts) = (Truth::of(&arena).rotations, size("ABORTS", 100));
+    let mut process = arena.refresher(&arena.place);
+    for round in 0..aborts / GRANTS {
+        for victim in &victims {
+            process.order(format_args!("leave {victim} {}", round % 20));
+        }
+        process.lines_of(&victims, "left");
+        all_is_quiet(&arena, &victims);
+    }
+    process.end().with(0);
+    let tally = Tally::of(&arena, &victims);
+    let counted = report("callers that are gone", &arena, &tally, &format!("aborts {aborts}"));
+    tally.assert(GRANTS, 0);
+    assert_eq!(counted, (0, 1));
+    // Some were gone before they had asked.
+    let rotated = Truth::of(&arena).rotations - begun;
+    assert!(rotated >= aborts as u64 / 2, "{rotated}");
+}
+
+/// Waits until the platform has answered, and all that it answered is stored.
+fn all_is_quiet(arena: &Arena, victims: &[Victim]) {
+    let until = Instant::now() + Duration::from_mins(1);
+    while Truth::of(arena).in_flight > 0 || Tally::of(arena, victims).alive < victims.len() {
+        assert!(Instant::now() < until, "{}", Tally::of(arena, victims));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,68 @@
+//! Processes that die, stop, are told to end, or lose their disk or database in the middle of a refresh, against a platform that keeps
+//! count.
+//!
+//! `cargo test --workspace` runs a short version of what needs no special build. All of it, short:
+//! `cargo test -p connector-tests --features kill-points --test crash`. Each test prints one line with its numbers, and a variable of the
+//! environment makes it as long as one likes:
+//!
+//! - `KILLS=2000 cargo test --release -p connector-tests --features kill-points --test crash kills_at`
+//! - `LOSSES=1000 .. --test crash answers`
+//! - `ROTATIONS=2000 .. --test crash processes`
+//! - `INTERRUPTS=200 .. --test crash interrupted`, `ABORTS=1000 .. --test crash gone`
+//! - `STOPS=100 .. --test crash stopped`, `FROZEN=10 .. --test crash frozen` (which takes half a minute anyway)
+//! - `FULL_DISKS=50 .. --test crash disk`, `CUTS=50 .. --test crash database`
+//! - `SYNCS=250 .. --test crash synced`
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod arena;
+#[cfg(feature = "kill-points")]
+mod database;
+mod disk;
+mod interrupted;
+mod kills;
+mod line;
+mod lost;
+mod many;
+mod process;
+mod stopped;
+#[expect(dead_code, unused_imports, reason = "it is made for the flows, and not all of it is needed here")]
+#[path = "../flows/support/mod.rs"]
+mod support;
+mod synced;
+mod tally;
+
+use std::io::Write as _;
+
+/// The size of a test: that of the environment, else the short one.
+fn size(variable: &str, short: usize) -> usize {
+    std::env::var(variable).map_or(short, |text| text.parse().unwrap())
+}
+
+/// Prints past the harness, which shows what a test prints only when it fails.
+fn say(line: &str) {
+    _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Says that a test proved nothing here, or fails where `CONNECTOR_TESTS_REQUIRE` names what is missing.
+fn skipped(name: &str, why: &str) {
+    let required = std::env::var("CONNECTOR_TESTS_REQUIRE").unwrap_or_default();
+    let required = required.split(',').any(|required| required.trim() == name);
+    assert!(!required, "{name} is missing, and CONNECTOR_TESTS_REQUIRE names it: {why}");
+    say(&format!("skipped: {name} is missing: {why}"));
+}
+
+#[test]
+#[cfg(not(feature = "kill-points"))]
+fn database_servers_come_with_a_special_build() {
+    has_kill_points();
+}
+
+/// Whether the programs have kill points.
+fn has_kill_points() -> bool {
+    if cfg!(feature = "kill-points") {
+        return true;
+    }
+    skipped("kill-points", "run `cargo test -p connector-tests --features kill-points --test crash`");
+    false
+}

@@ -1,11 +1,12 @@
 //! Opens the file, with every connection as durable as it says.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use connector_core::Context;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Error, Row as _};
+use sqlx::{Connection as _, Error, Row as _};
 
 use super::{Pools, SqliteFile, SqliteStore, files, migrate};
 use crate::store::Result;
@@ -25,7 +26,7 @@ impl SqliteStore {
         migrate::bring_up_to_date(cx, &path, &locks).await?;
         let writer = pool(1, options(&path).pragma("secure_delete", "ON"));
         let readers = pool(READERS, options(&path).pragma("query_only", "ON"));
-        let db = Db::Sqlite(Pools { writer, readers, cx: cx.clone() });
+        let db = Db::Sqlite(Pools { writer, readers, group: Arc::default(), cx: cx.clone() });
         Ok(Self::new(db, SqliteFile { path }))
     }
 }
@@ -47,6 +48,8 @@ fn pool(connections: u32, options: SqliteConnectOptions) -> SqlitePool {
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+        // A transaction that `SQLite` has given up by itself leaves a connection that the driver takes for busy ever after.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .after_connect(|connection, _| Box::pin(verify(connection)))
         .connect_lazy_with(options)
 }

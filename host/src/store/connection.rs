@@ -177,6 +177,15 @@ pub trait Connections {
     /// The connections that pass the filter, oldest first.
     async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>>;
 
+    /// The connections that these accounts have under an app, in the order given.
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        platform: &PlatformId,
+        app: &str,
+        account_ids: &[&str],
+    ) -> Result<Vec<Connected>>;
+
     /// A tenant's connection.
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>>;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use connector_core::ScopeSet;
+use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 
 use super::fields::Fields;
-use super::{Transaction, connections, disconnect, grants, json, statement};
+use super::{Statement, Transaction, connections, disconnect, grants, json, statement};
 use crate::store::{
     Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links, NewConnection, Result,
     StoreError,
@@ -45,19 +45,21 @@ async fn link(
     new: NewConnection,
     now: Timestamp,
 ) -> Result<Option<Linked>> {
-    let select =
-        statement("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
-            .bind(grant.tenant.clone())
-            .bind(grant.platform.to_string())
-            .bind(grant.app.clone())
-            .bind(new.account.id.clone())
-            .locking();
+    let select = of_account(&grant.tenant, &grant.platform, &grant.app, &new.account.id).locking();
     let Some(row) = transaction.fetch(select).await? else { return add(transaction, grant, new, now).await.map(Some) };
     let connected = connections::with_grant(transaction, connections::connection(&row)?).await?;
     if is_late(grant, &connected) {
         return Ok(None);
     }
     renew(transaction, grant, connected.connection, new, now).await.map(Some)
+}
+
+pub(super) fn of_account(tenant: &str, platform: &PlatformId, app: &str, account_id: &str) -> Statement {
+    statement("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
+        .bind(tenant)
+        .bind(platform.to_string())
+        .bind(app)
+        .bind(account_id)
 }
 
 /// Whether the connection was given up after the grant was made, or works by one that was made later.

@@ -174,6 +174,7 @@ impl Host {
         let stored = self.keep(&settle, &mut attempt, answer).await?;
         reach(KillPoint::AfterCommit);
         if stored {
+            attempt.tell_session();
             return Ok(());
         }
         self.came_late(&attempt.record, &attempt.session.grant.tokens).await
@@ -323,6 +324,13 @@ impl Attempt {
     pub(super) fn resumed(record: GrantRecord, name: String, session: Session) -> Self {
         let (because, credentials) = (Because::Expiring, String::new());
         Self { record, name, because, credentials, session, slot: None, tell: None }
+    }
+
+    /// Hands the new tokens, which are durable, to whoever waits.
+    pub(super) fn tell_session(&self) {
+        if let Some(tell) = &self.tell {
+            tell.send_replace(Some(Ok(Some(self.session.clone()))));
+        }
     }
 
     fn settle(

@@ -84,9 +84,7 @@ impl Host {
         match self.try_spool(attempt, answer).await {
             Ok(true) => {
                 tracing::warn!(grant = %attempt.record.id, "the answer to a refresh is in the spool until the store takes it");
-                if let Some(tell) = &attempt.tell {
-                    tell.send_replace(Some(Ok(Some(attempt.session.clone()))));
-                }
+                attempt.tell_session();
                 true
             }
             Ok(false) => false,

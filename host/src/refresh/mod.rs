@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The refreshes under way in this process, by grant.
 pub(crate) type InFlight = Mutex<HashMap<GrantId, watch::Receiver<Option<Outcome>>>>;
 
-/// How a refresh ended for those who waited: what they asked for is in the store, or in their hands.
+/// How a refresh ended for those who waited: what they asked for is in their hands, or in the store.
 type Outcome = Result<Option<Session>, Arc<Error>>;
 
 /// Tells those who wait.
@@ -107,8 +107,7 @@ impl Host {
         }
     }
 
-    /// Joins the refresh of this grant, or starts it, and waits for what comes of it. It gives a session only where the store does not have
-    /// it yet.
+    /// Joins the refresh of this grant, or starts it, and waits for what comes of it: the new session, unless it is in the store alone.
     pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<Option<Session>> {
         let mut done = self.join_refresh(record, because);
         let outcome = timeout(PATIENCE, done.wait_for(Option::is_some)).await;
@@ -131,7 +130,12 @@ impl Host {
         self.spawn(async move {
             let outcome = leaving.host.refresh_alone(&record, because, &tell).await;
             drop(leaving);
-            tell.send_replace(Some(outcome.map(|()| None).map_err(Arc::new)));
+            // Whoever got the new token in hand already needs nothing else.
+            tell.send_if_modified(|told| {
+                let is_news = told.is_none();
+                told.get_or_insert(outcome.map(|()| None).map_err(Arc::new));
+                is_news
+            });
         });
         done
     }

@@ -71,7 +71,8 @@ impl Work for Settle {
         if !concerns(&grant, self) {
             return Ok(false);
         }
-        let news = app_health::settle(transaction, &grant, self, now).await?;
+        let noted = Fields::of("grant", &row).get("app_noted")?;
+        let news = app_health::settle(transaction, &grant, self, noted, now).await?;
         transaction.execute(outcome(&grant, self, now)?).await?;
         if let Some(record) = self.audit.as_ref().filter(|_| news) {
             transaction.execute(audit::insert(record)).await?;
@@ -116,9 +117,15 @@ impl<D> SqlStore<D> {
     }
 }
 
-/// A grant, and what the store's clock says.
+/// A grant, what the store's clock says, and whether anything is known against its app.
 fn select(tenant: &str, id: &GrantId) -> Statement {
-    let select = statement("SELECT *, {now} AS now FROM grants WHERE tenant = $1 AND id = $2");
+    let select = statement(
+        "SELECT *, {now} AS now,
+                EXISTS (SELECT 1 FROM app_health AS health
+                        WHERE health.platform = grants.platform AND health.app = grants.app
+                          AND health.client_id = grants.client_id) AS app_noted
+         FROM grants WHERE tenant = $1 AND id = $2",
+    );
     select.bind(tenant).bind(id.to_string()).locking()
 }
 
@@ -126,12 +133,14 @@ fn now(row: &Row) -> Result<Timestamp> {
     Fields::of("clock", row).time("now")
 }
 
-/// The time by the clocks there are.
+/// The time by the clocks there are, and how the app stood then.
 struct Tick {
     now: Timestamp,
     /// The boot the tick counts from.
     clock: Option<String>,
     millis: Option<i64>,
+    /// Whether anything is known against the app.
+    app_noted: bool,
 }
 
 impl Tick {
@@ -141,6 +150,7 @@ impl Tick {
             now: now(row)?,
             clock: boot.as_ref().map(|boot| boot.boot.clone()),
             millis: boot.and_then(|boot| i64::try_from(boot.elapsed.as_millis()).ok()),
+            app_noted: Fields::of("grant", row).get("app_noted")?,
         })
     }
 
@@ -165,7 +175,7 @@ async fn take_turn(
     tick: &Tick,
     spent: bool,
 ) -> Result<Begun> {
-    let health = app_health::of(transaction, &grant).await?;
+    let health = if tick.app_noted { app_health::of(transaction, &grant).await? } else { None };
     // While nobody gets a verdict, nothing is concluded about a single grant.
     let given_up = spent && !health.as_ref().is_some_and(AppHealth::is_down);
     if let Some(health) = health.filter(|_| !given_up) {

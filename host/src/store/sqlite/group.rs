@@ -54,7 +54,7 @@ async fn run(pools: &Pools, mut batch: Vec<Box<dyn Job>>) {
     while !batch.is_empty() {
         match commit(pools, &mut batch).await {
             Ok(None) => {
-                tracing::debug!(count = batch.len(), "committed together");
+                tracing::debug!(together = batch.len(), "committed");
                 return batch.into_iter().for_each(|job| job.answer(None));
             }
             Ok(Some(failed)) => batch.remove(failed).answer(None),

@@ -287,8 +287,7 @@ async fn found(bench: Bench) -> Outcome {
 
 async fn found_by_account(bench: Bench) -> Outcome {
     let (grant, connections) = bench.linked(&["acct-1", "acct-2", "acct-3"]).await?;
-    let mut other = bench.grant()?;
-    other.app = "second".to_owned();
+    let other = GrantRecord { app: "second".to_owned(), ..bench.grant()? };
     bench.store.put_grant(&other).await?;
     bench.link(&other, vec![bench.account("acct-1")?], bench.now()).await?;
     bench.store.disconnect(TENANT, &connections[0].id, bench.now(), vec![]).await?;

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::pseudonym::pseudonym;
 use crate::store::{
-    AuditId, AuditRecord, Connected, ConnectionFilter, ConnectionId, ConnectionRecord, GrantRecord, LastError,
-    LinkIntent, Linked, NewConnection,
+    AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, GrantRecord, LastError, LinkIntent, Linked,
+    NewConnection,
 };
 
 /// The connections a grant became.
@@ -100,13 +100,8 @@ impl Host {
 
     /// The connections that these accounts had already.
     async fn earlier(&self, grant: &GrantRecord, accounts: &[Account]) -> Result<Vec<Connected>> {
-        let filter =
-            ConnectionFilter { tenant: grant.tenant.clone(), platform: Some(grant.platform.clone()), state: None };
-        let mut all = self.store().connections(&filter).await?;
-        all.retain(|Connected { connection, .. }| {
-            connection.app == grant.app && accounts.iter().any(|account| account.id == connection.account_id)
-        });
-        Ok(all)
+        let ids: Vec<_> = accounts.iter().map(|account| account.id.as_str()).collect();
+        Ok(self.store().connections_of(&grant.tenant, &grant.platform, &grant.app, &ids).await?)
     }
 
     /// The connection that a flow was to renew, if it came back with somebody else and nobody said that this is right.

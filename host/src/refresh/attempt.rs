@@ -199,6 +199,7 @@ impl Host {
         let stored = self.store_outcome(&settle, &mut attempt, answer).await?;
         reach(KillPoint::AfterCommit);
         if stored {
+            attempt.tell_session();
             return Ok(Renewed::Here);
         }
         self.came_late(&attempt.record, &attempt.session.grant.tokens).await.map(|()| Renewed::Elsewhere)
@@ -362,6 +363,14 @@ impl Attempt {
     pub(super) fn resumed(record: GrantRecord, name: String, session: Session) -> Self {
         let (because, credentials) = (Because::Expiring, String::new());
         Self { record, name, because, credentials, session, slot: None, tell: None, came: None }
+    }
+
+    /// Hands the new tokens, which are durable, to whoever waits.
+    pub(super) fn tell_session(&self) {
+        if let Some(tell) = &self.tell {
+            // What was told first stands: then too it was durable.
+            let _ = tell.set(Ok((Renewed::Here, Some(self.session.clone()))));
+        }
     }
 
     fn settle(

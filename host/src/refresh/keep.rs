@@ -9,7 +9,6 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::Renewed;
 use super::attempt::Attempt;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -91,10 +90,7 @@ impl Host {
         match self.try_spool(attempt, answer).await {
             Ok(true) => {
                 tracing::warn!(grant = %attempt.record.id, "the answer to a refresh is in the spool until the store takes it");
-                if let Some(tell) = &attempt.tell {
-                    // Nobody was told before: the refresh is not over.
-                    let _ = tell.set(Ok((Renewed::Here, Some(attempt.session.clone()))));
-                }
+                attempt.tell_session();
                 true
             }
             Ok(false) => false,

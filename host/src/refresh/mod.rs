@@ -130,8 +130,7 @@ impl Host {
         Ok(self.store().set_grant_state(&change).await?)
     }
 
-    /// Joins the refresh of this grant, or starts it, and waits for what comes of it. It gives a session only where the store does not have
-    /// it yet.
+    /// Joins the refresh of this grant, or starts it, and waits for what comes of it: the new session, unless it is in the store alone.
     pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<Option<Session>> {
         match timeout(PATIENCE, self.refresh_to_end(record, because)).await {
             Ok(outcome) => outcome.map(|(_, session)| session),

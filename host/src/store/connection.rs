@@ -224,6 +224,15 @@ pub trait Connections {
     /// How many connections of any tenant there are, by platform, app and state, in this order.
     async fn count_by_state(&self) -> Result<Vec<StateCount>>;
 
+    /// The connections that these accounts have under an app, in the order given.
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        platform: &PlatformId,
+        app: &str,
+        account_ids: &[&str],
+    ) -> Result<Vec<Connected>>;
+
     /// A tenant's connection.
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>>;
 

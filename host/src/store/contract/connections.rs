@@ -28,6 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "what cannot be linked is refused", run: |bench| Box::pin(refused(bench)) },
     Check { name: "connections are found by tenant, platform and state", run: |bench| Box::pin(found(bench)) },
     Check { name: "connections are counted by app and state", run: |bench| Box::pin(counted(bench)) },
+    Check { name: "connections are found by their accounts", run: |bench| Box::pin(found_by_account(bench)) },
     Check { name: "a profile is replaced", run: |bench| Box::pin(profile_replaced(bench)) },
 ];
 
@@ -314,6 +315,33 @@ async fn found(bench: Bench) -> Outcome {
         let found = bench.store.connections(&filter).await?;
         assert_eq!(found.iter().map(|found| &found.connection).collect::<Vec<_>>(), expected, "{filter:?}");
         assert!(found.iter().all(|found| found.connection.grant_id == found.grant.id));
+    }
+    Ok(())
+}
+
+async fn found_by_account(bench: Bench) -> Outcome {
+    let (grant, connections) = bench.linked(&["acct-1", "acct-2", "acct-3"]).await?;
+    let other = GrantRecord { app: "second".to_owned(), ..bench.grant()? };
+    bench.store.put_grant(&other).await?;
+    bench.link(&other, vec![bench.account("acct-1")?], bench.now()).await?;
+    bench.store.disconnect(TENANT, &connections[0].id, bench.now(), vec![]).await?;
+    let ids = async |tenant: &str, id: &str, app: &str, accounts: &[&str]| {
+        let found = bench.store.connections_of(tenant, &platform(id)?, app, accounts).await?;
+        assert!(found.iter().all(|found| found.connection.grant_id == found.grant.id));
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(
+            found.into_iter().map(|found| found.connection.id).collect::<Vec<_>>(),
+        )
+    };
+    let (tenant, app) = (grant.tenant.as_str(), grant.app.as_str());
+    let expected = [&connections[2].id, &connections[0].id].map(Clone::clone);
+    assert_eq!(ids(tenant, "lantern", app, &["acct-3", "acct-1", "nobody"]).await?, expected);
+    for (tenant, id, app, accounts) in [
+        (tenant, "lantern", app, &[][..]),
+        ("other", "lantern", app, &["acct-1"]),
+        (tenant, "beacon", app, &["acct-1"]),
+        (tenant, "lantern", "third", &["acct-1"]),
+    ] {
+        assert_eq!(ids(tenant, id, app, accounts).await?, [], "{tenant} {id} {app} {accounts:?}");
     }
     Ok(())
 }

@@ -16,14 +16,18 @@ pub(super) fn select_all() -> Statement {
     statement("SELECT * FROM app_health ORDER BY platform, app, client_id")
 }
 
-/// Notes what an attempt says about the app. False means that it says what was known, so that nobody has to be told again.
+/// Notes what an attempt says about the app, of which something may be `noted` already. False means that it says what was known, so that nobody has to be told again.
 pub(super) async fn settle(
     transaction: &mut Transaction,
     grant: &GrantRecord,
     settle: &Settle,
+    noted: bool,
     now: Timestamp,
 ) -> Result<bool> {
-    let before = of(transaction, grant).await?;
+    let before = match &settle.settlement {
+        Settlement::Refreshed(_) if !noted => None,
+        _ => of(transaction, grant).await?,
+    };
     let known = before.clone().unwrap_or_else(|| fresh(grant, now));
     let mut after = match &settle.settlement {
         Settlement::NotSent | Settlement::InDoubt => known.failed(now),

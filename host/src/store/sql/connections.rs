@@ -56,6 +56,22 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         Ok(counts)
     }
 
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        platform: &PlatformId,
+        app: &str,
+        account_ids: &[&str],
+    ) -> Result<Vec<Connected>> {
+        let mut view = self.read().await?;
+        let mut found = Vec::new();
+        for account in account_ids {
+            let Some(row) = view.fetch(link::of_account(tenant, platform, app, account)).await? else { continue };
+            found.push(with_grant(&mut view, connection(&row)?).await?);
+        }
+        Ok(found)
+    }
+
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
         let mut view = self.read().await?;
         let Some(row) = view.fetch(select(tenant, id)).await? else { return Ok(None) };

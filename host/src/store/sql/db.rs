@@ -1,12 +1,11 @@
 //! The connections to a database, whichever it is.
 
-use super::{Row, Statement, Transaction};
+use super::{Row, Statement, Transaction, Work};
 #[cfg(feature = "postgres")]
 use crate::store::postgres;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite;
 use crate::store::{Place, Result};
-use connector_core::SinceBoot;
 
 /// The database of a store.
 #[derive(Debug)]
@@ -55,22 +54,27 @@ impl Db {
         }
     }
 
-    /// The clock that no setting of the time moves. All processes that use a file share a machine; a server's clock is its own.
-    pub(super) fn since_boot(&self) -> Option<SinceBoot> {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => None,
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(pools) => pools.since_boot(),
-        }
-    }
-
     pub(super) async fn write(&self) -> Result<Transaction> {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => pool.write().await.map(Transaction::Postgres),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(pools) => pools.write().await.map(Transaction::Sqlite),
+        }
+    }
+
+    /// Does this in a transaction, which others may share where that saves a wait for the disk. A server sees to that by itself.
+    pub(super) async fn share<W: Work>(&self, work: W) -> Result<W::Output> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => {
+                let mut transaction = Transaction::Postgres(pool.write().await?);
+                let done = work.run(&mut transaction).await?;
+                transaction.commit().await?;
+                Ok(done)
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pools) => pools.share(work).await,
         }
     }
 

@@ -51,7 +51,10 @@ impl<D: Send + Sync> Imports for SqlStore<D> {
 
 async fn import(transaction: &mut Transaction, import: &Import) -> Result<Imported> {
     let grant = &import.grant;
-    let found = match transaction.fetch(link::select(grant, &import.account_id)).await? {
+    let found = match transaction
+        .fetch(link::of_account(&grant.tenant, &grant.platform, &grant.app, &import.account_id).locking())
+        .await?
+    {
         Some(row) => Some(current(transaction, &row).await?),
         None => None,
     };

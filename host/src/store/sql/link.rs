@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use connector_core::ScopeSet;
+use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -63,9 +63,8 @@ async fn link(
     new: NewConnection,
     now: Timestamp,
 ) -> Result<Option<Linked>> {
-    let Some(row) = transaction.fetch(select(grant, &new.account.id)).await? else {
-        return add(transaction, grant, new, now).await.map(Some);
-    };
+    let select = of_account(&grant.tenant, &grant.platform, &grant.app, &new.account.id).locking();
+    let Some(row) = transaction.fetch(select).await? else { return add(transaction, grant, new, now).await.map(Some) };
     let connected = connections::with_grant(transaction, connections::connection(&row)?).await?;
     if is_late(grant, &connected) {
         return Ok(None);
@@ -73,14 +72,12 @@ async fn link(
     renew(transaction, grant, connected.connection, new, now).await.map(Some)
 }
 
-/// The connection of an account under a grant's app.
-pub(super) fn select(grant: &GrantRecord, account_id: &str) -> Statement {
+pub(super) fn of_account(tenant: &str, platform: &PlatformId, app: &str, account_id: &str) -> Statement {
     statement("SELECT * FROM connections WHERE tenant = $1 AND platform = $2 AND app = $3 AND account_id = $4")
-        .bind(grant.tenant.clone())
-        .bind(grant.platform.to_string())
-        .bind(grant.app.clone())
-        .bind(account_id.to_owned())
-        .locking()
+        .bind(tenant)
+        .bind(platform.to_string())
+        .bind(app)
+        .bind(account_id)
 }
 
 /// Whether the connection was given up after the grant was made, or works by one that was made later.

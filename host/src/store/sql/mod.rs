@@ -36,7 +36,7 @@ pub(super) use self::db::Db;
 pub(super) use self::meta::INSTANCE;
 pub(super) use self::row::Row;
 pub(super) use self::statement::{Argument, NOW, Statement, statement};
-pub(super) use self::transaction::Transaction;
+pub(super) use self::transaction::{Transaction, Work};
 
 /// The store in an SQL database, of which `D` holds what is its own.
 #[derive(Debug)]
@@ -82,6 +82,11 @@ impl<D> SqlStore<D> {
         let mut transaction = self.write().await?;
         meta::check_ours(&mut transaction, self.name.as_ref()).await?;
         Ok(transaction)
+    }
+
+    /// Does this in a transaction, which others may share.
+    pub(super) async fn share<W: Work>(&self, work: W) -> Result<W::Output> {
+        self.db.share(work).await
     }
 
     /// A transaction that writes several rows of a tenant: one after the other for each tenant.

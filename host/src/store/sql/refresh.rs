@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::fields::{Fields, bytes, millis};
-use super::{Row, SqlStore, Statement, Transaction, app_health, audit, grants, json, statement};
+use super::{Row, SqlStore, Statement, Transaction, Work, app_health, audit, grants, json, meta, statement};
 use crate::kill_points::{KillPoint, reach};
 use crate::store::{
-    AppHealth, Begun, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, RefreshClaim, RefreshMark, Refreshed,
-    Refreshes, Result, Settle, Settlement, Standing,
+    AppHealth, Begun, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, InstanceName, RefreshClaim,
+    RefreshMark, Refreshed, Refreshes, Result, Settle, Settlement, Standing,
 };
 
 /// How long a grant rests whose request the platform refused as such.
@@ -17,30 +17,11 @@ const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 #[async_trait]
 impl<D: Send + Sync> Refreshes for SqlStore<D> {
     async fn begin_refresh(&self, claim: &RefreshClaim) -> Result<Begun> {
-        let mut transaction = self.write_ours().await?;
-        let begun = self.begin(&mut transaction, claim).await?;
-        if !matches!(begun, Begun::Moved | Begun::Parked(_) | Begun::AppBlocked(_) | Begun::AnswerKept(_)) {
-            reach(KillPoint::InsideMark);
-            transaction.commit().await?;
-        }
-        Ok(begun)
+        self.share(Begin { claim: claim.clone(), name: self.name.clone() }).await
     }
 
     async fn settle_refresh(&self, settle: &Settle) -> Result<bool> {
-        let mut transaction = self.write().await?;
-        let Some(row) = transaction.fetch(select(&settle.tenant, &settle.grant)).await? else { return Ok(false) };
-        let (grant, now) = (grants::grant(&row)?, now(&row)?);
-        if !concerns(&grant, settle) {
-            return Ok(false);
-        }
-        let news = app_health::settle(&mut transaction, &grant, settle, now).await?;
-        transaction.execute(outcome(&grant, settle, now)?).await?;
-        if let Some(record) = settle.audit.as_ref().filter(|_| news) {
-            transaction.execute(audit::insert(record)).await?;
-        }
-        reach(KillPoint::InsideCommit);
-        transaction.commit().await?;
-        Ok(true)
+        self.share(settle.clone()).await
     }
 
     async fn due_refreshes(&self, due: &DueRefreshes) -> Result<Vec<DueRefresh>> {
@@ -75,53 +56,91 @@ impl<D: Send + Sync> Refreshes for SqlStore<D> {
     }
 }
 
-impl<D> SqlStore<D> {
-    async fn begin(&self, transaction: &mut Transaction, claim: &RefreshClaim) -> Result<Begun> {
-        let Some(row) = transaction.fetch(select(&claim.tenant, &claim.grant)).await? else {
-            return Ok(Begun::Moved);
-        };
-        let (grant, tick) = (grants::grant(&row)?, self.tick(&row)?);
-        let now = tick.now;
-        if grant.generation != claim.generation || grant.state != GrantState::Active {
-            return Ok(Begun::Moved);
-        }
-        if grant.kept_answer.is_some() {
-            return Ok(Begun::AnswerKept(Box::new(grant)));
-        }
-        // A clock that was set back must not park a grant for longer than any may be.
-        if let Some(until) = grant.parked_until.filter(|at| *at > now && at.duration_since(now) <= PARKED_FOR) {
-            return Ok(Begun::Parked(until));
-        }
-        let Some(elapsed) = tick.since_sent(&Fields::of("grant", &row), grant.refresh_mark.as_ref())? else {
-            transaction.execute(restart_rest(&grant.id, &tick)).await?;
-            return Ok(Begun::Quarantined(claim.terms.quarantine));
-        };
-        let standing = claim.terms.standing(grant.refresh_mark.as_ref(), elapsed);
-        match standing {
-            Standing::UnderWay => Ok(Begun::UnderWay),
-            Standing::Resting(left) => Ok(Begun::Quarantined(left)),
-            Standing::Free(unanswered) => take_turn(transaction, claim, grant, unanswered, &tick, false).await,
-            Standing::Spent(unanswered) => take_turn(transaction, claim, grant, unanswered, &tick, true).await,
-        }
-    }
+/// A claim, made by a process of this name.
+struct Begin {
+    claim: RefreshClaim,
+    name: Option<InstanceName>,
+}
 
-    async fn due(&self, select: Statement) -> Result<Vec<DueRefresh>> {
-        self.fetch_all(select).await?.iter().map(due_refresh).collect()
-    }
+#[async_trait]
+impl Work for Begin {
+    type Output = Begun;
 
-    fn tick(&self, row: &Row) -> Result<Tick> {
-        let boot = self.db.since_boot();
-        Ok(Tick {
-            now: now(row)?,
-            clock: boot.as_ref().map(|boot| boot.boot.clone()),
-            millis: boot.and_then(|boot| i64::try_from(boot.elapsed.as_millis()).ok()),
-        })
+    async fn run(&self, transaction: &mut Transaction) -> Result<Begun> {
+        meta::check_ours(transaction, self.name.as_ref()).await?;
+        let begun = begin(transaction, &self.claim).await?;
+        if !matches!(begun, Begun::Moved | Begun::Parked(_) | Begun::AppBlocked(_) | Begun::AnswerKept(_)) {
+            reach(KillPoint::InsideMark);
+        }
+        Ok(begun)
     }
 }
 
-/// A grant, and what the store's clock says.
+#[async_trait]
+impl Work for Settle {
+    type Output = bool;
+
+    async fn run(&self, transaction: &mut Transaction) -> Result<bool> {
+        let Some(row) = transaction.fetch(select(&self.tenant, &self.grant)).await? else { return Ok(false) };
+        let (grant, now) = (grants::grant(&row)?, now(&row)?);
+        if !concerns(&grant, self) {
+            return Ok(false);
+        }
+        let noted = Fields::of("grant", &row).get("app_noted")?;
+        let news = app_health::settle(transaction, &grant, self, noted, now).await?;
+        transaction.execute(outcome(&grant, self, now)?).await?;
+        if let Some(record) = self.audit.as_ref().filter(|_| news) {
+            transaction.execute(audit::insert(record)).await?;
+        }
+        reach(KillPoint::InsideCommit);
+        Ok(true)
+    }
+}
+
+async fn begin(transaction: &mut Transaction, claim: &RefreshClaim) -> Result<Begun> {
+    let Some(row) = transaction.fetch(select(&claim.tenant, &claim.grant)).await? else {
+        return Ok(Begun::Moved);
+    };
+    let (grant, tick) = (grants::grant(&row)?, Tick::read(transaction, &row)?);
+    let now = tick.now;
+    if grant.generation != claim.generation || grant.state != GrantState::Active {
+        return Ok(Begun::Moved);
+    }
+    if grant.kept_answer.is_some() {
+        return Ok(Begun::AnswerKept(Box::new(grant)));
+    }
+    // A clock that was set back must not park a grant for longer than any may be.
+    if let Some(until) = grant.parked_until.filter(|at| *at > now && at.duration_since(now) <= PARKED_FOR) {
+        return Ok(Begun::Parked(until));
+    }
+    let Some(elapsed) = tick.since_sent(&Fields::of("grant", &row), grant.refresh_mark.as_ref())? else {
+        transaction.execute(restart_rest(&grant.id, &tick)).await?;
+        return Ok(Begun::Quarantined(claim.terms.quarantine));
+    };
+    let standing = claim.terms.standing(grant.refresh_mark.as_ref(), elapsed);
+    match standing {
+        Standing::UnderWay => Ok(Begun::UnderWay),
+        Standing::Resting(left) => Ok(Begun::Quarantined(left)),
+        Standing::Free(unanswered) => take_turn(transaction, claim, grant, unanswered, &tick, false).await,
+        Standing::Spent(unanswered) => take_turn(transaction, claim, grant, unanswered, &tick, true).await,
+    }
+}
+
+impl<D> SqlStore<D> {
+    async fn due(&self, select: Statement) -> Result<Vec<DueRefresh>> {
+        self.fetch_all(select).await?.iter().map(due_refresh).collect()
+    }
+}
+
+/// A grant, what the store's clock says, and whether anything is known against its app.
 fn select(tenant: &str, id: &GrantId) -> Statement {
-    let select = statement("SELECT *, {now} AS now FROM grants WHERE tenant = $1 AND id = $2");
+    let select = statement(
+        "SELECT *, {now} AS now,
+                EXISTS (SELECT 1 FROM app_health AS health
+                        WHERE health.platform = grants.platform AND health.app = grants.app
+                          AND health.client_id = grants.client_id) AS app_noted
+         FROM grants WHERE tenant = $1 AND id = $2",
+    );
     select.bind(tenant).bind(id.to_string()).locking()
 }
 
@@ -129,15 +148,27 @@ fn now(row: &Row) -> Result<Timestamp> {
     Fields::of("clock", row).time("now")
 }
 
-/// The time by the clocks there are.
+/// The time by the clocks there are, and how the app stood then.
 struct Tick {
     now: Timestamp,
     /// The boot the tick counts from.
     clock: Option<String>,
     millis: Option<i64>,
+    /// Whether anything is known against the app.
+    app_noted: bool,
 }
 
 impl Tick {
+    fn read(transaction: &Transaction, row: &Row) -> Result<Self> {
+        let boot = transaction.since_boot();
+        Ok(Self {
+            now: now(row)?,
+            clock: boot.as_ref().map(|boot| boot.boot.clone()),
+            millis: boot.and_then(|boot| i64::try_from(boot.elapsed.as_millis()).ok()),
+            app_noted: Fields::of("grant", row).get("app_noted")?,
+        })
+    }
+
     /// How long ago the last request was sent. `None` if that is in the future, because the clock was set back.
     fn since_sent(&self, row: &Fields<'_>, mark: Option<&RefreshMark>) -> Result<Option<SignedDuration>> {
         let Some(mark) = mark else { return Ok(Some(SignedDuration::ZERO)) };
@@ -159,7 +190,7 @@ async fn take_turn(
     tick: &Tick,
     spent: bool,
 ) -> Result<Begun> {
-    let health = app_health::of(transaction, &grant).await?;
+    let health = if tick.app_noted { app_health::of(transaction, &grant).await? } else { None };
     // While nobody gets a verdict, nothing is concluded about a single grant.
     let given_up = spent && !health.as_ref().is_some_and(AppHealth::is_down);
     if let Some(health) = health.filter(|_| !given_up) {

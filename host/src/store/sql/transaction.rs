@@ -1,11 +1,25 @@
 //! A transaction in a database, whichever it is. One that is dropped has changed nothing.
 
+use async_trait::async_trait;
+use connector_core::SinceBoot;
+
 use super::{Row, Statement};
 use crate::store::Result;
 #[cfg(feature = "postgres")]
 use crate::store::postgres;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite;
+
+/// Something done in a transaction that others may share. If that comes to nothing it may be done again from the start, so it changes
+/// nothing but rows.
+#[async_trait]
+pub(in crate::store) trait Work: Send + Sync + 'static {
+    /// What came of it.
+    type Output: Send;
+
+    /// Does it. What it has changed when it fails is undone.
+    async fn run(&self, transaction: &mut Transaction) -> Result<Self::Output>;
+}
 
 /// A transaction under way.
 pub(in crate::store) enum Transaction {
@@ -16,6 +30,16 @@ pub(in crate::store) enum Transaction {
 }
 
 impl Transaction {
+    /// The clock that no setting of the time moves. All processes that use a file share a machine; a server's clock is its own.
+    pub(super) fn since_boot(&self) -> Option<SinceBoot> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(transaction) => transaction.since_boot(),
+        }
+    }
+
     /// Waits until no other transaction of this kind writes rows of the tenant. In `SQLite` there is never another one.
     #[cfg_attr(
         not(feature = "postgres"),

@@ -1,11 +1,14 @@
 //! The store in one `SQLite` file: nothing else to install or to run.
 //!
 //! The file is in WAL mode with `synchronous = FULL`: what a call reports as written survives a power loss. All writes of a process go
-//! through one connection, in turn; between processes `SQLite` itself waits.
+//! through one connection, in turn, and those of refreshes share commits; between processes `SQLite` itself waits.
 
 mod backup;
 mod error;
 mod files;
+mod group;
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod killed;
 mod lock;

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use connector_core::Context;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Error, Row as _};
+use sqlx::{Connection as _, Error, Row as _};
 
 use super::{Pools, SqliteFile, SqliteStore, files, lock, migrate};
 use crate::store::Result;
@@ -33,7 +34,7 @@ impl SqliteStore {
         migrate::bring_up_to_date(cx, &path, locks).await?;
         let writer = pool(1, options(&path).pragma("secure_delete", "ON"));
         let readers = pool(READERS, options(&path).pragma("query_only", "ON"));
-        let db = Db::Sqlite(Pools { writer, readers, cx: cx.clone(), path: path.clone() });
+        let db = Db::Sqlite(Pools { writer, readers, group: Arc::default(), cx: cx.clone(), path: path.clone() });
         Ok(Self::new(db, SqliteFile { path, _in_use: in_use }))
     }
 }
@@ -55,6 +56,8 @@ fn pool(connections: u32, options: SqliteConnectOptions) -> SqlitePool {
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+        // A transaction that `SQLite` has given up by itself leaves a connection that the driver takes for busy ever after.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .after_connect(|connection, _| Box::pin(verify(connection)))
         .connect_lazy_with(options)
 }

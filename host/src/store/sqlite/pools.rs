@@ -1,6 +1,7 @@
 //! The connections to the file, and what is asked through them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use connector_core::{Context, SinceBoot};
 use sqlx::query::Query;
@@ -8,14 +9,17 @@ use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::error::failed;
+use super::group::Group;
 use crate::store::Result;
 use crate::store::sql::{Argument, NOW, Statement};
 
 /// One connection that writes, and some that read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::store) struct Pools {
     pub(super) writer: SqlitePool,
     pub(super) readers: SqlitePool,
+    /// What shares commits.
+    pub(super) group: Arc<Group>,
     /// The clock of a store in a file is the machine's.
     pub(super) cx: Context,
     pub(super) path: PathBuf,
@@ -38,10 +42,6 @@ impl Pools {
         let row = checkpoint.fetch_one(&self.writer).await.map_err(failed)?;
         let busy: i64 = row.try_get(0).map_err(failed)?;
         Ok(busy == 0)
-    }
-
-    pub(in crate::store) fn since_boot(&self) -> Option<SinceBoot> {
-        self.cx.since_boot()
     }
 
     /// Takes the write lock at once: a transaction that read first and then wanted to write would fail at once whenever another had
@@ -76,6 +76,10 @@ pub(in crate::store) struct Transacted {
 }
 
 impl Transacted {
+    pub(in crate::store) fn since_boot(&self) -> Option<SinceBoot> {
+        self.cx.since_boot()
+    }
+
     pub(in crate::store) async fn execute(&mut self, statement: Statement) -> Result<u64> {
         let done = query(&self.cx, statement).execute(&mut *self.open).await;
         Ok(done.map_err(failed)?.rows_affected())

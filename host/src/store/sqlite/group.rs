@@ -1,0 +1,170 @@
+//! One commit for many: what is to be written while a commit runs waits for the next one, and shares it.
+//!
+//! A commit waits for the disk, whatever it holds. Nobody is answered before theirs is durable, and nobody waits for company: a batch is what
+//! came while the batch before it was at the disk.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use super::Pools;
+use crate::store::sql::{Transaction, Work};
+use crate::store::{Result, StoreError};
+
+/// The most pieces of work that share a commit, so that other writers get their turn.
+const MOST: usize = 128;
+
+/// What waits for the next commit.
+#[derive(Default)]
+pub(super) struct Group(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Box<dyn Job>>,
+    /// Whether somebody empties the queue.
+    led: bool,
+}
+
+impl Pools {
+    /// Does this in a transaction together with whatever else waits, and answers once that is durable. Work that fails, fails alone.
+    ///
+    /// The batches run in a task of their own: a caller that goes away takes nobody's work along, and its own is done once.
+    pub(in crate::store) async fn share<W: Work>(&self, work: W) -> Result<W::Output> {
+        let (tell, told) = oneshot::channel();
+        if self.group.join(Box::new(Waiting { work, done: None, tell })) {
+            tokio::spawn(lead(self.clone()));
+        }
+        told.await.unwrap_or_else(|_| Err(StoreError::database("the transaction was given up; nothing was changed")))
+    }
+}
+
+async fn lead(pools: Pools) {
+    let mut leading = Leading { group: Arc::clone(&pools.group), ended: false };
+    while let Some(batch) = leading.next() {
+        run(&pools, batch).await;
+    }
+}
+
+/// Runs a batch. What fails in it is answered and left out, and the rest is done again without it: whatever `SQLite` has undone by then,
+/// nothing of it stays.
+async fn run(pools: &Pools, mut batch: Vec<Box<dyn Job>>) {
+    while !batch.is_empty() {
+        match commit(pools, &mut batch).await {
+            Ok(None) => {
+                tracing::debug!(together = batch.len(), "committed");
+                return batch.into_iter().for_each(|job| job.answer(None));
+            }
+            Ok(Some(failed)) => batch.remove(failed).answer(None),
+            Err(error) => return batch.into_iter().for_each(|job| job.answer(Some(copy(&error)))),
+        }
+    }
+}
+
+/// Does all of a batch in one transaction, up to the first one that fails, if one does.
+async fn commit(pools: &Pools, batch: &mut [Box<dyn Job>]) -> Result<Option<usize>> {
+    let mut transaction = Transaction::Sqlite(pools.write().await?);
+    for (index, job) in batch.iter_mut().enumerate() {
+        if !job.run(&mut transaction).await {
+            return Ok(Some(index));
+        }
+    }
+    transaction.commit().await?;
+    Ok(None)
+}
+
+/// The same error for one more caller.
+fn copy(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Busy => StoreError::Busy,
+        StoreError::NotWritable { place, why } => StoreError::NotWritable { place: place.clone(), why: why.clone() },
+        StoreError::Corrupt { what, why } => StoreError::corrupt(what, why),
+        StoreError::Database(source) => StoreError::database(source.to_string()),
+        other => StoreError::database(other.to_string()),
+    }
+}
+
+impl Group {
+    /// Adds to the queue. True means that nobody empties it yet, and the caller has to see to that.
+    fn join(&self, job: Box<dyn Job>) -> bool {
+        let mut queue = self.queue();
+        queue.waiting.push_back(job);
+        !std::mem::replace(&mut queue.led, true)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").finish_non_exhaustive()
+    }
+}
+
+/// The one who empties the queue.
+struct Leading {
+    group: Arc<Group>,
+    ended: bool,
+}
+
+impl Leading {
+    fn next(&mut self) -> Option<Vec<Box<dyn Job>>> {
+        let mut queue = self.group.queue();
+        let batch: Vec<_> = {
+            let most = MOST.min(queue.waiting.len());
+            queue.waiting.drain(..most).collect()
+        };
+        if batch.is_empty() {
+            (queue.led, self.ended) = (false, true);
+            return None;
+        }
+        Some(batch)
+    }
+}
+
+impl Drop for Leading {
+    /// One that ends before its time, by a panic or with its runtime, leaves nobody waiting for ever.
+    fn drop(&mut self) {
+        if !self.ended {
+            let mut queue = self.group.queue();
+            queue.led = false;
+            queue.waiting.clear();
+        }
+    }
+}
+
+/// Work of whatever kind.
+#[async_trait]
+trait Job: Send {
+    /// Does it. False means that it failed.
+    async fn run(&mut self, transaction: &mut Transaction) -> bool;
+
+    /// Tells what came of it, or what became of its transaction.
+    fn answer(self: Box<Self>, failed: Option<StoreError>);
+}
+
+/// Work that somebody waits for.
+struct Waiting<W: Work> {
+    work: W,
+    done: Option<Result<W::Output>>,
+    tell: oneshot::Sender<Result<W::Output>>,
+}
+
+#[async_trait]
+impl<W: Work> Job for Waiting<W> {
+    async fn run(&mut self, transaction: &mut Transaction) -> bool {
+        self.done.insert(self.work.run(transaction).await).is_ok()
+    }
+
+    fn answer(self: Box<Self>, failed: Option<StoreError>) {
+        let Self { done, tell, .. } = *self;
+        if let Some(answer) = failed.map(Err).or(done) {
+            // Whoever has gone away does not need it.
+            let _ = tell.send(answer);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A host as it is in production, with grants whose access tokens have expired.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use connector_core::config::{Config, Layer};
+use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
+use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
+use connector_host::store::{GrantId, GrantRecord, GrantState, SqliteStore, Store};
+use connector_host::vault::{Binding, KeySource, Sealed, field, unlock};
+use connector_host::{Host, Parts, Realm, Spool};
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use url::Url;
+
+use crate::Outcome;
+use crate::mock::refresh_token;
+
+pub(crate) const TENANT: &str = "default";
+
+const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
+
+const PLATFORM: &str = r#"
+verified_on = "2026-11-22"
+base_urls = { api = "BASE_URL" }
+
+[oauth]
+authorize = { at = { base = "api", path = "/authorize" } }
+token = { at = { base = "api", path = "/token" } }
+refresh = { class = "rotating_strict" }
+
+[redirect.desktop]
+schemes = ["http"]
+
+[endpoints.me]
+at = { base = "api", path = "/me" }
+
+[accounts]
+endpoint = "me"
+id = "id"
+"#;
+
+const CONFIG: &str = r#"
+[platforms.example.apps.default]
+kind = "desktop"
+client_id = "id-1"
+client_secret = { file = "SECRET_FILE" }
+scopes = ["read"]
+
+[platforms.example.scopes.read]
+product = "API"
+description = "Everything"
+fields.me = { id = "profile.id" }
+"#;
+
+/// The host, and its grants. The text is leaked: a platform file is part of a program.
+pub(crate) async fn with_expired_grants(
+    cx: &Context,
+    dir: &Path,
+    endpoint: &Url,
+    grants: usize,
+) -> Outcome<(Host, Vec<GrantId>)> {
+    let secret = dir.join("secret");
+    std::fs::write(&secret, "hush")?;
+    let config = CONFIG.replace("SECRET_FILE", &secret.to_string_lossy());
+    let settings = Config::of(vec![Layer::embedded("benchmark", &config)?])?.settings;
+    let origin = endpoint.origin().ascii_serialization();
+    let platform = Box::leak(PLATFORM.replace("BASE_URL", &origin).into_boxed_str());
+    let registry = Registry::new([Registration::new(DESCRIPTOR, platform, ConfiguredConnector::build)])?;
+    let data = dir.join("data");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await?);
+    let vault = unlock(cx, &KeySource::in_dir(&data), &store).await?.vault;
+    let mut made = Vec::with_capacity(grants);
+    for index in 0..grants {
+        let mut grant = expired(cx, &origin)?;
+        let seal = |field, token: String| {
+            let (tenant, owner, generation) = (TENANT, grant.id.as_str(), grant.generation);
+            vault.seal(cx, &Binding { tenant, owner, field, generation }, &Secret::from(token))
+        };
+        let access: Sealed = seal(field::ACCESS, format!("access-1-{index}-{:064}", 7))?;
+        let refresh = seal(field::REFRESH, refresh_token(&index.to_string(), 1))?;
+        (grant.access, grant.refresh) = (Some(access), Some(refresh));
+        made.push(grant);
+    }
+    let ids = made.iter().map(|grant| grant.id.clone()).collect();
+    put(&store, made).await?;
+    let (cx, realm, spool) = (cx.clone(), Realm::Live, Some(Spool::open(&data.join("spool"))?));
+    Ok((Host::new(Parts { registry, settings, realm, store, vault, cx, spool }), ids))
+}
+
+async fn put(store: &Arc<dyn Store>, grants: Vec<GrantRecord>) -> Outcome {
+    let mut tasks = JoinSet::new();
+    for grant in grants {
+        let store = Arc::clone(store);
+        tasks.spawn(async move { store.put_grant(&grant).await });
+    }
+    Ok(tasks.join_all().await.into_iter().collect::<Result<(), _>>()?)
+}
+
+fn expired(cx: &Context, origin: &str) -> Outcome<GrantRecord> {
+    let now = cx.now();
+    let scopes = split_scopes("read");
+    let granted = Granted::Known { scopes: scopes.clone(), source: GrantedSource::Token };
+    Ok(GrantRecord {
+        id: GrantId::new(cx)?,
+        tenant: TENANT.to_owned(),
+        platform: DESCRIPTOR.id.parse()?,
+        app: "default".to_owned(),
+        client_id: "id-1".to_owned(),
+        base_urls: [("api".to_owned(), origin.parse()?)].into(),
+        subject: None,
+        scopes: GrantScopes::of_flow(scopes, granted),
+        access: None,
+        access_expires_at: Some(now - SignedDuration::from_hours(1)),
+        refresh: None,
+        refresh_expires_at: Some(now + SignedDuration::from_hours(24 * 100)),
+        issued_at: now - SignedDuration::from_hours(25),
+        generation: 1,
+        refresh_mark: None,
+        parked_until: None,
+        kept_answer: None,
+        state: GrantState::Active,
+        state_since: now,
+        unlinked: None,
+        last_error: None,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// Counts what the store says about its commits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Commits(Arc<[AtomicUsize; 2]>);
+
+impl Commits {
+    /// Counts from now on.
+    pub(crate) fn count() -> Self {
+        let commits = Self::default();
+        // Nobody else in this process listens.
+        let _ = tracing::subscriber::set_global_default(commits.clone());
+        commits
+    }
+
+    /// The commits, and the operations in them.
+    pub(crate) fn so_far(&self) -> (usize, usize) {
+        (self.0[0].load(Ordering::Relaxed), self.0[1].load(Ordering::Relaxed))
+    }
+}
+
+impl Visit for Commits {
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "together" {
+            self.0[0].fetch_add(1, Ordering::Relaxed);
+            self.0[1].fetch_add(usize::try_from(value).unwrap_or_default(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Subscriber for Commits {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.enabled(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.fields().field("together").is_some()
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}

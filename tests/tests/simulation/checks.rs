@@ -147,13 +147,14 @@ pub(crate) fn p7_nothing_outlives_a_disconnect(ledger: &Ledger, last: &Final) ->
 /// P8: what is called lost is lost: the platform has gone on to another token than ours. It may have ended the family since: an answer that
 /// is stored too late, after others had to ask with the token before, brings tokens that are dead already.
 ///
-/// The store gives a grant up without a verdict when three requests stay unanswered while others are answered; that is counted apart.
+/// The store gives a grant up without a verdict when three requests stay unanswered while others are answered. That has a word of its own,
+/// which stands for nothing else.
 pub(crate) fn p8_what_is_called_lost_is_lost(ledger: &Ledger) -> Found {
-    let called_lost = ledger.reauths.iter().filter(|reauth| reauth.reason == "refresh_result_lost");
-    called_lost
-        .filter(|lost| !lost.rotated && !lost.without_verdict)
-        .map(|lost| format!("token {}: {lost:?}", lost.token))
-        .collect()
+    let misnamed = ledger.reauths.iter().filter(|reauth| {
+        let lost = reauth.reason == "refresh_result_lost";
+        (lost && !reauth.rotated) || reauth.is_unanswered() != reauth.without_verdict
+    });
+    misnamed.map(|reauth| format!("token {}: {reauth:?}", reauth.token)).collect()
 }
 
 /// P9: no token is stored in plain text.
@@ -181,10 +182,11 @@ pub(crate) fn nothing_looks_alive_and_is_dead(ledger: &Ledger, last: &Final) -> 
     found
 }
 
-/// No person has to come back but for an answer that was lost on its way, or a node or a store that failed while it held one.
+/// No person has to come back but for an answer that was lost on its way, a node or a store that failed while it held one, or a platform
+/// that leaves one grant alone unanswered.
 pub(crate) fn no_access_is_lost_by_own_fault(ledger: &Ledger) -> Found {
     let mut found = Vec::new();
-    for reauth in ledger.reauths.iter().filter(|reauth| !reauth.without_verdict) {
+    for reauth in ledger.reauths.iter().filter(|reauth| !reauth.is_unanswered()) {
         let of_account = ledger.sends.iter().filter(|send| send.account == reauth.account && send.at <= reauth.at);
         if !of_account.clone().any(|send| is_lost(ledger, send)) {
             found.push(format!("{reauth:?} after {:?}", of_account.collect::<Vec<_>>()));
@@ -295,10 +297,15 @@ mod tests {
 
     #[test]
     fn a_grant_that_is_called_lost_and_is_not_is_noticed() {
-        let reason = "refresh_result_lost".to_owned();
-        let reauth = Reauth { at: 0, account: 0, reason, token: 1, rotated: false, without_verdict: false };
-        let ledger = Ledger { reauths: vec![reauth], ..Ledger::default() };
-        assert_eq!(p8_what_is_called_lost_is_lost(&ledger).len(), 1);
+        let found = |reason: &str, rotated, without_verdict| {
+            let reauth = Reauth { at: 0, account: 0, reason: reason.to_owned(), token: 1, rotated, without_verdict };
+            p8_what_is_called_lost_is_lost(&Ledger { reauths: vec![reauth], ..Ledger::default() }).len()
+        };
+        assert_eq!(found("refresh_result_lost", true, false), 0);
+        assert_eq!(found("refresh_result_lost", false, false), 1, "nothing was lost");
+        assert_eq!(found("refresh_unanswered", false, true), 0);
+        assert_eq!(found("refresh_unanswered", false, false), 1, "there was a verdict");
+        assert_eq!(found("refresh_result_lost", true, true), 1, "there was no verdict");
     }
 
     #[test]

@@ -106,6 +106,13 @@ pub(crate) struct Reauth {
     pub without_verdict: bool,
 }
 
+impl Reauth {
+    /// Whether it is said that nobody knows what became of the token.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.reason == "refresh_unanswered"
+    }
+}
+
 /// Tokens that were stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Durable {

@@ -24,6 +24,7 @@ mod platform;
 mod run;
 mod store;
 mod template;
+mod undisturbed;
 mod world;
 
 use std::sync::Arc;

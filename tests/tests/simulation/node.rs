@@ -36,7 +36,7 @@ pub(crate) fn start(world: &Arc<World>, node: usize) {
         if world.plan.revokes_live_tokens { &template.revokes_live_tokens } else { &template.revokes_any_token }
             .clone();
     let (settings, realm) = (template.settings.clone(), template.realm.clone());
-    let host = Host::new(Parts { registry, settings, realm, store, vault: vault(), cx });
+    let host = Host::new(Parts { registry, settings, realm, store, vault: vault(), cx, spool: None });
     world.set_host(node, Some(host.clone()));
     world.note(|| format!("node {node} starts"));
     if node != SETTLER {

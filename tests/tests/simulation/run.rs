@@ -9,8 +9,8 @@ use connector_core::account::Profile;
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use connector_core::{Clock as _, Context, Secret};
 use connector_host::store::{
-    ConnectionId, Connections as _, GrantId, GrantRecord, GrantState, Grants as _, LinkIntent, NewConnection,
-    Refreshes as _, Revocations as _,
+    AuditId, AuditRecord, ConnectionId, Connections as _, GrantId, GrantRecord, GrantState, Grants as _, LinkIntent,
+    NewConnection, Refreshes as _, Revocations as _,
 };
 use connector_host::vault::{Binding, field};
 use tokio::time::{Instant, sleep_until};
@@ -100,11 +100,13 @@ async fn connect(world: &Arc<World>) {
     for account in 0..world.plan.grants {
         let grant = grant(world, &cx, account);
         let connection = ConnectionId::new(&cx).unwrap();
-        world.memory.put_grant(&grant).await.unwrap();
+        let audit = AuditRecord::new(&cx, TENANT, "access_allowed").unwrap().of_grant(&grant.id);
+        world.memory.put_grant(&grant, &audit).await.unwrap();
         let accounts = vec![NewConnection {
             id_if_new: connection.clone(),
             account: PlatformAccount { id: format!("p{account}"), profile: Profile::default() },
             reference: None,
+            audit: AuditId::new(&cx).unwrap(),
         }];
         world.memory.link_accounts(TENANT, &grant.id, &[].into(), accounts, at(0)).await.unwrap();
         let mut state = world.lock();
@@ -253,7 +255,7 @@ fn conclude(world: &World, last: &Final) -> Seen {
         store_faults: count(ledger.store_faults.len()),
         handouts: count(ledger.handouts.len()),
         lost: count(ledger.reauths.len()),
-        given_up: count(ledger.reauths.iter().filter(|reauth| reauth.without_verdict && !reauth.rotated).count()),
+        given_up: count(ledger.reauths.iter().filter(|reauth| reauth.is_unanswered() && !reauth.rotated).count()),
         ended: count(last.rows.iter().flatten().filter(|grant| grant.state.is_over()).count()),
     };
     Seen { violations, counts, history: state.history.take().unwrap_or_default() }

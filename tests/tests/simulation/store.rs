@@ -5,18 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use connector_core::account::Profile;
-use connector_core::metrics::MetricName;
 use connector_core::{PlatformId, ScopeSet};
 use connector_host::store::{
     AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionFilter, ConnectionId, Connections,
-    Disconnection, DueRefresh, DueRefreshes, FlowRecord, Flows, GrantId, GrantRecord, GrantState, Grants, InstanceId,
-    LastError, Links, Meta, NewConnection, Place, Reading, RefreshClaim, Refreshes, Result, RevocationId,
-    RevocationOutcome, RevocationRecord, RevocationTokens, Revocations, Sample, Samples, Settle, Settlement,
-    StoreError, testing,
+    Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, Grants, LastError, Links,
+    NewConnection, Place, RefreshClaim, Refreshes, Result, RevocationId, RevocationOutcome, RevocationRecord,
+    RevocationTokens, Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
 };
 use connector_host::vault::{Binding, Sealed, field};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 
 use crate::ledger::{Death, Durable, Reauth, Row, Said, Write};
 use crate::plan::{MINUTE, SECOND};
@@ -116,7 +113,7 @@ impl NodeStore {
         }
     }
 
-    fn memory(&self) -> &testing::MemoryStore {
+    pub(crate) fn memory(&self) -> &testing::MemoryStore {
         &self.world.memory
     }
 
@@ -251,6 +248,10 @@ impl Refreshes for NodeStore {
         self.call(self.memory().kept_answers()).await
     }
 
+    async fn count_doubts(&self) -> Result<u64> {
+        self.call(self.memory().count_doubts()).await
+    }
+
     async fn app_health(&self) -> Result<Vec<AppHealth>> {
         self.call(self.memory().app_health()).await
     }
@@ -271,8 +272,8 @@ fn word(begun: &Begun) -> &'static str {
 
 #[async_trait]
 impl Grants for NodeStore {
-    async fn put_grant(&self, grant: &GrantRecord) -> Result<()> {
-        self.call(self.memory().put_grant(grant)).await
+    async fn put_grant(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<()> {
+        self.call(self.memory().put_grant(grant, audit)).await
     }
 
     async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
@@ -283,13 +284,23 @@ impl Grants for NodeStore {
         self.call(self.memory().unlinked_grants(tenant)).await
     }
 
-    async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool> {
-        self.call(self.watched(Some(id), None, self.memory().give_up_grant(tenant, id, revocation))).await
+    async fn waiting_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {
+        self.call(self.memory().waiting_grants(tenant)).await
     }
 
-    async fn set_grant_state(&self, id: &GrantId, expected: i64, state: &GrantState, since: Timestamp) -> Result<bool> {
-        let work = self.memory().set_grant_state(id, expected, state, since);
-        self.call(self.watched(Some(id), Some((expected, Said::Failure)), work)).await
+    async fn give_up_grant(
+        &self,
+        tenant: &str,
+        id: &GrantId,
+        revocation: Option<RevocationRecord>,
+        audit: &AuditRecord,
+    ) -> Result<bool> {
+        self.call(self.watched(Some(id), None, self.memory().give_up_grant(tenant, id, revocation, audit))).await
+    }
+
+    async fn set_grant_state(&self, change: &StateChange) -> Result<bool> {
+        let work = self.memory().set_grant_state(change);
+        self.call(self.watched(Some(&change.grant), Some((change.generation, Said::Failure)), work)).await
     }
 
     async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
@@ -318,6 +329,20 @@ impl Connections for NodeStore {
         self.call(self.memory().connections(filter)).await
     }
 
+    async fn count_by_state(&self) -> Result<Vec<StateCount>> {
+        self.call(self.memory().count_by_state()).await
+    }
+
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        platform: &PlatformId,
+        app: &str,
+        account_ids: &[&str],
+    ) -> Result<Vec<Connected>> {
+        self.call(self.memory().connections_of(tenant, platform, app, account_ids)).await
+    }
+
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
         self.call(self.memory().connection(tenant, id)).await
     }
@@ -326,14 +351,8 @@ impl Connections for NodeStore {
         self.call(self.memory().update_profile(id, profile, now)).await
     }
 
-    async fn disconnect(
-        &self,
-        tenant: &str,
-        id: &ConnectionId,
-        now: Timestamp,
-        revocations: Vec<RevocationRecord>,
-    ) -> Result<Disconnection> {
-        self.call(self.watched(None, None, self.memory().disconnect(tenant, id, now, revocations))).await
+    async fn disconnect(&self, disconnect: &Disconnect) -> Result<Disconnection> {
+        self.call(self.watched(None, None, self.memory().disconnect(disconnect))).await
     }
 }
 
@@ -355,56 +374,27 @@ impl Revocations for NodeStore {
         self.call(self.memory().claim_revocation(seen, until)).await
     }
 
-    async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool> {
-        self.call(self.watched(None, None, self.memory().finish_revocation(id, outcome, now))).await
+    async fn finish_revocation(
+        &self,
+        id: &RevocationId,
+        outcome: RevocationOutcome,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<bool> {
+        self.call(self.watched(None, None, self.memory().finish_revocation(id, outcome, now, audit))).await
     }
 
     async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool> {
         self.call(self.memory().postpone_revocation(id, next_try_at, error)).await
     }
 
-    async fn update_revocation_tokens(&self, id: &RevocationId, tokens: &RevocationTokens) -> Result<bool> {
-        self.call(self.memory().update_revocation_tokens(id, tokens)).await
-    }
-}
-
-#[async_trait]
-impl Flows for NodeStore {
-    async fn put_flow(&self, flow: &FlowRecord) -> Result<()> {
-        self.memory().put_flow(flow).await
-    }
-
-    async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
-        self.memory().take_flow(state_digest).await
-    }
-
-    async fn prune_flows(&self, now: Timestamp) -> Result<u64> {
-        self.memory().prune_flows(now).await
-    }
-}
-
-#[async_trait]
-impl Samples for NodeStore {
-    async fn append_samples(&self, connection: &ConnectionId, reading: &Reading) -> Result<()> {
-        self.memory().append_samples(connection, reading).await
-    }
-
-    async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>> {
-        self.memory().latest_reading(connection).await
-    }
-
-    async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>> {
-        self.memory().last_values(connection).await
-    }
-
-    async fn history(
+    async fn update_revocation_tokens(
         &self,
-        connection: &ConnectionId,
-        metric: &MetricName,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Sample>> {
-        self.memory().history(connection, metric, from, to).await
+        id: &RevocationId,
+        tokens: &RevocationTokens,
+        next_try_at: Timestamp,
+    ) -> Result<bool> {
+        self.call(self.memory().update_revocation_tokens(id, tokens, next_try_at)).await
     }
 }
 
@@ -416,24 +406,5 @@ impl Audit for NodeStore {
 
     async fn audit(&self, tenant: &str, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
         self.memory().audit(tenant, filter).await
-    }
-}
-
-#[async_trait]
-impl Meta for NodeStore {
-    async fn instance_id(&self) -> Result<InstanceId> {
-        self.memory().instance_id().await
-    }
-
-    async fn vault_check(&self) -> Result<Option<Sealed>> {
-        self.memory().vault_check().await
-    }
-
-    async fn set_vault_check(&self, check: &Sealed) -> Result<()> {
-        self.memory().set_vault_check(check).await
-    }
-
-    async fn has_sealed_rows(&self) -> Result<bool> {
-        self.memory().has_sealed_rows().await
     }
 }

@@ -322,9 +322,9 @@ async fn found(bench: Bench) -> Outcome {
 async fn found_by_account(bench: Bench) -> Outcome {
     let (grant, connections) = bench.linked(&["acct-1", "acct-2", "acct-3"]).await?;
     let other = GrantRecord { app: "second".to_owned(), ..bench.grant()? };
-    bench.store.put_grant(&other).await?;
+    bench.put_grant(&other).await?;
     bench.link(&other, vec![bench.account("acct-1")?], bench.now()).await?;
-    bench.store.disconnect(TENANT, &connections[0].id, bench.now(), vec![]).await?;
+    bench.disconnect(TENANT, &connections[0].id, bench.now(), vec![]).await?;
     let ids = async |tenant: &str, id: &str, app: &str, accounts: &[&str]| {
         let found = bench.store.connections_of(tenant, &platform(id)?, app, accounts).await?;
         assert!(found.iter().all(|found| found.connection.grant_id == found.grant.id));

@@ -1,14 +1,16 @@
 //! Connections in memory.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use connector_core::ScopeSet;
 use connector_core::account::Profile;
+use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 
 use super::{MemoryStore, State};
 use crate::store::{
-    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnection, GrantId, Links,
-    NewConnection, Result, RevocationRecord, StoreError,
+    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect, Disconnection, GrantId,
+    Links, NewConnection, Result, StateCount, StoreError,
 };
 
 #[async_trait]
@@ -43,6 +45,32 @@ impl Connections for MemoryStore {
         Ok(all.into_iter().filter(|found| filter.state.is_none_or(|state| state == found.state())).collect())
     }
 
+    async fn count_by_state(&self) -> Result<Vec<StateCount>> {
+        let state = self.lock();
+        let mut counts = BTreeMap::new();
+        for connection in &state.connections {
+            let found = state.with_grant(connection.clone())?;
+            let key = (connection.platform.clone(), connection.app.clone(), found.state());
+            *counts.entry(key).or_insert(0) += 1;
+        }
+        Ok(counts
+            .into_iter()
+            .map(|((platform, app, state), count)| StateCount { platform, app, state, count })
+            .collect())
+    }
+
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        platform: &PlatformId,
+        app: &str,
+        account_ids: &[&str],
+    ) -> Result<Vec<Connected>> {
+        let state = self.lock();
+        let found = account_ids.iter().map(|account| state.of_account(tenant, platform, app, account));
+        found.filter_map(Result::transpose).collect()
+    }
+
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
         match self.lock().connected(tenant, id) {
             Ok(connected) => Ok(Some(connected)),
@@ -60,14 +88,10 @@ impl Connections for MemoryStore {
         Ok(())
     }
 
-    async fn disconnect(
-        &self,
-        tenant: &str,
-        id: &ConnectionId,
-        now: Timestamp,
-        revocations: Vec<RevocationRecord>,
-    ) -> Result<Disconnection> {
-        self.lock().disconnect(tenant, id, now, revocations)
+    async fn disconnect(&self, disconnect: &Disconnect) -> Result<Disconnection> {
+        let mut state = self.lock();
+        state.check_ours()?;
+        state.disconnect(disconnect)
     }
 }
 

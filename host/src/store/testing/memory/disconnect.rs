@@ -1,20 +1,17 @@
 //! Disconnects: what cannot be undone, checked as a whole before anything changes.
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::State;
 use crate::store::{
-    Connected, ConnectionId, Disconnection, GrantId, GrantRecord, GrantState, Result, RevocationRecord, StoreError,
+    AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, Result,
+    RevocationRecord, StoreError,
 };
 
 impl State {
-    pub(super) fn disconnect(
-        &mut self,
-        tenant: &str,
-        id: &ConnectionId,
-        now: Timestamp,
-        revocations: Vec<RevocationRecord>,
-    ) -> Result<Disconnection> {
+    pub(super) fn disconnect(&mut self, disconnect: &Disconnect) -> Result<Disconnection> {
+        let Disconnect { tenant, connection: id, revocations, audit, now } = disconnect;
         let connected = self.connected(tenant, id)?;
         if connected.connection.disconnected_at.is_some() {
             return Ok(Disconnection::Already);
@@ -22,21 +19,24 @@ impl State {
         let mut waiting = self.unlinked(tenant);
         waiting.retain(|grant| grant.would_link(&connected));
         let (own, others): (Vec<_>, Vec<_>) =
-            revocations.into_iter().partition(|revocation| revocation.grant_id == connected.grant.id);
+            revocations.iter().partition(|revocation| revocation.grant_id == connected.grant.id);
         let goes_on = self.live_connections(&connected.grant.id) > 1;
-        self.check_revocations(&connected.grant, own.first().filter(|_| !goes_on), &waiting, &others)?;
+        self.check_revocations(&connected.grant, own.first().copied().filter(|_| !goes_on), &waiting, &others)?;
         for connection in self.connections.iter_mut().filter(|connection| connection.id == *id) {
-            (connection.disconnected_at, connection.updated_at) = (Some(now), now);
+            (connection.disconnected_at, connection.updated_at) = (Some(*now), *now);
         }
         for grant in &waiting {
             let own = others.iter().find(|revocation| revocation.grant_id == grant.id);
-            self.give_up(grant, own.cloned());
+            self.give_up(grant, own.copied().cloned());
         }
-        if goes_on {
-            return Ok(Disconnection::GrantGoesOn);
+        if !goes_on {
+            self.end_grant(&connected.grant.id, *now, own.first().copied().cloned());
         }
-        self.end_grant(&connected.grant.id, now, own.into_iter().next());
-        Ok(Disconnection::GrantEnded)
+        let detail =
+            json!({ "grant": if goes_on { "goes_on" } else { "ended" }, "to_be_revoked": !goes_on && !own.is_empty() });
+        let record = AuditRecord::with_id(audit.clone(), *now, tenant, "disconnected").of_connection(id);
+        self.audit.push(record.of_grant(&connected.grant.id).with(&detail));
+        Ok(if goes_on { Disconnection::GrantGoesOn } else { Disconnection::GrantEnded })
     }
 
     fn check_revocations(
@@ -44,7 +44,7 @@ impl State {
         grant: &GrantRecord,
         own: Option<&RevocationRecord>,
         waiting: &[GrantRecord],
-        others: &[RevocationRecord],
+        others: &[&RevocationRecord],
     ) -> Result<()> {
         for other in others {
             let of = waiting.iter().find(|grant| grant.id == other.grant_id);

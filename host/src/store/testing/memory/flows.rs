@@ -10,6 +10,7 @@ use crate::store::{FlowRecord, Flows, Result};
 impl Flows for MemoryStore {
     async fn put_flow(&self, flow: &FlowRecord) -> Result<()> {
         let mut state = self.lock();
+        state.check_ours()?;
         if state.flows.values().any(|other| other.state_digest == flow.state_digest || other.id == flow.id) {
             return there_already("flow");
         }
@@ -18,7 +19,9 @@ impl Flows for MemoryStore {
     }
 
     async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
-        Ok(self.lock().flows.remove(state_digest))
+        let mut state = self.lock();
+        state.check_ours()?;
+        Ok(state.flows.remove(state_digest))
     }
 
     async fn prune_flows(&self, now: Timestamp) -> Result<u64> {

@@ -2,19 +2,21 @@
 
 use async_trait::async_trait;
 use connector_core::PlatformId;
-use jiff::Timestamp;
 
 use super::{MemoryStore, Row, State, disconnect, there_already};
-use crate::store::{GrantId, GrantRecord, GrantState, Grants, LastError, Result, RevocationRecord, StoreError};
+use crate::store::{
+    AuditRecord, GrantId, GrantRecord, GrantState, Grants, LastError, Result, RevocationRecord, StateChange, StoreError,
+};
 
 #[async_trait]
 impl Grants for MemoryStore {
-    async fn put_grant(&self, grant: &GrantRecord) -> Result<()> {
+    async fn put_grant(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<()> {
         let mut state = self.lock();
         if state.grants.contains_key(&grant.id) {
             return there_already("grant");
         }
         state.grants.insert(grant.id.clone(), Row { grant: grant.clone(), sent: None });
+        state.audit.push(audit.clone());
         Ok(())
     }
 
@@ -28,32 +30,45 @@ impl Grants for MemoryStore {
         Ok(unlinked)
     }
 
-    async fn give_up_grant(&self, tenant: &str, id: &GrantId, revocation: Option<RevocationRecord>) -> Result<bool> {
+    async fn waiting_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {
+        let mut waiting = self.lock().unlinked(tenant);
+        waiting.retain(|grant| matches!(grant.state, GrantState::Active | GrantState::ReauthRequired { .. }));
+        Ok(waiting)
+    }
+
+    async fn give_up_grant(
+        &self,
+        tenant: &str,
+        id: &GrantId,
+        revocation: Option<RevocationRecord>,
+        audit: &AuditRecord,
+    ) -> Result<bool> {
         let mut state = self.lock();
         let Some(grant) = state.of_tenant(tenant, id).map(|row| row.grant.clone()) else { return Ok(false) };
         if let Some(revocation) = &revocation {
             disconnect::check_origin(&grant, revocation)?;
             state.check_only_revocation(revocation)?;
         }
-        Ok(state.give_up(&grant, revocation))
+        let given_up = state.give_up(&grant, revocation);
+        state.audit.extend(given_up.then(|| audit.clone()));
+        Ok(given_up)
     }
 
-    async fn set_grant_state(
-        &self,
-        id: &GrantId,
-        expected_generation: i64,
-        state: &GrantState,
-        since: Timestamp,
-    ) -> Result<bool> {
-        if state.is_over() {
+    async fn set_grant_state(&self, change: &StateChange) -> Result<bool> {
+        if change.state.is_over() {
             return Err(StoreError::Conflict("a grant ends with its last connection".to_owned()));
         }
-        let mut stored = self.lock();
-        let grant = stored.grants.get_mut(id).map(|row| &mut row.grant);
-        let live = |grant: &&mut GrantRecord| grant.generation == expected_generation && !grant.state.is_over();
-        let Some(grant) = grant.filter(live) else { return Ok(false) };
-        grant.state = state.clone();
-        (grant.state_since, grant.updated_at) = (since, since);
+        let mut state = self.lock();
+        state.check_ours()?;
+        let held = matches!(change.state, GrantState::Held { .. });
+        let may_move = |grant: &&mut GrantRecord| {
+            grant.generation == change.generation && !grant.state.is_over() && !(held && grant.refresh_mark.is_some())
+        };
+        let grant = state.grants.get_mut(&change.grant).map(|row| &mut row.grant);
+        let Some(grant) = grant.filter(may_move) else { return Ok(false) };
+        grant.state = change.state.clone();
+        (grant.state_since, grant.updated_at) = (change.since, change.since);
+        state.audit.push(change.audit.clone());
         Ok(true)
     }
 
@@ -63,10 +78,10 @@ impl Grants for MemoryStore {
             grant.id != *id
                 && grant.platform == *platform
                 && grant.client_id == client_id
-                && grant.subject.as_deref() == Some(subject)
+                && state.is_of_person(grant, subject)
         };
         let counts = |grant: &GrantRecord| match &grant.state {
-            GrantState::Active | GrantState::Held => true,
+            GrantState::Active | GrantState::Held { .. } => true,
             GrantState::ReauthRequired { .. } => state.has_live_connection(&grant.id),
             GrantState::Disconnecting | GrantState::Disconnected => false,
         };
@@ -89,6 +104,15 @@ impl State {
             all.filter(|grant| grant.tenant == tenant && grant.unlinked.is_some()).cloned().collect();
         unlinked.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         unlinked
+    }
+
+    /// Whether a person allowed it. Of a grant that came without a subject, the accounts of its connections tell.
+    fn is_of_person(&self, grant: &GrantRecord, subject: &str) -> bool {
+        if let Some(own) = &grant.subject {
+            return own == subject;
+        }
+        let mut live = self.connections.iter().filter(|connection| connection.disconnected_at.is_none());
+        live.any(|connection| connection.grant_id == grant.id && connection.account_id == subject)
     }
 
     /// Deletes a grant that no connection works by. Its revocation, if there is one, outlives it.

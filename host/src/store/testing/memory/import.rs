@@ -20,13 +20,16 @@ impl Imports for MemoryStore {
         accounts: &[String],
     ) -> Result<Vec<Connected>> {
         let state = self.lock();
-        let of_account = |account| {
-            move |connection: &&ConnectionRecord| {
+        let mut found = Vec::new();
+        for account in accounts {
+            let of_account = |connection: &&ConnectionRecord| {
                 connection.tenant == tenant && connection.platform == *platform && connection.account_id == *account
+            };
+            for connection in state.connections.iter().filter(of_account) {
+                found.push(state.with_grant(connection.clone())?);
             }
-        };
-        let found = accounts.iter().flat_map(|account| state.connections.iter().filter(of_account(account)));
-        found.map(|connection| state.with_grant(connection.clone())).collect()
+        }
+        Ok(found)
     }
 
     async fn import_connections(&self, imports: &[Import]) -> Result<Vec<Imported>> {
@@ -41,7 +44,7 @@ impl Imports for MemoryStore {
 impl State {
     fn import(&mut self, import: &Import) -> Result<Imported> {
         let grant = &import.grant;
-        let found = self.of_account(grant, &import.account_id)?;
+        let found = self.under_app_of(grant, &import.account_id)?;
         if found.as_ref().map(seen) != import.seen || found.as_ref().is_some_and(is_over) {
             return Ok(Imported::Moved);
         }

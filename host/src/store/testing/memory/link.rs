@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use connector_core::PlatformId;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::State;
 use crate::store::{
-    Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links, NewConnection, Result,
-    StoreError,
+    AuditId, AuditRecord, Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links,
+    NewConnection, Result, StoreError,
 };
 
 impl State {
@@ -31,7 +33,10 @@ impl State {
         let any_account = !accounts.is_empty();
         let mut linked = Vec::with_capacity(accounts.len());
         for account in accounts {
-            linked.extend(self.link(grant, account, now)?);
+            let id = account.audit.clone();
+            let Some(done) = self.link(grant, account, now)? else { continue };
+            self.audit.extend(record(id, grant, &done, now));
+            linked.push(done);
         }
         let late = any_account && linked.is_empty();
         let superseded = self.supersede(grant, &linked, late, now);
@@ -39,26 +44,50 @@ impl State {
     }
 
     fn link(&mut self, grant: &GrantRecord, new: NewConnection, now: Timestamp) -> Result<Option<Linked>> {
-        let same = |connection: &ConnectionRecord| {
-            connection.tenant == grant.tenant
-                && connection.platform == grant.platform
-                && connection.app == grant.app
-                && connection.account_id == new.account.id
+        let Some(connected) = self.under_app_of(grant, &new.account.id)? else {
+            return Ok(Some(self.add(grant, new, now)));
         };
-        let Some(index) = self.connections.iter().position(same) else { return Ok(Some(self.add(grant, new, now))) };
-        let Some(connection) = self.connections.get(index).cloned() else { return Ok(None) };
-        let connected = self.with_grant(connection)?;
-        if is_late(grant, &connected) {
-            return Ok(None);
-        }
-        let linked = renewed(grant, connected.connection, new, now);
-        if let Some(connection) = self.connections.get_mut(index) {
-            connection.clone_from(&linked.connection);
-        }
-        Ok(Some(linked))
+        let late = is_late(grant, &connected);
+        Ok((!late).then(|| self.renew(grant, connected.connection, new, now)))
     }
 
-    fn add(&mut self, grant: &GrantRecord, new: NewConnection, now: Timestamp) -> Linked {
+    /// The connection of an account under a grant's app.
+    pub(super) fn under_app_of(&self, grant: &GrantRecord, account_id: &str) -> Result<Option<Connected>> {
+        self.of_account(&grant.tenant, &grant.platform, &grant.app, account_id)
+    }
+
+    /// The connection of an account under an app.
+    pub(super) fn of_account(
+        &self,
+        tenant: &str,
+        platform: &PlatformId,
+        app: &str,
+        account_id: &str,
+    ) -> Result<Option<Connected>> {
+        let same = |connection: &&ConnectionRecord| {
+            connection.tenant == tenant
+                && connection.platform == *platform
+                && connection.app == app
+                && connection.account_id == account_id
+        };
+        self.connections.iter().find(same).cloned().map(|connection| self.with_grant(connection)).transpose()
+    }
+
+    pub(super) fn renew(
+        &mut self,
+        grant: &GrantRecord,
+        connection: ConnectionRecord,
+        new: NewConnection,
+        now: Timestamp,
+    ) -> Linked {
+        let linked = renewed(grant, connection, new, now);
+        for connection in self.connections.iter_mut().filter(|connection| connection.id == linked.connection.id) {
+            connection.clone_from(&linked.connection);
+        }
+        linked
+    }
+
+    pub(super) fn add(&mut self, grant: &GrantRecord, new: NewConnection, now: Timestamp) -> Linked {
         let connection = ConnectionRecord {
             id: new.id_if_new,
             tenant: grant.tenant.clone(),
@@ -78,7 +107,13 @@ impl State {
 
     /// Ends what the new grant takes the place of: grants that have just lost their last connection, and older ones of the same subject
     /// that never got one. One that came too late goes itself.
-    fn supersede(&mut self, grant: &GrantRecord, linked: &[Linked], late: bool, now: Timestamp) -> Vec<GrantId> {
+    pub(super) fn supersede(
+        &mut self,
+        grant: &GrantRecord,
+        linked: &[Linked],
+        late: bool,
+        now: Timestamp,
+    ) -> Vec<GrantId> {
         let mut candidates: BTreeSet<GrantId> =
             linked.iter().filter_map(|linked| linked.previous_grant.clone()).collect();
         candidates.extend(self.older_of_subject(grant));
@@ -106,6 +141,18 @@ impl State {
         };
         self.grants.values().map(|row| &row.grant).filter(older).map(|other| other.id.clone()).collect()
     }
+}
+
+/// What goes on record about a link.
+fn record(id: AuditId, grant: &GrantRecord, done: &Linked, now: Timestamp) -> Option<AuditRecord> {
+    let event = match done.link {
+        Link::New => "connected",
+        Link::Reconnected => "reconnected",
+        Link::Kept => return None,
+    };
+    let previous = done.previous_grant.as_ref().map(ToString::to_string);
+    let record = AuditRecord::with_id(id, now, &grant.tenant, event).of_connection(&done.connection.id);
+    Some(record.of_grant(&grant.id).with(&json!({ "previous_grant": previous })))
 }
 
 /// Whether the connection was given up after the grant was made, or works by one that was made later.

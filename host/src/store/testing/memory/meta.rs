@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
-use crate::store::{InstanceId, Meta, Result};
+use super::{MemoryStore, State};
+use crate::store::owner::compare;
+use crate::store::{AuditRecord, InstanceId, InstanceName, Meta, Ownership, Result};
 use crate::vault::Sealed;
 
 #[async_trait]
@@ -25,5 +26,35 @@ impl Meta for MemoryStore {
         let state = self.lock();
         let check = usize::from(state.vault_check.is_some());
         Ok(state.sealed().count() > check)
+    }
+}
+
+/// Whoever uses it has no name, so that it is somebody's only once it has been adopted.
+#[async_trait]
+impl Ownership for MemoryStore {
+    fn name(&self) -> Option<&InstanceName> {
+        None
+    }
+
+    async fn owner(&self) -> Result<Option<InstanceName>> {
+        Ok(self.lock().owner.clone())
+    }
+
+    async fn claim_ownership(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn adopt(&self, name: &InstanceName, record: &AuditRecord) -> Result<()> {
+        let mut state = self.lock();
+        state.owner = Some(name.clone());
+        state.audit.push(record.clone());
+        Ok(())
+    }
+}
+
+impl State {
+    /// Makes sure that whoever uses it may do more than look.
+    pub(super) fn check_ours(&self) -> Result<()> {
+        compare(self.owner.clone(), None)
     }
 }

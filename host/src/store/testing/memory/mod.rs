@@ -9,9 +9,13 @@ mod disconnect;
 mod flows;
 mod grants;
 mod health;
+mod import;
+mod inventory;
 mod link;
 mod meta;
+mod purge;
 mod refreshes;
+mod reseal;
 mod revocations;
 mod samples;
 #[cfg(test)]
@@ -27,8 +31,8 @@ use connector_core::{Context, PlatformId};
 use jiff::Timestamp;
 
 use crate::store::{
-    AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId, Reading,
-    Result, RevocationId, RevocationRecord, StoreError, new_id,
+    AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName,
+    Reading, Result, RevocationId, RevocationRecord, StoreError, new_id,
 };
 use crate::vault::Sealed;
 
@@ -42,8 +46,9 @@ pub struct MemoryStore {
 }
 
 /// All that is stored.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
+    owner: Option<InstanceName>,
     vault_check: Option<Sealed>,
     flows: BTreeMap<String, FlowRecord>,
     grants: BTreeMap<GrantId, Row>,
@@ -90,7 +95,7 @@ impl MemoryStore {
         bytes
     }
 
-    /// A change that fails half-way must not show: each call checks first and changes then.
+    /// A change that fails half-way must not show: each call checks first and changes then, or changes a copy.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

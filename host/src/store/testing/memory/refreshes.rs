@@ -16,7 +16,9 @@ const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 #[async_trait]
 impl Refreshes for MemoryStore {
     async fn begin_refresh(&self, claim: &RefreshClaim) -> Result<Begun> {
-        Ok(self.lock().begin(claim, Tick::of(&self.cx)))
+        let mut state = self.lock();
+        state.check_ours()?;
+        Ok(state.begin(claim, Tick::of(&self.cx)))
     }
 
     async fn settle_refresh(&self, settle: &Settle) -> Result<bool> {
@@ -26,7 +28,8 @@ impl Refreshes for MemoryStore {
     async fn due_refreshes(&self, due: &DueRefreshes) -> Result<Vec<DueRefresh>> {
         let state = self.lock();
         let limit = usize::try_from(due.limit).unwrap_or(usize::MAX);
-        let mut found = state.first_due(limit, |grant| unsettled(grant, due));
+        let now = Tick::of(&self.cx).now;
+        let mut found = state.first_due(limit, |grant| unsettled(grant, due, now));
         found.extend(state.first_due(limit, |grant| dying(grant, due)));
         for (platform, app) in &due.keep_fresh {
             let of_app = |grant: &GrantRecord| grant.platform == *platform && grant.app == *app;
@@ -43,6 +46,14 @@ impl Refreshes for MemoryStore {
         let mut found = self.lock().first_due(usize::MAX, kept);
         found.sort_by(|a, b| a.grant.cmp(&b.grant));
         Ok(found)
+    }
+
+    async fn count_doubts(&self) -> Result<u64> {
+        let doubtful = |grant: &GrantRecord| {
+            grant.refresh_mark.is_some() && grant.state == GrantState::Active && grant.kept_answer.is_none()
+        };
+        let state = self.lock();
+        Ok(state.grants.values().filter(|row| doubtful(&row.grant)).map(|_| 1).sum())
     }
 
     async fn app_health(&self) -> Result<Vec<AppHealth>> {
@@ -189,15 +200,16 @@ fn take_over(grant: &mut GrantRecord, refreshed: &Refreshed, now: Timestamp) {
     }
 }
 
-fn is_parked(grant: &GrantRecord, due: &DueRefreshes) -> bool {
-    grant.parked_until.is_some_and(|until| until > due.now)
+fn is_parked(grant: &GrantRecord, now: Timestamp) -> bool {
+    grant.parked_until.is_some_and(|until| until > now)
 }
 
-/// Doubts that can be settled by now.
-fn unsettled(grant: &GrantRecord, due: &DueRefreshes) -> Option<Timestamp> {
-    let before = due.now.saturating_sub(due.unsettled_for).unwrap_or(Timestamp::MIN);
+/// Doubts that can be settled by now, by the store's clock; also those that a clock which was set back since has put into the future.
+fn unsettled(grant: &GrantRecord, due: &DueRefreshes, now: Timestamp) -> Option<Timestamp> {
+    let before = now.saturating_sub(due.unsettled_for).unwrap_or(Timestamp::MIN);
     let sent_at = grant.refresh_mark.as_ref()?.sent_at;
-    (sent_at <= before && grant.kept_answer.is_none() && !is_parked(grant, due)).then_some(sent_at)
+    let rested = sent_at <= before || sent_at > now;
+    (rested && grant.kept_answer.is_none() && !is_parked(grant, now)).then_some(sent_at)
 }
 
 /// Refresh tokens that have lived three quarters of their life.
@@ -213,5 +225,5 @@ fn stale(grant: &GrantRecord, due: &DueRefreshes) -> Option<Timestamp> {
 fn aged(grant: &GrantRecord, expires_at: Option<Timestamp>, due: &DueRefreshes) -> Option<Timestamp> {
     let (issued, expires) = (grant.issued_at.as_millisecond(), expires_at?.as_millisecond());
     let since = Timestamp::from_millisecond(expires - (expires - issued) / 4).ok()?;
-    (since <= due.now && grant.refresh_mark.is_none() && !is_parked(grant, due)).then_some(since)
+    (since <= due.now && grant.refresh_mark.is_none() && !is_parked(grant, due.now)).then_some(since)
 }

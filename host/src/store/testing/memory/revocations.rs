@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::MemoryStore;
 use crate::store::{
-    GrantId, GrantState, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens,
-    Revocations, StoreError,
+    AuditRecord, GrantId, GrantState, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord,
+    RevocationTokens, Revocations, StoreError,
 };
 
 #[async_trait]
@@ -38,11 +38,18 @@ impl Revocations for MemoryStore {
 
     async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool> {
         let mut state = self.lock();
+        state.check_ours()?;
         let unclaimed = state.revocations.get_mut(&seen.id).filter(|stored| stored.next_try_at == seen.next_try_at);
         Ok(unclaimed.map(|revocation| revocation.next_try_at = until).is_some())
     }
 
-    async fn finish_revocation(&self, id: &RevocationId, outcome: RevocationOutcome, now: Timestamp) -> Result<bool> {
+    async fn finish_revocation(
+        &self,
+        id: &RevocationId,
+        outcome: RevocationOutcome,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<bool> {
         let mut state = self.lock();
         let Some(done) = state.revocations.remove(id) else { return Ok(false) };
         let grant = state.grants.get_mut(&done.grant_id).map(|row| &mut row.grant);
@@ -51,6 +58,7 @@ impl Revocations for MemoryStore {
             (grant.state_since, grant.updated_at) = (now, now);
             grant.last_error = done.last_error.filter(|_| outcome == RevocationOutcome::GivenUp);
         }
+        state.audit.push(audit.clone());
         Ok(true)
     }
 
@@ -62,8 +70,15 @@ impl Revocations for MemoryStore {
         Ok(true)
     }
 
-    async fn update_revocation_tokens(&self, id: &RevocationId, tokens: &RevocationTokens) -> Result<bool> {
+    async fn update_revocation_tokens(
+        &self,
+        id: &RevocationId,
+        tokens: &RevocationTokens,
+        next_try_at: Timestamp,
+    ) -> Result<bool> {
         let mut state = self.lock();
-        Ok(state.revocations.get_mut(id).map(|revocation| revocation.tokens = tokens.clone()).is_some())
+        let Some(revocation) = state.revocations.get_mut(id) else { return Ok(false) };
+        (revocation.tokens, revocation.next_try_at) = (tokens.clone(), next_try_at);
+        Ok(true)
     }
 }

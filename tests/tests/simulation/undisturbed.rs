@@ -1,0 +1,155 @@
+//! What no schedule disturbs goes straight to the store.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use connector_core::PlatformId;
+use connector_core::metrics::MetricName;
+use connector_host::store::{
+    AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowRecord, Flows, GrantId, GrantRecord, Import, Imported,
+    Imports, InstanceId, InstanceName, Inventory, Meta, Ownership, Purge, Purged, Purges, Reading, Reseal, Resealed,
+    Result, Sample, Samples, SealedCount, SealedRow, SealedRowId, Stock,
+};
+use connector_host::vault::{KeyId, Sealed};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::store::NodeStore;
+
+#[async_trait]
+impl Flows for NodeStore {
+    async fn put_flow(&self, flow: &FlowRecord) -> Result<()> {
+        self.memory().put_flow(flow).await
+    }
+
+    async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
+        self.memory().take_flow(state_digest).await
+    }
+
+    async fn prune_flows(&self, now: Timestamp) -> Result<u64> {
+        self.memory().prune_flows(now).await
+    }
+}
+
+#[async_trait]
+impl Samples for NodeStore {
+    async fn append_samples(&self, connection: &ConnectionId, reading: &Reading) -> Result<()> {
+        self.memory().append_samples(connection, reading).await
+    }
+
+    async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>> {
+        self.memory().latest_reading(connection).await
+    }
+
+    async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>> {
+        self.memory().last_values(connection).await
+    }
+
+    async fn history(
+        &self,
+        connection: &ConnectionId,
+        metric: &MetricName,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Sample>> {
+        self.memory().history(connection, metric, from, to).await
+    }
+}
+
+#[async_trait]
+impl Meta for NodeStore {
+    async fn instance_id(&self) -> Result<InstanceId> {
+        self.memory().instance_id().await
+    }
+
+    async fn vault_check(&self) -> Result<Option<Sealed>> {
+        self.memory().vault_check().await
+    }
+
+    async fn set_vault_check(&self, check: &Sealed) -> Result<()> {
+        self.memory().set_vault_check(check).await
+    }
+
+    async fn has_sealed_rows(&self) -> Result<bool> {
+        self.memory().has_sealed_rows().await
+    }
+}
+
+#[async_trait]
+impl Ownership for NodeStore {
+    fn name(&self) -> Option<&InstanceName> {
+        self.memory().name()
+    }
+
+    async fn owner(&self) -> Result<Option<InstanceName>> {
+        self.memory().owner().await
+    }
+
+    async fn claim_ownership(&self) -> Result<()> {
+        self.memory().claim_ownership().await
+    }
+
+    async fn adopt(&self, name: &InstanceName, record: &AuditRecord) -> Result<()> {
+        self.memory().adopt(name, record).await
+    }
+}
+
+#[async_trait]
+impl Inventory for NodeStore {
+    async fn stock(&self) -> Result<Stock> {
+        self.memory().stock().await
+    }
+
+    async fn every_grant(&self) -> Result<Vec<GrantRecord>> {
+        self.memory().every_grant().await
+    }
+
+    async fn every_connection(&self) -> Result<Vec<ConnectionRecord>> {
+        self.memory().every_connection().await
+    }
+
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool> {
+        self.memory().doubt_refresh(id, ago).await
+    }
+}
+
+#[async_trait]
+impl Reseal for NodeStore {
+    async fn count_sealed(&self) -> Result<Vec<SealedCount>> {
+        self.memory().count_sealed().await
+    }
+
+    async fn sealed_otherwise(&self, key: KeyId, after: Option<&SealedRowId>, limit: u32) -> Result<Vec<SealedRow>> {
+        self.memory().sealed_otherwise(key, after, limit).await
+    }
+
+    async fn reseal(&self, rows: &[Resealed]) -> Result<u64> {
+        self.memory().reseal(rows).await
+    }
+}
+
+#[async_trait]
+impl Imports for NodeStore {
+    async fn connections_of_accounts(
+        &self,
+        tenant: &str,
+        platform: &PlatformId,
+        accounts: &[String],
+    ) -> Result<Vec<Connected>> {
+        self.memory().connections_of_accounts(tenant, platform, accounts).await
+    }
+
+    async fn import_connections(&self, imports: &[Import]) -> Result<Vec<Imported>> {
+        self.memory().import_connections(imports).await
+    }
+}
+
+#[async_trait]
+impl Purges for NodeStore {
+    async fn purge_connection(&self, purge: &Purge) -> Result<Purged> {
+        self.memory().purge_connection(purge).await
+    }
+
+    async fn shred(&self) -> Result<bool> {
+        self.memory().shred().await
+    }
+}

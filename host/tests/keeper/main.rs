@@ -197,12 +197,6 @@ async fn a_thousand_due_grants_are_refreshed_a_few_at_a_time() {
 }
 
 #[tokio::test]
-#[ignore = "takes a minute"]
-async fn ten_thousand_due_grants_are_refreshed_a_few_at_a_time() {
-    a_crowd(10_000).await;
-}
-
-#[tokio::test]
 async fn two_hosts_at_the_same_time_send_once_for_each_grant() {
     let bench = Bench::new(Setting::default()).await;
     bench.due(100).await;

@@ -10,7 +10,7 @@ mod group;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]
-mod killed;
+mod killed_tests;
 mod lock;
 mod migrate;
 mod network;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use connector_core::config::{Config, Layer};
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
-use connector_host::store::{GrantId, GrantRecord, GrantState, SqliteStore, Store};
+use connector_host::store::{AuditRecord, GrantId, GrantRecord, GrantState, SqliteStore, Store};
 use connector_host::vault::{Binding, KeySource, Sealed, field, unlock};
 use connector_host::{Host, Parts, Realm, Spool};
 use jiff::SignedDuration;
@@ -88,16 +88,16 @@ pub(crate) async fn with_expired_grants(
         made.push(grant);
     }
     let ids = made.iter().map(|grant| grant.id.clone()).collect();
-    put(&store, made).await?;
+    put(cx, &store, made).await?;
     let (cx, realm, spool) = (cx.clone(), Realm::Live, Some(Spool::open(&data.join("spool"))?));
     Ok((Host::new(Parts { registry, settings, realm, store, vault, cx, spool }), ids))
 }
 
-async fn put(store: &Arc<dyn Store>, grants: Vec<GrantRecord>) -> Outcome {
+async fn put(cx: &Context, store: &Arc<dyn Store>, grants: Vec<GrantRecord>) -> Outcome {
     let mut tasks = JoinSet::new();
     for grant in grants {
-        let store = Arc::clone(store);
-        tasks.spawn(async move { store.put_grant(&grant).await });
+        let (store, allowed) = (Arc::clone(store), AuditRecord::new(cx, &grant.tenant, "access_allowed")?);
+        tasks.spawn(async move { store.put_grant(&grant, &allowed).await });
     }
     Ok(tasks.join_all().await.into_iter().collect::<Result<(), _>>()?)
 }

@@ -49,7 +49,7 @@ async fn a_migration_that_may_be_killed() {
 /// Runs it in a process of its own. True when that came to its end.
 fn migrates_within(dir: &Path, steps: usize) -> bool {
     let mut child = Command::new(env::current_exe().unwrap());
-    child.args(["--exact", "store::sqlite::killed::a_migration_that_may_be_killed", "--test-threads", "1"]);
+    child.args(["--exact", "store::sqlite::killed_tests::a_migration_that_may_be_killed", "--test-threads", "1"]);
     let done = child.env(DIR, dir).env(STEPS, steps.to_string()).output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(said.contains("running 1 test") && !said.contains("FAILED"), "{said}");

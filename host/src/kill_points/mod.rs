@@ -16,6 +16,10 @@ mod traps;
 
 /// A point that a refresh passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(test, feature = "kill-points", feature = "postgres", feature = "sqlite")),
+    expect(dead_code, reason = "some points are in the stores")
+)]
 pub(crate) enum KillPoint {
     /// Nothing is on record yet.
     BeforeMark,

@@ -20,7 +20,9 @@ use serde_json::json;
 use tokio::sync::SetOnce;
 use tokio::time::timeout;
 
-pub(crate) use self::terms::{QUARANTINE, rests_until};
+pub(crate) use self::terms::QUARANTINE;
+#[cfg(feature = "cli")]
+pub(crate) use self::terms::rests_until;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{AuditRecord, GrantId, GrantRecord, GrantState, StateChange};

@@ -3,7 +3,9 @@
 use connector_core::oauth::RefreshClass;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::store::{RefreshMark, RefreshTerms};
+#[cfg(feature = "cli")]
+use crate::store::RefreshMark;
+use crate::store::RefreshTerms;
 
 /// How long a refresh token that may be spent is left alone, where a second use of it would be the end of the grant. It is longer than a
 /// token request may take, so that the request before is over whatever became of its process.
@@ -27,6 +29,7 @@ pub(super) fn terms(class: RefreshClass) -> RefreshTerms {
 }
 
 /// Until when a token that was sent is left alone, by the wall clock.
+#[cfg(feature = "cli")]
 pub(crate) fn rests_until(class: RefreshClass, mark: &RefreshMark) -> Timestamp {
     mark.sent_at.saturating_add(terms(class).quarantine).unwrap_or(mark.sent_at)
 }

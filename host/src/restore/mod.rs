@@ -4,6 +4,7 @@
 //! spent without a trace. Such a grant is in doubt, as after a request that was never answered: its next use asks the platform once, and
 //! either it works or the grant needs its person.
 
+#[cfg(feature = "sqlite")]
 mod compare;
 #[cfg(feature = "sqlite")]
 mod file;

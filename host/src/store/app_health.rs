@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::LastError;
 
 /// So many failures in a row, whichever grants they hit, mean that the token endpoint is down and not that something is wrong with a grant.
-pub(crate) const DOWN_AFTER: u32 = 3;
+const DOWN_AFTER: u32 = 3;
 /// A refused app is asked for once in this time.
 const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// The wait when the endpoint is found down; it doubles with each failure more.
@@ -39,7 +39,7 @@ pub struct AppHealth {
 
 impl AppHealth {
     /// Of an app that nothing is known against yet.
-    pub(crate) fn new(platform: PlatformId, app: String, client_id: String, now: Timestamp) -> Self {
+    pub fn new(platform: PlatformId, app: String, client_id: String, now: Timestamp) -> Self {
         Self {
             platform,
             app,
@@ -63,7 +63,7 @@ impl AppHealth {
     }
 
     /// Takes the one request that may leave while something is wrong. `None` when it has been taken; the claim is to be stored.
-    pub(crate) fn claim(mut self, credentials: &str, now: Timestamp) -> Option<Self> {
+    pub fn claim(mut self, credentials: &str, now: Timestamp) -> Option<Self> {
         let blocked = self.refuses(credentials) || (self.next_try_at.is_some() && self.refused_credentials.is_none());
         if !blocked {
             return Some(self);
@@ -77,7 +77,7 @@ impl AppHealth {
     }
 
     /// No verdict came.
-    pub(crate) fn failed(mut self, now: Timestamp) -> Self {
+    pub fn failed(mut self, now: Timestamp) -> Self {
         self.failures = self.failures.saturating_add(1);
         if self.is_down() {
             self.next_try_at = Some(later(now, self.wait()));
@@ -86,14 +86,14 @@ impl AppHealth {
     }
 
     /// The platform asked to wait.
-    pub(crate) fn asked_to_wait(mut self, retry_after: Option<SignedDuration>, now: Timestamp) -> Self {
+    pub fn asked_to_wait(mut self, retry_after: Option<SignedDuration>, now: Timestamp) -> Self {
         let wait = retry_after.filter(SignedDuration::is_positive).unwrap_or(DEFAULT_RETRY);
         self.next_try_at = Some(later(now, wait.min(LONGEST_RETRY)));
         self
     }
 
     /// The platform refused the app.
-    pub(crate) fn refused(mut self, credentials: String, now: Timestamp) -> Self {
+    pub fn refused(mut self, credentials: String, now: Timestamp) -> Self {
         self.refused_credentials = Some(credentials);
         self.failures = 0;
         self.next_try_at = Some(later(now, PROBE_EVERY));

@@ -54,9 +54,9 @@ pub use self::place::Place;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
 pub use self::purge::{Purge, Purged, Purges};
-pub(crate) use self::refresh::Standing;
 pub use self::refresh::{
     Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
+    Standing,
 };
 pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};

@@ -192,7 +192,7 @@ pub trait Refreshes {
 
 /// How a token stands that was sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub enum Standing {
     /// It may be sent, as one request more than so many that ended in doubt.
     Free(u32),
     /// Somebody is at it.
@@ -205,7 +205,7 @@ pub(crate) enum Standing {
 
 impl RefreshTerms {
     /// How a token stands so long after its last request. A doubt is settled by time alone: nobody can ask the platform.
-    pub(crate) fn standing(&self, mark: Option<&RefreshMark>, elapsed: SignedDuration) -> Standing {
+    pub fn standing(&self, mark: Option<&RefreshMark>, elapsed: SignedDuration) -> Standing {
         let Some(mark) = mark else { return Standing::Free(0) };
         let left = self.quarantine.saturating_sub(elapsed);
         if left.is_positive() && mark.attempt.is_some() {

@@ -82,6 +82,7 @@ async fn connect(cx: &Context, url: &Secret, name: Option<InstanceName>) -> Resu
 }
 
 #[cfg(not(feature = "postgres"))]
+#[expect(clippy::unused_async, reason = "with PostgreSQL it waits for the server")]
 async fn connect(_: &Context, _: &Secret, _: Option<InstanceName>) -> Result<Arc<dyn Store>> {
     Err(Error::Request("this program was built without PostgreSQL: leave out --database".to_owned()))
 }

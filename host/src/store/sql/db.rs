@@ -45,6 +45,7 @@ impl Db {
     }
 
     /// Makes what was deleted leave the files. A server keeps its files to itself, and reuses their room in its own time.
+    #[cfg_attr(not(feature = "sqlite"), expect(clippy::unused_async, reason = "only a file waits"))]
     pub(super) async fn shred(&self) -> Result<bool> {
         match self {
             #[cfg(feature = "postgres")]

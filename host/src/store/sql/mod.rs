@@ -35,13 +35,16 @@ use super::{InstanceName, Result};
 pub(super) use self::db::Db;
 pub(super) use self::meta::INSTANCE;
 pub(super) use self::row::Row;
-pub(super) use self::statement::{Argument, NOW, Statement, statement};
+#[cfg(feature = "sqlite")]
+pub(super) use self::statement::NOW;
+pub(super) use self::statement::{Argument, Statement, statement};
 pub(super) use self::transaction::{Transaction, Work};
 
 /// The store in an SQL database, of which `D` holds what is its own.
 #[derive(Debug)]
 pub struct SqlStore<D> {
     db: Db,
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a server has nothing of its own"))]
     pub(super) own: D,
     name: Option<InstanceName>,
 }

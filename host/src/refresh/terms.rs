@@ -16,12 +16,14 @@ const PROBES: u32 = 2;
 const COURTESY: SignedDuration = SignedDuration::from_secs(15);
 /// A moment of grace is not used to its end: the platform counts it by a clock of its own.
 const GRACE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+/// Nor beyond this, so that a request which was repeated at its end is over before the quarantine of the first one is.
+const LONGEST_GRACE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The terms of a class.
 pub(super) fn terms(class: RefreshClass) -> RefreshTerms {
     match class {
         RefreshClass::RotatingStrict => strict(SignedDuration::ZERO),
-        RefreshClass::RotatingGrace { grace } => strict(grace.saturating_sub(GRACE_MARGIN)),
+        RefreshClass::RotatingGrace { grace } => strict(grace.saturating_sub(GRACE_MARGIN).min(LONGEST_GRACE)),
         RefreshClass::NonRotating | RefreshClass::Extension { .. } | RefreshClass::None => {
             RefreshTerms { quarantine: COURTESY, repeat_within: SignedDuration::MAX, most_unanswered: None }
         }

@@ -63,6 +63,7 @@ impl AppHealth {
     }
 
     /// Takes the one request that may leave while something is wrong. `None` when it has been taken; the claim is to be stored.
+    /// Other credentials than the refused ones are tried at once.
     pub fn claim(mut self, credentials: &str, now: Timestamp) -> Option<Self> {
         let blocked = self.refuses(credentials) || (self.next_try_at.is_some() && self.refused_credentials.is_none());
         if !blocked {
@@ -80,15 +81,21 @@ impl AppHealth {
     pub fn failed(mut self, now: Timestamp) -> Self {
         self.failures = self.failures.saturating_add(1);
         if self.is_down() {
-            self.next_try_at = Some(later(now, self.wait()));
+            let wait = self.wait();
+            return self.waits(wait, now);
         }
         self
     }
 
     /// The platform asked to wait.
-    pub fn asked_to_wait(mut self, retry_after: Option<SignedDuration>, now: Timestamp) -> Self {
+    pub fn asked_to_wait(self, retry_after: Option<SignedDuration>, now: Timestamp) -> Self {
         let wait = retry_after.filter(SignedDuration::is_positive).unwrap_or(DEFAULT_RETRY);
-        self.next_try_at = Some(later(now, wait.min(LONGEST_RETRY)));
+        self.waits(wait.min(LONGEST_RETRY), now)
+    }
+
+    /// Whatever credentials were refused before: this concerns all.
+    fn waits(mut self, wait: SignedDuration, now: Timestamp) -> Self {
+        (self.next_try_at, self.refused_credentials) = (Some(later(now, wait)), None);
         self
     }
 
@@ -151,7 +158,11 @@ mod tests {
         assert!(health.clone().claim("old", now() + SECOND * 59).is_none());
         let claimed = health.clone().claim("old", now() + SECOND * 60).unwrap();
         assert!(claimed.claim("old", now() + SECOND * 119).is_none());
-        assert!(health.claim("new", now()).is_some());
+        let corrected = health.claim("new", now()).unwrap();
+        assert!(corrected.clone().claim("new", now()).is_some());
+        assert!(corrected.clone().asked_to_wait(None, now()).claim("new", now()).is_none(), "all wait");
+        let down = (0..DOWN_AFTER).fold(corrected, |health, _| health.failed(now()));
+        assert!(down.claim("new", now()).is_none(), "all wait");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use connector_core::PlatformId;
 use connector_core::scope::GrantScopes;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AppHealth, AuditRecord, GrantId, GrantRecord, LastError, Result};
+use super::{AppHealth, AuditRecord, GrantId, GrantRecord, GrantState, LastError, Result};
 use crate::vault::Sealed;
 
 /// What is known of the requests that were sent with a grant's refresh token. A grant without one has a token that was never sent.
@@ -29,9 +29,11 @@ pub struct RefreshMark {
 pub struct RefreshTerms {
     /// So long after the last request nothing is sent: longer than a request may take and a platform may think about it.
     pub quarantine: SignedDuration,
-    /// So long after a request that ended in doubt the token may be sent again all the same, because it goes on working for a moment.
+    /// So long after the first request the token may be sent again all the same, because it goes on working for a moment. Shorter than the
+    /// quarantine by what a request takes, which the quarantine counts from the first request too.
     pub repeat_within: SignedDuration,
-    /// How many requests may end in doubt before the answer to one of them is taken for lost. `None` where a second use does no harm.
+    /// How many requests may end in doubt, while the platform answers others, before nobody goes on asking. `None` where a second use does
+    /// no harm.
     pub most_unanswered: Option<u32>,
 }
 
@@ -96,8 +98,9 @@ pub enum Settlement {
     /// New tokens. They are taken over if the generation is still the one they continue, whoever else is at it and whatever was concluded
     /// meanwhile: nobody can have newer ones.
     Refreshed(Box<Refreshed>),
-    /// A success that cannot be read. It is kept, sealed for this generation as [`field::ANSWER`](crate::vault::field::ANSWER), until
-    /// somebody can read it.
+    /// A success that cannot be read. It may hold the only token that works, so it is kept like new tokens are taken over, whoever else
+    /// is at it and whatever was concluded: sealed for this generation as [`field::ANSWER`](crate::vault::field::ANSWER), until somebody
+    /// can read it.
     Unreadable(Sealed),
     /// The platform was not reached.
     NotSent,
@@ -195,6 +198,8 @@ pub trait Refreshes {
 pub enum Standing {
     /// It may be sent, as one request more than so many that ended in doubt.
     Free(u32),
+    /// The same while it goes on working for a moment, which another request does not make longer.
+    Repeatable(u32),
     /// Somebody is at it.
     UnderWay,
     /// It has to rest for so long.
@@ -211,14 +216,54 @@ impl RefreshTerms {
         if left.is_positive() && mark.attempt.is_some() {
             return Standing::UnderWay;
         }
-        if left.is_positive() && elapsed >= self.repeat_within {
-            return Standing::Resting(left);
+        let unanswered = mark.known_unanswered();
+        if left.is_positive() {
+            let repeatable = elapsed < self.repeat_within && self.most_unanswered.is_none_or(|most| unanswered < most);
+            return if repeatable { Standing::Repeatable(unanswered) } else { Standing::Resting(left) };
         }
-        // An attempt that nobody ended in all that time ended in doubt.
-        let unanswered = mark.unanswered + u32::from(mark.attempt.is_some());
         match self.most_unanswered {
             Some(most) if unanswered > most => Standing::Spent(unanswered),
             _ => Standing::Free(unanswered),
+        }
+    }
+}
+
+impl Standing {
+    /// The mark of an attempt that begins now, after an earlier one.
+    pub(super) fn mark(self, before: Option<RefreshMark>, attempt: &str, now: Timestamp) -> RefreshMark {
+        let (unanswered, first) = match self {
+            Self::Repeatable(unanswered) => (unanswered, before.map(|mark| mark.sent_at)),
+            Self::Free(unanswered) | Self::Spent(unanswered) => (unanswered, None),
+            Self::UnderWay | Self::Resting(_) => (0, None),
+        };
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        RefreshMark { attempt: Some(attempt.to_owned()), sent_at: first.unwrap_or(now), unanswered }
+    }
+}
+
+impl RefreshMark {
+    /// How many requests went unanswered, at least one where an attempt was never ended: nobody knows whether its process had sent
+    /// anything when it died, so it raises a doubt and does not add to one.
+    fn known_unanswered(&self) -> u32 {
+        self.unanswered.max(u32::from(self.attempt.is_some()))
+    }
+
+    /// How many there are after one more that ended in doubt. While the platform answers nobody, that says nothing about this token.
+    pub(super) fn after_doubt(&self, nobody_is_answered: bool) -> u32 {
+        if nobody_is_answered { self.unanswered.max(1) } else { self.unanswered.saturating_add(1) }
+    }
+}
+
+impl Settle {
+    /// Whether what came of the attempt still says something about the grant. Whatever may hold new tokens does, as long as nobody has newer
+    /// ones; a failure concerns its own attempt alone.
+    pub(super) fn concerns(&self, grant: &GrantRecord) -> bool {
+        let same_token = grant.generation == self.generation;
+        let own = || grant.refresh_mark.as_ref().and_then(|mark| mark.attempt.as_ref()) == Some(&self.attempt);
+        match &self.settlement {
+            Settlement::Refreshed(_) => same_token && !grant.state.is_over(),
+            Settlement::Unreadable(_) => same_token && !grant.state.is_over() && grant.kept_answer.is_none(),
+            _ => same_token && grant.state == GrantState::Active && own(),
         }
     }
 }

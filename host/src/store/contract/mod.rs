@@ -15,6 +15,7 @@ mod audit;
 mod bench;
 mod connections;
 mod disconnects;
+mod doubts;
 mod flows;
 mod grants;
 mod imports;
@@ -76,6 +77,7 @@ pub fn checks() -> Vec<Check> {
         owner::CHECKS,
         inventory::CHECKS,
         refreshes::CHECKS,
+        doubts::CHECKS,
         imports::CHECKS,
         purges::CHECKS,
         reseal::CHECKS,

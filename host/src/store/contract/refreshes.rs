@@ -19,31 +19,31 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "of many senders one may send", run: |bench| Box::pin(one_sender(bench)) },
     Check { name: "of many new tokens of a generation one is taken", run: |bench| Box::pin(one_taken(bench)) },
     Check { name: "what has moved is not sent", run: |bench| Box::pin(moved(bench)) },
-    Check { name: "a token rests after a doubt", run: |bench| Box::pin(rests(bench)) },
-    Check { name: "doubts are counted until they are too many", run: |bench| Box::pin(counted(bench)) },
-    Check {
-        name: "what was not processed leaves the doubts as they were",
-        run: |bench| Box::pin(not_processed(bench)),
-    },
     Check { name: "a failure of an older attempt changes nothing", run: |bench| Box::pin(older_attempt(bench)) },
     Check { name: "new tokens win over what was concluded", run: |bench| Box::pin(late_success(bench)) },
     Check { name: "new tokens of an ended grant are not taken", run: |bench| Box::pin(ended(bench)) },
     Check { name: "an answer that cannot be read is kept", run: |bench| Box::pin(kept(bench)) },
+    Check { name: "one that comes late is kept too", run: |bench| Box::pin(kept_late(bench)) },
+    Check { name: "new tokens of a held grant leave it held", run: |bench| Box::pin(held(bench)) },
     Check { name: "a refused request is parked", run: |bench| Box::pin(parked(bench)) },
     Check { name: "a refused app is asked for once a minute and told once", run: |bench| Box::pin(app_refused(bench)) },
     Check { name: "an app that was asked to wait waits", run: |bench| Box::pin(asked_to_wait(bench)) },
-    Check { name: "while nobody is answered nothing is concluded", run: |bench| Box::pin(down(bench)) },
     Check { name: "what is due is found", run: |bench| Box::pin(due(bench)) },
 ];
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub(super) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// No rest, so that a check need not wait.
-const RESTLESS: RefreshTerms =
+pub(super) const RESTLESS: RefreshTerms =
     RefreshTerms { quarantine: SignedDuration::ZERO, repeat_within: SignedDuration::ZERO, most_unanswered: Some(2) };
-const RESTFUL: RefreshTerms = RefreshTerms { quarantine: SignedDuration::from_hours(1), ..RESTLESS };
+pub(super) const RESTFUL: RefreshTerms = RefreshTerms { quarantine: SignedDuration::from_hours(1), ..RESTLESS };
 
-async fn may_send(bench: &Bench, grant: &GrantRecord, attempt: &str, terms: RefreshTerms) -> Result<GrantRecord> {
+pub(super) async fn may_send(
+    bench: &Bench,
+    grant: &GrantRecord,
+    attempt: &str,
+    terms: RefreshTerms,
+) -> Result<GrantRecord> {
     match bench.begin(grant, attempt, terms).await? {
         Begun::Send(record) => Ok(*record),
         other => Err(format!("it may not be sent: {other:?}").into()),
@@ -142,78 +142,6 @@ async fn moved(bench: Bench) -> Outcome {
     Ok(())
 }
 
-async fn rests(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    assert_eq!(bench.store.count_doubts().await?, 0);
-    may_send(&bench, &grant, "a", RESTFUL).await?;
-    assert!(matches!(bench.begin(&grant, "b", RESTFUL).await?, Begun::UnderWay), "somebody is at it");
-    assert!(bench.settle(&grant, "a", Settlement::InDoubt).await?);
-    match bench.begin(&grant, "b", RESTFUL).await? {
-        Begun::Quarantined(left) => assert!(left.is_positive() && left <= RESTFUL.quarantine, "{left}"),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(bench.store.count_doubts().await?, 1);
-    let graceful = RefreshTerms { repeat_within: SignedDuration::from_mins(30), ..RESTFUL };
-    may_send(&bench, &grant, "b", graceful).await?;
-    assert!(matches!(bench.begin(&grant, "c", graceful).await?, Begun::UnderWay), "not while somebody is at it");
-    Ok(())
-}
-
-/// Somebody else is answered, so that a doubt is the grant's own.
-async fn others_are_answered(bench: &Bench) -> Outcome {
-    let other = bench.stored_grant().await?;
-    may_send(bench, &other, "x", RESTLESS).await?;
-    assert!(bench.settle(&other, "x", Settlement::Refused).await?);
-    Ok(())
-}
-
-async fn counted(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    for (attempt, unanswered) in [("a", 0), ("b", 1), ("c", 2)] {
-        let sent = may_send(&bench, &grant, attempt, RESTLESS).await?;
-        assert_eq!(sent.refresh_mark.map(|mark| mark.unanswered), Some(unanswered));
-        // The second one is never ended: its process died.
-        if attempt != "b" {
-            assert!(bench.settle(&grant, attempt, Settlement::InDoubt).await?);
-        }
-        others_are_answered(&bench).await?;
-    }
-    let begun = bench.begin(&grant, "d", RESTLESS).await?;
-    assert!(matches!(begun, Begun::TooManyInDoubt(_)), "{begun:?}");
-    let reason = "refresh_result_lost".to_owned();
-    assert!(bench.settle(&grant, "d", Settlement::Rejected { reason: reason.clone() }).await?);
-    let stored = bench.read(&grant).await?;
-    assert_eq!((stored.state, stored.refresh_mark), (GrantState::ReauthRequired { reason }, None));
-    assert_eq!((stored.access, stored.generation), (grant.access.clone(), 1), "a late answer may still come");
-    let harmless = RefreshTerms { most_unanswered: None, ..RESTLESS };
-    let other = bench.stored_grant().await?;
-    for attempt in ["a", "b", "c", "d", "e"] {
-        may_send(&bench, &other, attempt, harmless).await?;
-    }
-    Ok(())
-}
-
-async fn not_processed(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    let neutral = || [Settlement::NotSent, Settlement::AskedToWait(None)];
-    for settlement in neutral() {
-        may_send(&bench, &grant, "a", RESTFUL).await?;
-        assert!(bench.settle(&grant, "a", settlement).await?);
-        assert_eq!(bench.read(&grant).await?.refresh_mark, None, "the token was never sent");
-        bench.clear_health(&grant).await?;
-    }
-    may_send(&bench, &grant, "a", RESTFUL).await?;
-    assert!(bench.settle(&grant, "a", Settlement::InDoubt).await?);
-    for settlement in neutral() {
-        may_send(&bench, &grant, "b", RESTLESS).await?;
-        assert!(bench.settle(&grant, "b", settlement).await?);
-        let mark = bench.read(&grant).await?.refresh_mark;
-        assert_eq!(mark.map(|mark| (mark.attempt, mark.unanswered)), Some((None, 1)));
-        bench.clear_health(&grant).await?;
-    }
-    Ok(())
-}
-
 async fn older_attempt(bench: Bench) -> Outcome {
     let grant = bench.stored_grant().await?;
     may_send(&bench, &grant, "a", RESTLESS).await?;
@@ -223,7 +151,6 @@ async fn older_attempt(bench: Bench) -> Outcome {
         Settlement::InDoubt,
         Settlement::Refused,
         Settlement::AppRefused { credentials: "c".to_owned() },
-        Settlement::Unreadable(sealed("answer")),
         Settlement::Rejected { reason: "refresh_token_rejected".to_owned() },
     ];
     for failure in &failures {
@@ -279,6 +206,39 @@ async fn kept(bench: Bench) -> Outcome {
     assert!(bench.settle(&grant, "", Settlement::Refreshed(Box::new(bench.refreshed("read")))).await?);
     assert_eq!(bench.read(&grant).await?.kept_answer, None);
     assert_eq!(bench.store.kept_answers().await?, []);
+    Ok(())
+}
+
+async fn kept_late(bench: Bench) -> Outcome {
+    let keep = || Settlement::Unreadable(sealed("answer"));
+    let rejected = || Settlement::Rejected { reason: "refresh_result_lost".to_owned() };
+    let grant = bench.stored_grant().await?;
+    may_send(&bench, &grant, "stopped", RESTLESS).await?;
+    may_send(&bench, &grant, "probe", RESTLESS).await?;
+    assert!(bench.settle(&grant, "stopped", keep()).await?);
+    assert!(!bench.settle(&grant, "probe", rejected()).await?, "what was kept may hold the newer token");
+    assert!(!bench.settle(&grant, "again", keep()).await?, "one is kept");
+    assert!(matches!(bench.begin(&grant, "b", RESTLESS).await?, Begun::AnswerKept(_)));
+
+    let concluded = bench.stored_grant().await?;
+    may_send(&bench, &concluded, "stopped", RESTLESS).await?;
+    may_send(&bench, &concluded, "probe", RESTLESS).await?;
+    assert!(bench.settle(&concluded, "probe", rejected()).await?);
+    assert!(bench.settle(&concluded, "stopped", keep()).await?);
+    let stored = bench.read(&concluded).await?;
+    assert_eq!((stored.state, stored.kept_answer), (GrantState::Active, Some(sealed("answer"))));
+    assert_eq!(stored.state_since, bench.minutes(1));
+    assert_eq!(bench.store.kept_answers().await?.len(), 2);
+    Ok(())
+}
+
+async fn held(bench: Bench) -> Outcome {
+    let state = GrantState::Held { reason: "imported".to_owned() };
+    let grant = GrantRecord { state: state.clone(), ..bench.grant()? };
+    bench.put_grant(&grant).await?;
+    assert!(bench.settle(&grant, "a", Settlement::Refreshed(Box::new(bench.refreshed("late")))).await?);
+    let stored = bench.read(&grant).await?;
+    assert_eq!((stored.state, stored.generation, stored.access), (state, 2, Some(sealed("late"))));
     Ok(())
 }
 
@@ -340,25 +300,6 @@ async fn asked_to_wait(bench: Bench) -> Outcome {
     Ok(())
 }
 
-async fn down(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    for attempt in ["a", "b", "c"] {
-        may_send(&bench, &grant, attempt, RESTLESS).await?;
-        assert!(bench.settle(&grant, attempt, Settlement::InDoubt).await?);
-    }
-    let [health] = bench.store.app_health().await?.try_into().map_err(|_| "one app is unwell")?;
-    assert!(health.is_down() && health.failures == 3, "{health:?}");
-    for unlucky in [grant.clone(), bench.stored_grant().await?] {
-        let begun = bench.begin(&unlucky, "d", RESTLESS).await?;
-        assert!(matches!(begun, Begun::AppBlocked(_)), "nothing is concluded about a grant: {begun:?}");
-        assert_eq!(bench.read(&unlucky).await?.state, GrantState::Active);
-    }
-    bench.clear_health(&grant).await?;
-    let begun = bench.begin(&grant, "d", RESTLESS).await?;
-    assert!(matches!(begun, Begun::TooManyInDoubt(_)), "others are answered: {begun:?}");
-    Ok(())
-}
-
 async fn due(bench: Bench) -> Outcome {
     let platform = bench.grant()?.platform;
     let unsettled = |minutes, keep_fresh: bool, hours| {
@@ -404,7 +345,12 @@ async fn due(bench: Bench) -> Outcome {
 }
 
 impl Bench {
-    async fn begin(&self, grant: &GrantRecord, attempt: &str, terms: RefreshTerms) -> crate::store::Result<Begun> {
+    pub(super) async fn begin(
+        &self,
+        grant: &GrantRecord,
+        attempt: &str,
+        terms: RefreshTerms,
+    ) -> crate::store::Result<Begun> {
         self.begin_with(grant, attempt, terms, "credentials").await
     }
 
@@ -414,7 +360,7 @@ impl Bench {
     }
 
     /// The platform looks at a request of the app again.
-    async fn clear_health(&self, grant: &GrantRecord) -> Outcome {
+    pub(super) async fn clear_health(&self, grant: &GrantRecord) -> Outcome {
         let other = self.stored_grant().await?;
         let new = Settlement::Refreshed(Box::new(self.refreshed("x")));
         assert_eq!((&other.platform, &other.app), (&grant.platform, &grant.app));

@@ -16,14 +16,22 @@ pub(super) fn select_all() -> Statement {
     statement("SELECT * FROM app_health ORDER BY platform, app, client_id")
 }
 
-/// Notes what an attempt says about the app, of which something may be `noted` already. False means that it says what was known, so that nobody has to be told again.
+/// What an attempt says about its app.
+pub(super) struct Verdict {
+    /// Whether nobody gets an answer.
+    pub(super) is_down: bool,
+    /// Whether anybody has to be told: not of what was known before.
+    pub(super) is_news: bool,
+}
+
+/// Notes what an attempt says about the app, of which something may be `noted` already.
 pub(super) async fn settle(
     transaction: &mut Transaction,
     grant: &GrantRecord,
     settle: &Settle,
     noted: bool,
     now: Timestamp,
-) -> Result<bool> {
+) -> Result<Verdict> {
     let before = match &settle.settlement {
         Settlement::Refreshed(_) if !noted => None,
         _ => of(transaction, grant).await?,
@@ -36,7 +44,7 @@ pub(super) async fn settle(
             let news = !known.refuses(credentials);
             let refused = known.refused(credentials.clone(), now);
             transaction.execute(upsert(&AppHealth { last_error: settle.error.clone(), ..refused })?).await?;
-            return Ok(news);
+            return Ok(Verdict { is_down: false, is_news: news });
         }
         // The platform has looked at the request, so it takes the app.
         Settlement::Refreshed(_) | Settlement::Unreadable(_) | Settlement::Refused | Settlement::Rejected { .. } => {
@@ -44,12 +52,12 @@ pub(super) async fn settle(
                 let delete = statement("DELETE FROM app_health WHERE platform = $1 AND app = $2 AND client_id = $3");
                 transaction.execute(keyed(delete, grant)).await?;
             }
-            return Ok(true);
+            return Ok(Verdict { is_down: false, is_news: true });
         }
     };
     after.last_error.clone_from(&settle.error);
     transaction.execute(upsert(&after)?).await?;
-    Ok(true)
+    Ok(Verdict { is_down: after.is_down(), is_news: true })
 }
 
 fn fresh(grant: &GrantRecord, now: Timestamp) -> AppHealth {

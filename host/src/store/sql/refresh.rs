@@ -10,6 +10,7 @@ use crate::store::{
     AppHealth, Begun, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, InstanceName, RefreshClaim,
     RefreshMark, Refreshed, Refreshes, Result, Settle, Settlement, Standing,
 };
+use crate::vault::Sealed;
 
 /// How long a grant rests whose request the platform refused as such.
 const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -83,13 +84,13 @@ impl Work for Settle {
     async fn run(&self, transaction: &mut Transaction) -> Result<bool> {
         let Some(row) = transaction.fetch(select(&self.tenant, &self.grant)).await? else { return Ok(false) };
         let (grant, now) = (grants::grant(&row)?, now(&row)?);
-        if !concerns(&grant, self) {
+        if !self.concerns(&grant) {
             return Ok(false);
         }
         let noted = Fields::of("grant", &row).get("app_noted")?;
-        let news = app_health::settle(transaction, &grant, self, noted, now).await?;
-        transaction.execute(outcome(&grant, self, now)?).await?;
-        if let Some(record) = self.audit.as_ref().filter(|_| news) {
+        let app = app_health::settle(transaction, &grant, self, noted, now).await?;
+        transaction.execute(outcome(&grant, self, app.is_down, now)?).await?;
+        if let Some(record) = self.audit.as_ref().filter(|_| app.is_news) {
             transaction.execute(audit::insert(record)).await?;
         }
         reach(KillPoint::InsideCommit);
@@ -121,8 +122,9 @@ async fn begin(transaction: &mut Transaction, claim: &RefreshClaim) -> Result<Be
     match standing {
         Standing::UnderWay => Ok(Begun::UnderWay),
         Standing::Resting(left) => Ok(Begun::Quarantined(left)),
-        Standing::Free(unanswered) => take_turn(transaction, claim, grant, unanswered, &tick, false).await,
-        Standing::Spent(unanswered) => take_turn(transaction, claim, grant, unanswered, &tick, true).await,
+        Standing::Free(_) | Standing::Repeatable(_) | Standing::Spent(_) => {
+            take_turn(transaction, claim, grant, standing, &tick).await
+        }
     }
 }
 
@@ -186,12 +188,12 @@ async fn take_turn(
     transaction: &mut Transaction,
     claim: &RefreshClaim,
     mut grant: GrantRecord,
-    unanswered: u32,
+    standing: Standing,
     tick: &Tick,
-    spent: bool,
 ) -> Result<Begun> {
     let health = if tick.app_noted { app_health::of(transaction, &grant).await? } else { None };
     // While nobody gets a verdict, nothing is concluded about a single grant.
+    let spent = matches!(standing, Standing::Spent(_));
     let given_up = spent && !health.as_ref().is_some_and(AppHealth::is_down);
     if let Some(health) = health.filter(|_| !given_up) {
         match health.clone().claim(&claim.credentials, tick.now) {
@@ -199,26 +201,28 @@ async fn take_turn(
             None => return Ok(Begun::AppBlocked(Box::new(health))),
         };
     }
-    transaction.execute(mark(claim, unanswered, tick)).await?;
-    let sent_at = Timestamp::from_millisecond(tick.now.as_millisecond()).unwrap_or(tick.now);
-    grant.refresh_mark = Some(RefreshMark { attempt: Some(claim.attempt.clone()), sent_at, unanswered });
+    let mark = standing.mark(grant.refresh_mark.take(), &claim.attempt, tick.now);
+    transaction.execute(record(claim, &mark, tick, matches!(standing, Standing::Repeatable(_)))).await?;
+    grant.refresh_mark = Some(mark);
     let grant = Box::new(grant);
     Ok(if given_up { Begun::TooManyInDoubt(grant) } else { Begun::Send(grant) })
 }
 
-fn mark(claim: &RefreshClaim, unanswered: u32, tick: &Tick) -> Statement {
-    statement(
+/// The rest counts from the first of repeated requests.
+fn record(claim: &RefreshClaim, mark: &RefreshMark, tick: &Tick, repeated: bool) -> Statement {
+    let update = statement(if repeated {
+        "UPDATE grants SET refresh_attempt = $2, refresh_unanswered = $3, parked_until = NULL WHERE id = $1"
+    } else {
         "UPDATE grants
-         SET refresh_attempt = $2, refresh_sent_at = $3, refresh_clock = $4, refresh_tick = $5, refresh_unanswered = $6,
+         SET refresh_attempt = $2, refresh_unanswered = $3, refresh_sent_at = $4, refresh_clock = $5, refresh_tick = $6,
              parked_until = NULL
-         WHERE id = $1",
-    )
-    .bind(claim.grant.to_string())
-    .bind(claim.attempt.clone())
-    .bind(tick.now.as_millisecond())
-    .bind(tick.clock.clone())
-    .bind(tick.millis)
-    .bind(unanswered)
+         WHERE id = $1"
+    });
+    let update = update.bind(claim.grant.to_string()).bind(claim.attempt.clone()).bind(mark.unanswered);
+    if repeated {
+        return update;
+    }
+    update.bind(mark.sent_at.as_millisecond()).bind(tick.clock.clone()).bind(tick.millis)
 }
 
 /// Lets the token rest from now on, because nobody knows how long it has.
@@ -230,23 +234,14 @@ fn restart_rest(grant: &GrantId, tick: &Tick) -> Statement {
         .bind(tick.millis)
 }
 
-/// Whether what came of the attempt still says something about the grant.
-fn concerns(grant: &GrantRecord, settle: &Settle) -> bool {
-    let same_token = grant.generation == settle.generation;
-    let own = || grant.refresh_mark.as_ref().and_then(|mark| mark.attempt.as_ref()) == Some(&settle.attempt);
-    match &settle.settlement {
-        Settlement::Refreshed(_) => same_token && !grant.state.is_over(),
-        _ => same_token && grant.state == GrantState::Active && own(),
-    }
-}
-
-fn outcome(grant: &GrantRecord, settle: &Settle, now: Timestamp) -> Result<Statement> {
-    let unanswered = grant.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
+fn outcome(grant: &GrantRecord, settle: &Settle, nobody_is_answered: bool, now: Timestamp) -> Result<Statement> {
+    let mark = grant.refresh_mark.as_ref();
+    let unanswered = mark.map_or(0, |mark| mark.unanswered);
     let error = json::failure_text(settle.error.as_ref())?;
     let ended = |unanswered: u32| {
         statement(
             "UPDATE grants
-             SET refresh_attempt = NULL, refresh_unanswered = nullif($2, 0), last_error = $3, kept_answer = $4, parked_until = $5,
+             SET refresh_attempt = NULL, refresh_unanswered = nullif($2, 0), last_error = $3, parked_until = $4,
                  refresh_sent_at = CASE WHEN $2 = 0 THEN NULL ELSE refresh_sent_at END,
                  refresh_tick = CASE WHEN $2 = 0 THEN NULL ELSE refresh_tick END
              WHERE id = $1",
@@ -255,19 +250,34 @@ fn outcome(grant: &GrantRecord, settle: &Settle, now: Timestamp) -> Result<State
         .bind(i64::from(unanswered))
         .bind(error.clone())
     };
-    let none = None::<Vec<u8>>;
     Ok(match &settle.settlement {
         Settlement::Refreshed(refreshed) => take_over(grant, refreshed, settle.now)?,
+        Settlement::Unreadable(answer) => keep(settle, answer, unanswered + 1, error),
         Settlement::Rejected { reason } => rejected(settle, reason, error),
         Settlement::NotSent | Settlement::AskedToWait(_) | Settlement::AppRefused { .. } => {
-            ended(unanswered).bind(none).bind(None::<i64>)
+            ended(unanswered).bind(None::<i64>)
         }
-        Settlement::Refused => ended(unanswered).bind(none).bind(millis(now.saturating_add(PARKED_FOR).ok())),
-        Settlement::InDoubt => ended(unanswered + 1).bind(none).bind(None::<i64>),
-        Settlement::Unreadable(answer) => {
-            ended(unanswered + 1).bind(Some(answer.as_bytes().to_vec())).bind(None::<i64>)
-        }
+        Settlement::Refused => ended(unanswered).bind(millis(now.saturating_add(PARKED_FOR).ok())),
+        Settlement::InDoubt => ended(mark.map_or(1, |mark| mark.after_doubt(nobody_is_answered))).bind(None::<i64>),
     })
+}
+
+/// Nothing is sent any more until somebody can read it: the mark stays, as that of a token that is spent.
+fn keep(settle: &Settle, answer: &Sealed, unanswered: u32, error: Option<String>) -> Statement {
+    statement(
+        "UPDATE grants
+         SET kept_answer = $2, last_error = $3, parked_until = NULL,
+             refresh_attempt = NULL, refresh_unanswered = $4, refresh_sent_at = coalesce(refresh_sent_at, $5),
+             state_since = CASE WHEN state = 'reauth_required' THEN $5 ELSE state_since END,
+             reason = CASE WHEN state = 'reauth_required' THEN NULL ELSE reason END,
+             state = CASE WHEN state = 'reauth_required' THEN 'active' ELSE state END
+         WHERE id = $1",
+    )
+    .bind(settle.grant.to_string())
+    .bind(answer.as_bytes().to_vec())
+    .bind(error)
+    .bind(unanswered)
+    .bind(settle.now.as_millisecond())
 }
 
 fn take_over(grant: &GrantRecord, refreshed: &Refreshed, now: Timestamp) -> Result<Statement> {
@@ -279,7 +289,8 @@ fn take_over(grant: &GrantRecord, refreshed: &Refreshed, now: Timestamp) -> Resu
              updated_at = $8, generation = generation + 1, last_error = NULL, parked_until = NULL, kept_answer = NULL,
              refresh_attempt = NULL, refresh_sent_at = NULL, refresh_tick = NULL, refresh_unanswered = NULL,
              state_since = CASE WHEN state = 'reauth_required' THEN $8 ELSE state_since END,
-             reason = NULL, state = CASE WHEN state = 'reauth_required' THEN 'active' ELSE state END
+             reason = CASE WHEN state = 'reauth_required' THEN NULL ELSE reason END,
+             state = CASE WHEN state = 'reauth_required' THEN 'active' ELSE state END
          WHERE id = $1",
     )
     .bind(grant.id.to_string())

@@ -82,16 +82,16 @@ impl State {
         match claim.terms.standing(row.grant.refresh_mark.as_ref(), elapsed) {
             Standing::UnderWay => Begun::UnderWay,
             Standing::Resting(left) => Begun::Quarantined(left),
-            Standing::Free(unanswered) => self.take_turn(claim, unanswered, tick, false),
-            Standing::Spent(unanswered) => self.take_turn(claim, unanswered, tick, true),
+            standing => self.take_turn(claim, standing, tick),
         }
     }
 
     /// Puts the attempt on record, if the app may send.
-    fn take_turn(&mut self, claim: &RefreshClaim, unanswered: u32, tick: Tick, spent: bool) -> Begun {
-        let Some(mut grant) = self.of_tenant(&claim.tenant, &claim.grant).map(|row| row.grant.clone()) else {
+    fn take_turn(&mut self, claim: &RefreshClaim, standing: Standing, tick: Tick) -> Begun {
+        let Some(Row { mut grant, sent }) = self.of_tenant(&claim.tenant, &claim.grant).cloned() else {
             return Begun::Moved;
         };
+        let spent = matches!(standing, Standing::Spent(_));
         let health = self.health_of(&grant);
         // While nobody gets a verdict, nothing is concluded about a single grant.
         let given_up = spent && !health.as_ref().is_some_and(AppHealth::is_down);
@@ -101,21 +101,24 @@ impl State {
                 None => return Begun::AppBlocked(Box::new(health)),
             }
         }
-        grant.refresh_mark = Some(RefreshMark { attempt: Some(claim.attempt.clone()), sent_at: tick.now, unanswered });
+        // The rest counts from the first of repeated requests.
+        let sent = if matches!(standing, Standing::Repeatable(_)) { sent } else { tick.since_boot };
+        grant.refresh_mark = Some(standing.mark(grant.refresh_mark.take(), &claim.attempt, tick.now));
         grant.parked_until = None;
-        self.grants.insert(grant.id.clone(), Row { grant: grant.clone(), sent: tick.since_boot });
+        self.grants.insert(grant.id.clone(), Row { grant: grant.clone(), sent });
         let grant = Box::new(grant);
         if given_up { Begun::TooManyInDoubt(grant) } else { Begun::Send(grant) }
     }
 
     fn settle(&mut self, settle: &Settle, now: Timestamp) -> bool {
-        let Some(row) = self.of_tenant(&settle.tenant, &settle.grant).filter(|row| concerns(&row.grant, settle)) else {
+        let Some(row) = self.of_tenant(&settle.tenant, &settle.grant).filter(|row| settle.concerns(&row.grant)) else {
             return false;
         };
         let grant = row.grant.clone();
         let news = self.note_health(&grant, settle, now);
+        let nobody_is_answered = self.health_of(&grant).is_some_and(|health| health.is_down());
         if let Some(row) = self.grants.get_mut(&settle.grant) {
-            row.end_attempt(settle, now);
+            row.end_attempt(settle, nobody_is_answered, now);
         }
         self.audit.extend(settle.audit.clone().filter(|_| news));
         true
@@ -144,9 +147,13 @@ impl Row {
         self.sent = tick.since_boot;
     }
 
-    fn end_attempt(&mut self, settle: &Settle, now: Timestamp) {
+    fn end_attempt(&mut self, settle: &Settle, nobody_is_answered: bool, now: Timestamp) {
         let grant = &mut self.grant;
-        let unanswered = grant.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
+        let mark = grant.refresh_mark.take();
+        let before = mark.as_ref().map_or(0, |mark| mark.unanswered);
+        let refused = matches!(settle.settlement, Settlement::Refused);
+        grant.last_error.clone_from(&settle.error);
+        grant.parked_until = now.saturating_add(PARKED_FOR).ok().filter(|_| refused);
         let unanswered = match &settle.settlement {
             Settlement::Refreshed(refreshed) => {
                 take_over(grant, refreshed, settle.now);
@@ -155,33 +162,19 @@ impl Row {
             Settlement::Rejected { reason } => {
                 grant.state = GrantState::ReauthRequired { reason: reason.clone() };
                 (grant.state_since, grant.updated_at) = (settle.now, settle.now);
-                grant.last_error.clone_from(&settle.error);
                 0
             }
-            failure => {
-                grant.last_error.clone_from(&settle.error);
-                let refused = matches!(failure, Settlement::Refused);
-                grant.parked_until = now.saturating_add(PARKED_FOR).ok().filter(|_| refused);
-                grant.kept_answer = match failure {
-                    Settlement::Unreadable(answer) => Some(answer.clone()),
-                    _ => None,
-                };
-                unanswered + u32::from(matches!(failure, Settlement::InDoubt | Settlement::Unreadable(_)))
+            Settlement::Unreadable(answer) => {
+                grant.kept_answer = Some(answer.clone());
+                revive(grant, settle.now);
+                before + 1
             }
+            Settlement::InDoubt => mark.as_ref().map_or(1, |mark| mark.after_doubt(nobody_is_answered)),
+            _ => before,
         };
-        let doubt = grant.refresh_mark.take().filter(|_| unanswered > 0);
-        grant.refresh_mark = doubt.map(|mark| RefreshMark { attempt: None, unanswered, ..mark });
+        let sent_at = mark.map_or(settle.now, |mark| mark.sent_at);
+        grant.refresh_mark = (unanswered > 0).then_some(RefreshMark { attempt: None, sent_at, unanswered });
         self.sent = self.sent.take().filter(|_| unanswered > 0);
-    }
-}
-
-/// Whether what came of the attempt still says something about the grant.
-fn concerns(grant: &GrantRecord, settle: &Settle) -> bool {
-    let same_token = grant.generation == settle.generation;
-    let own = || grant.refresh_mark.as_ref().and_then(|mark| mark.attempt.as_ref()) == Some(&settle.attempt);
-    match &settle.settlement {
-        Settlement::Refreshed(_) => same_token && !grant.state.is_over(),
-        _ => same_token && grant.state == GrantState::Active && own(),
     }
 }
 
@@ -194,7 +187,12 @@ fn take_over(grant: &mut GrantRecord, refreshed: &Refreshed, now: Timestamp) {
     (grant.refresh, grant.refresh_expires_at) = (refresh, refresh_expires_at);
     (grant.issued_at, grant.updated_at) = (issued_at, now);
     grant.generation += 1;
-    (grant.last_error, grant.parked_until, grant.kept_answer) = (None, None, None);
+    grant.kept_answer = None;
+    revive(grant, now);
+}
+
+/// Whatever was concluded about it was wrong.
+fn revive(grant: &mut GrantRecord, now: Timestamp) {
     if matches!(grant.state, GrantState::ReauthRequired { .. }) {
         (grant.state, grant.state_since) = (GrantState::Active, now);
     }

@@ -69,7 +69,7 @@ impl Host {
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
         self.store().check_ours().await?;
         let record = self.live_grant(tenant, grant).await?;
-        if is_good(&record, self.context().now()) {
+        if is_fresh(record.access_expires_at, self.context().now()) {
             return self.opened(&record).await;
         }
         self.renewed(&record, Because::Expiring).await
@@ -80,10 +80,6 @@ impl Host {
         let record = self.live_grant(tenant, grant).await?;
         let session = self.opened(&record).await?;
         if session.grant.tokens.access.matches(refused.grant.tokens.access.expose()) {
-            // Each refresh is a risk, and one more in the same minute brings nothing that this one did not.
-            if self.context().now().duration_since(record.issued_at).abs() < MARGIN {
-                return Err(told::refused_though_new().into());
-            }
             return self.renewed(&record, Because::Refused).await;
         }
         Ok(session)
@@ -199,13 +195,6 @@ impl Drop for Running {
 /// Whether a token is good for a call that starts now. One that never said when it ends is tried.
 pub(crate) fn is_fresh(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
     expires_at.is_none_or(|at| now.saturating_add(MARGIN).is_ok_and(|soon| soon < at))
-}
-
-/// The same for the token of a grant. One that lives for minutes alone is used for most of them.
-fn is_good(record: &GrantRecord, now: Timestamp) -> bool {
-    let Some(at) = record.access_expires_at else { return true };
-    let margin = MARGIN.min(at.duration_since(record.issued_at) / 4);
-    now.saturating_add(margin).is_ok_and(|soon| soon < at)
 }
 
 /// Whether an error says that the grant needs its person, and why.

@@ -33,13 +33,6 @@ pub(super) fn parked(until: Timestamp) -> Error {
     Error::new(ErrorKind::Rejected, message)
 }
 
-pub(super) fn refused_though_new() -> Error {
-    Error::new(
-        ErrorKind::Rejected,
-        "the platform refuses an access token that it gave less than a minute ago; it is refreshed at the next call after that minute",
-    )
-}
-
 pub(super) fn too_young(until: Timestamp) -> Error {
     let message = format!(
         "the platform prolongs an access token only once it has a certain age, which this one has at {until:.0}"

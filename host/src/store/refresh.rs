@@ -216,7 +216,7 @@ impl RefreshTerms {
         if left.is_positive() && mark.attempt.is_some() {
             return Standing::UnderWay;
         }
-        let unanswered = mark.known_unanswered();
+        let unanswered = mark.all_unanswered();
         if left.is_positive() {
             let repeatable = elapsed < self.repeat_within && self.most_unanswered.is_none_or(|most| unanswered < most);
             return if repeatable { Standing::Repeatable(unanswered) } else { Standing::Resting(left) };
@@ -242,10 +242,9 @@ impl Standing {
 }
 
 impl RefreshMark {
-    /// How many requests went unanswered, at least one where an attempt was never ended: nobody knows whether its process had sent
-    /// anything when it died, so it raises a doubt and does not add to one.
-    fn known_unanswered(&self) -> u32 {
-        self.unanswered.max(u32::from(self.attempt.is_some()))
+    /// How many requests went unanswered. An attempt that nobody ended did: its process may have sent something before it died.
+    fn all_unanswered(&self) -> u32 {
+        self.unanswered + u32::from(self.attempt.is_some())
     }
 
     /// How many there are after one more that ended in doubt. While the platform answers nobody, that says nothing about this token.

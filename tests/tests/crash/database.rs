@@ -1,5 +1,7 @@
 //! Several processes on a server behind a pooler, while connections, backends and the pooler itself come and go.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use connector_host::store::testing::{self, Pooler, Server};
@@ -9,6 +11,7 @@ use crate::arena::{Arena, Victim, earlier};
 use crate::line::Held;
 use crate::many::storm;
 use crate::process::Process;
+use crate::support::Leaks;
 use crate::tally::{Tally, Truth, report};
 use crate::{say, size};
 
@@ -141,4 +144,33 @@ fn database_that_goes_between_answer_and_commit_loses_nothing() {
 /// How often each grant has been refreshed since.
 fn rotated(base: &Base, before: &[i64]) -> Vec<i64> {
     base.victims.iter().zip(before).map(|(victim, before)| base.arena.generation(victim) - before).collect()
+}
+
+#[test]
+fn no_file_of_a_server_holds_a_token() {
+    let Some(base) = Base::new(1) else { return };
+    let victim = &base.victims[0];
+    let mut process = base.arena.refresher(&base.place);
+    for _ in 0..3 {
+        process.order(format_args!("ask {victim}"));
+        process.line("ok");
+    }
+    process.end().with(0);
+    base.server.run("postgres", "CHECKPOINT");
+    let dir = base.server.run("postgres", "SHOW data_directory");
+    let id = [("grant".to_owned(), victim.grant.to_string())];
+    assert!(!found_under(&dir, &Leaks::of(&id)).is_empty(), "what is there is found");
+    let issued = base.arena.stage.tiktok.issued();
+    assert!(issued.len() > 8, "{}", issued.len());
+    assert_eq!(found_under(&dir, &Leaks::of(&issued)), "");
+}
+
+/// The files of the server, which are many and large, that hold any of this.
+fn found_under(dir: &str, leaks: &Leaks) -> String {
+    let mut grep = Command::new("grep");
+    grep.args(["-rlaF", "-f", "-", dir]).env("LC_ALL", "C").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut grep = grep.spawn().unwrap();
+    let lines = leaks.needles.iter().map(|(_, needle)| needle.as_slice()).collect::<Vec<_>>().join(&b'\n');
+    grep.stdin.take().unwrap().write_all(&lines).unwrap();
+    String::from_utf8(grep.wait_with_output().unwrap().stdout).unwrap()
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use url::form_urlencoded::byte_serialize;
 
-use crate::support::{Leaks, MIRA, Stage, person};
+use crate::support::{Cli, Leaks, MIRA, Stage, person};
 
 #[test]
 fn no_code_or_token_is_in_the_data_directory_or_in_any_output() {
@@ -40,6 +40,53 @@ fn what_goes_wrong_says_no_token_either() {
     stage.visit(&back);
     running.done().ends(1, &["unreadable"]);
     stage.assert_nothing_leaked();
+}
+
+/// Each library says all it can, and a panic shows where it came from.
+fn talkative(stage: &Stage, args: &str) -> Cli {
+    stage.cli(args).env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full")
+}
+
+#[test]
+fn a_log_of_everything_holds_no_code_and_no_token() {
+    let stage = Stage::new();
+    stage.tiktok.let_tokens_expire_at_once();
+    stage.walk(talkative(&stage, "connect tiktok --no-browser"), &person(MIRA)).done.ok();
+    stage.let_tokens_be_due();
+    talkative(&stage, "tokens refresh --due").run().ok();
+    for command in ["metrics --max-age 0", "vault rotate", "backup saved.db", "restore saved.db --yes", "store adopt"] {
+        talkative(&stage, command).run();
+    }
+    stage.let_tokens_be_due();
+    let mut serving = talkative(&stage, "serve --listen 127.0.0.1:0 --every 1s --log-format json --json").start();
+    serving.document();
+    serving.line("a grant that was due");
+    serving.terminate();
+    serving.done().ok();
+    assert!(stage.tiktok.refreshes().0 >= 3, "{:?}", stage.tiktok.refreshes());
+    stage.assert_nothing_leaked();
+}
+
+#[test]
+fn an_answer_in_the_spool_is_sealed() {
+    let stage = Stage::new();
+    let line = stage.held_line();
+    stage.tiktok.let_tokens_expire_at_once();
+    stage.connect(&person(MIRA));
+    line.hold();
+    let mut running = talkative(&stage, "metrics --max-age 0").start();
+    line.wait();
+    let nobody_writes = stage.nobody_writes();
+    line.release();
+    running.line("is in the spool until the store takes it");
+    running.kill();
+    // Before anything is searched: whoever closes a file of the database gives up the locks of its process.
+    drop(nobody_writes);
+    stage.assert_nothing_leaked();
+    talkative(&stage, "connections").run().ends(0, &["Stored 1 answers"]);
+    stage.assert_nothing_leaked();
+    stage.cli("metrics --max-age 0").run().ok();
+    assert_eq!(stage.tiktok.refreshes().1, 0, "the answer in the spool brought the token that works");
 }
 
 #[test]

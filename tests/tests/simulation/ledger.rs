@@ -29,7 +29,7 @@ pub(crate) struct Send {
     pub at: i64,
     pub node: usize,
     pub incarnation: u32,
-    /// Whether nobody was answered at that time, so that it may only ask whether the platform is back.
+    /// Whether nobody was answered when it left or when it ended in doubt: it asked whether the platform is back.
     pub while_down: bool,
     /// Whether its grant had been given up, so that it serves a revocation.
     pub after_end: bool,

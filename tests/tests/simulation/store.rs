@@ -196,6 +196,20 @@ impl NodeStore {
     }
 }
 
+impl NodeStore {
+    /// A request that ended in doubt while nobody was answered says nothing of its token.
+    async fn note_doubt(&self, grant: &GrantId) -> Result<()> {
+        let down = self.memory().app_health().await?.iter().any(AppHealth::is_down);
+        let (Some(account), true) = (self.world.account_of(grant), down) else { return Ok(()) };
+        let mut state = self.world.lock();
+        let mut sends = state.ledger.sends.iter_mut().rev();
+        if let Some(send) = sends.find(|send| (send.account, send.node) == (account, self.life.node)) {
+            send.while_down = true;
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Refreshes for NodeStore {
     async fn begin_refresh(&self, claim: &RefreshClaim) -> Result<Begun> {
@@ -235,7 +249,11 @@ impl Refreshes for NodeStore {
                 actual.settlement = Settlement::NotSent;
             }
             let settled = Some((settle.generation, said));
-            self.watched(Some(&settle.grant), settled, self.memory().settle_refresh(&actual)).await
+            let done = self.watched(Some(&settle.grant), settled, self.memory().settle_refresh(&actual)).await?;
+            if done && matches!(settle.settlement, Settlement::InDoubt) {
+                self.note_doubt(&settle.grant).await?;
+            }
+            Ok(done)
         };
         self.call(work).await
     }

@@ -11,7 +11,6 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "a token rests after a doubt", run: |bench| Box::pin(rests(bench)) },
     Check { name: "a token that works for a moment is repeated once in it", run: |bench| Box::pin(repeated(bench)) },
     Check { name: "doubts are counted until they are too many", run: |bench| Box::pin(counted(bench)) },
-    Check { name: "processes that die add no doubt to a doubt", run: |bench| Box::pin(died(bench)) },
     Check {
         name: "what was not processed leaves the doubts as they were",
         run: |bench| Box::pin(not_processed(bench)),
@@ -61,7 +60,10 @@ async fn counted(bench: Bench) -> Outcome {
     for (attempt, unanswered) in [("a", 0), ("b", 1), ("c", 2)] {
         let sent = may_send(&bench, &grant, attempt, RESTLESS).await?;
         assert_eq!(sent.refresh_mark.map(|mark| mark.unanswered), Some(unanswered));
-        assert!(bench.settle(&grant, attempt, Settlement::InDoubt).await?);
+        // The second one is never ended: its process died.
+        if attempt != "b" {
+            assert!(bench.settle(&grant, attempt, Settlement::InDoubt).await?);
+        }
         others_are_answered(&bench).await?;
     }
     let begun = bench.begin(&grant, "d", RESTLESS).await?;
@@ -75,16 +77,6 @@ async fn counted(bench: Bench) -> Outcome {
     let other = bench.stored_grant().await?;
     for attempt in ["a", "b", "c", "d", "e"] {
         may_send(&bench, &other, attempt, harmless).await?;
-    }
-    Ok(())
-}
-
-/// Nobody knows whether they had sent anything.
-async fn died(bench: Bench) -> Outcome {
-    let grant = bench.stored_grant().await?;
-    for (attempt, unanswered) in [("a", 0), ("b", 1), ("c", 1), ("d", 1), ("e", 1)] {
-        let sent = may_send(&bench, &grant, attempt, RESTLESS).await?;
-        assert_eq!(sent.refresh_mark.map(|mark| mark.unanswered), Some(unanswered));
     }
     Ok(())
 }

@@ -9,6 +9,9 @@ use url::Url;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_connector-host-lantern");
 
+/// Where a command puts what is for a moment, in its home directory.
+pub(crate) const TEMPORARY: &str = "tmp";
+
 /// So long that only a program that hangs is cut off.
 const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -23,6 +26,7 @@ impl Cli {
     pub(crate) fn new(home: &Path, said: Sender<String>) -> Self {
         let mut command = Command::new(PROGRAM);
         command.env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("TMPDIR", home.join(TEMPORARY));
         command.current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, said }
     }
@@ -157,6 +161,12 @@ impl Running {
     fn signal(&self, name: &str) {
         let kill = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status().unwrap();
         assert!(kill.success());
+    }
+
+    /// What no program can do anything about.
+    pub(crate) fn kill(mut self) -> Done {
+        self.child.kill().unwrap();
+        self.done()
     }
 
     /// Waits for the end.

@@ -6,7 +6,8 @@ use url::form_urlencoded::byte_serialize;
 
 /// Looks for secrets in whatever form somebody could have written them down.
 pub(crate) struct Leaks {
-    needles: Vec<(String, Vec<u8>)>,
+    /// What is looked for, by a name that may be shown.
+    pub(crate) needles: Vec<(String, Vec<u8>)>,
 }
 
 impl Leaks {

@@ -9,12 +9,12 @@ use connector_tests::lantern::LanternEmulator;
 use connector_tiktok::emulator::TikTokEmulator;
 use http::header::LOCATION;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use url::Url;
 
-use super::cli::{Cli, Done, Running};
+use super::cli::{Cli, Done, Running, TEMPORARY};
 use super::emulator::Emulator;
 use super::held_line::HeldLine;
 use super::leaks::Leaks;
@@ -44,6 +44,7 @@ pub(crate) struct Visit {
 impl Stage {
     pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(TEMPORARY)).unwrap();
         let said = mpsc::channel();
         let start = |platform: &str| {
             let command = Cli::new(home.path(), said.0.clone()).args("--data-dir data --json emulator");
@@ -125,12 +126,23 @@ impl Stage {
 
     /// Does what only another program would do to the database.
     fn by_others(&self, statement: &'static str) {
-        let options = SqliteConnectOptions::new().filename(self.realm().join("store.db"));
+        let mut database = self.database();
         self.web.wait(async {
-            let mut database = options.connect().await.unwrap();
             sqlx::query(statement).execute(&mut database).await.unwrap();
             database.close().await.unwrap();
         });
+    }
+
+    /// Keeps everybody from writing to the database, until what this gives is dropped.
+    pub(crate) fn nobody_writes(&self) -> SqliteConnection {
+        let mut database = self.database();
+        self.web.wait(sqlx::query("BEGIN IMMEDIATE").execute(&mut database)).unwrap();
+        database
+    }
+
+    fn database(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.realm().join("store.db"));
+        self.web.wait(options.connect()).unwrap()
     }
 
     /// Lays the test's own line to the token endpoint, on which an answer can be held back.
@@ -208,7 +220,7 @@ impl Stage {
             assert!(issued.iter().any(|(issued, _)| issued == kind), "there was no {kind} to look for");
         }
         let leaks = Leaks::of(&issued);
-        let (found, files) = leaks.under(&self.path("data"));
+        let (found, files) = leaks.under(self.home.path());
         assert_eq!(found, Vec::<String>::new());
         assert!(files >= 4, "only {files} files were searched");
         let said: String = self.said.1.try_iter().collect();

@@ -26,9 +26,6 @@ pub enum Error {
     /// The store says so.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The vault says so.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
     /// A file or directory that must be private is not, or cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -44,6 +41,13 @@ pub enum Error {
     /// A refresh that several callers waited for failed once, for all of them.
     #[error(transparent)]
     Shared(#[from] Arc<Error>),
+}
+
+/// What does not open means the same wherever it is opened.
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        Self::Connector(error.into())
+    }
 }
 
 impl Error {

@@ -22,8 +22,9 @@ const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// The wait after the first attempt in vain; it doubles with each.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long a revocation belongs to whoever tries it: longer than its two requests may take.
-const CLAIM: SignedDuration = SignedDuration::from_mins(3);
+/// How long a revocation belongs to whoever tries it: longer than a request may take with what follows it, which is a minute for its answer
+/// and two for a store that does not take it. Between its two requests it is reserved anew.
+const CLAIM: SignedDuration = SignedDuration::from_mins(5);
 
 /// How a revocation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) enum Revoked {
     Done,
     /// The person's access is used by another grant, so it was left alone.
     AccessShared,
+    /// Nobody knows whose access it is, and other grants are alive that it may be shared with.
+    PersonUnknown,
     /// The platform no longer takes the tokens. The access may be gone there, or live on without anybody who could use it.
     TokensDead,
 }
@@ -40,7 +43,7 @@ impl Revoked {
     fn outcome(self) -> RevocationOutcome {
         match self {
             Self::Done => RevocationOutcome::Revoked,
-            Self::AccessShared | Self::TokensDead => RevocationOutcome::GivenUp,
+            Self::AccessShared | Self::PersonUnknown | Self::TokensDead => RevocationOutcome::GivenUp,
         }
     }
 
@@ -56,24 +59,18 @@ impl Revoked {
         match self {
             Self::Done => "revoked",
             Self::AccessShared => "access_shared",
+            Self::PersonUnknown => "person_unknown",
             Self::TokensDead => "tokens_dead",
         }
     }
 }
 
 impl Host {
-    /// What would be left to tell the platform if this grant ended now; nothing where the platform takes no revocation.
+    /// What would be left to tell the platform if this grant ended now, with these tokens of its own or newer ones; nothing where the
+    /// platform takes no revocation.
     ///
     /// # Errors
-    /// When the grant's tokens do not open.
-    pub(crate) fn revocation_of(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
-        if grant.access.is_none() {
-            return Ok(None);
-        }
-        self.revocation_with(grant, &self.open_record(grant)?)
-    }
-
-    /// The same with newer tokens than the record has.
+    /// When the platform is not configured, or the tokens cannot be sealed.
     pub(crate) fn revocation_with(&self, grant: &GrantRecord, tokens: &TokenSet) -> Result<Option<RevocationRecord>> {
         let oauth = self.platform(grant.platform.as_str())?.connector.oauth();
         if oauth.revocation() == RevocationClass::NotOffered {
@@ -81,7 +78,6 @@ impl Host {
         }
         let id = RevocationId::new(self.context())?;
         let now = self.context().now();
-        let dies_at = if tokens.refresh.is_some() { tokens.refresh_expires_at } else { tokens.access_expires_at };
         Ok(Some(RevocationRecord {
             tokens: self.sealed_for(&grant.tenant, &id, tokens)?,
             id,
@@ -94,21 +90,11 @@ impl Host {
             base_urls: grant.base_urls.clone(),
             subject: grant.subject.clone(),
             attempts: 0,
-            next_try_at: self.revocable_at(grant, oauth),
-            expires_at: dies_at.unwrap_or_else(|| now.saturating_add(GIVE_UP_AFTER).unwrap_or(now)),
+            next_try_at: revocable_at(grant, oauth, now),
+            expires_at: die_at(tokens, now),
             last_error: None,
             created_at: now,
         }))
-    }
-
-    /// From when on the tokens may be used: one that may be under way in a refresh rests first, unless it is not needed.
-    fn revocable_at(&self, grant: &GrantRecord, oauth: &dyn OAuthProvider) -> Timestamp {
-        let now = self.context().now();
-        let needs_refresh = oauth.revocation() == RevocationClass::LiveToken && !is_fresh(grant.access_expires_at, now);
-        match &grant.refresh_mark {
-            Some(mark) if needs_refresh => mark.sent_at.saturating_add(QUARANTINE).unwrap_or(now).max(now),
-            _ => now,
-        }
     }
 
     /// Tries every revocation that is due. What fails again stays for the next time. In another instance's store nothing is tried.
@@ -140,35 +126,41 @@ impl Host {
 
     /// Tries it while nobody else does, unless somebody else already has.
     async fn revoke_alone(&self, seen: &RevocationRecord) -> Result<Revoked> {
-        let Some(mut job) = self.store().revocation_of(&seen.grant_id).await? else { return Ok(Revoked::Done) };
-        let now = self.context().now();
-        let until = now.saturating_add(CLAIM).unwrap_or(now);
-        if now < job.next_try_at || !self.store().claim_revocation(&job, until).await? {
+        let Some(job) = self.store().revocation_of(&seen.grant_id).await? else { return Ok(Revoked::Done) };
+        let Some(mut job) = self.store().claim_revocation(&job, CLAIM).await? else {
             return Err(at_it(job.next_try_at).into());
-        }
-        job.next_try_at = until;
-        let tried = if job.expires_at <= now { Ok(Revoked::TokensDead) } else { self.try_revoke(&job).await };
+        };
+        let now = self.context().now();
+        let tried = if job.expires_at <= now { Ok(Revoked::TokensDead) } else { self.try_revoke(&mut job).await };
         match tried {
-            Ok(revoked) => {
-                let audit = AuditRecord::new(self.context(), &job.tenant, revoked.event())?.of_grant(&job.grant_id);
-                let audit = audit.with(&json!({ "because": revoked.as_str(), "attempts": job.attempts }));
-                self.store().finish_revocation(&job.id, revoked.outcome(), now, &audit).await?;
-                Ok(revoked)
-            }
+            Ok(revoked) => self.finish(&job, revoked, now).await,
             Err(error) => {
                 let shown = error.connector().map_or_else(
                     || LastError::new(&CoreError::config(error.to_string()), now),
                     |error| LastError::new(error, now),
                 );
-                self.store().postpone_revocation(&job.id, next_try(job.attempts, now), &shown).await?;
+                self.store().postpone_revocation(&job, rest_after(job.attempts), &shown).await?;
                 Err(error)
             }
         }
     }
 
-    async fn try_revoke(&self, job: &RevocationRecord) -> Result<Revoked> {
-        if self.is_shared(job).await? {
-            return Ok(Revoked::AccessShared);
+    /// Stores how it ended, unless somebody else has it by now: theirs are the newer tokens.
+    async fn finish(&self, job: &RevocationRecord, revoked: Revoked, now: Timestamp) -> Result<Revoked> {
+        let audit = AuditRecord::new(self.context(), &job.tenant, revoked.event())?.of_grant(&job.grant_id);
+        let audit = audit.with(&json!({ "because": revoked.as_str(), "attempts": job.attempts }));
+        if self.store().finish_revocation(job, revoked.outcome(), now, &audit).await? {
+            return Ok(revoked);
+        }
+        match self.store().revocation_of(&job.grant_id).await? {
+            Some(theirs) if revoked != Revoked::Done => Err(at_it(theirs.next_try_at).into()),
+            _ => Ok(revoked),
+        }
+    }
+
+    async fn try_revoke(&self, job: &mut RevocationRecord) -> Result<Revoked> {
+        if let Some(shared) = self.shared(job).await? {
+            return Ok(shared);
         }
         let oauth = self.platform(job.platform.as_str())?.connector.oauth();
         let mut session = self.session_of(job)?;
@@ -180,8 +172,8 @@ impl Host {
                 Err(error) => return Err(error),
             }
             // The refresh took its time, in which the person may have come back.
-            if self.is_shared(job).await? {
-                return Ok(Revoked::AccessShared);
+            if let Some(shared) = self.shared(job).await? {
+                return Ok(shared);
             }
         }
         let request = oauth.revoke_request(&session.app, &session.grant)?;
@@ -192,15 +184,21 @@ impl Host {
         }
     }
 
-    /// Whether the person's access lives on under another grant: connected again meanwhile, or for another tenant. A platform revokes a
-    /// person's whole access to an app, so that would die with it.
-    async fn is_shared(&self, job: &RevocationRecord) -> Result<bool> {
-        let Some(subject) = &job.subject else { return Ok(false) };
-        Ok(self.store().is_shared(&job.grant_id, &job.platform, &job.client_id, subject).await?)
+    /// Whether the person's access lives on under another grant, or may: connected again meanwhile, or for another tenant. A platform
+    /// revokes a person's whole access to an app, so that would die with it.
+    async fn shared(&self, job: &RevocationRecord) -> Result<Option<Revoked>> {
+        let subject = job.subject.as_deref();
+        let shared = self.store().is_shared(&job.grant_id, &job.platform, &job.client_id, subject).await?;
+        Ok(shared.then_some(if subject.is_some() { Revoked::AccessShared } else { Revoked::PersonUnknown }))
     }
 
     /// Gets a live token for a platform that revokes by nothing else.
-    async fn freshen(&self, job: &RevocationRecord, oauth: &dyn OAuthProvider, session: &mut Session) -> Result<()> {
+    async fn freshen(
+        &self,
+        job: &mut RevocationRecord,
+        oauth: &dyn OAuthProvider,
+        session: &mut Session,
+    ) -> Result<()> {
         let request = oauth.refresh_request(&session.app, &session.grant)?;
         let answer = self.context().send(request).await.map_err(CoreError::from)?;
         match oauth.read_refresh(&answer) {
@@ -212,10 +210,23 @@ impl Host {
             | RefreshOutcome::NotProcessed(error)
             | RefreshOutcome::InDoubt(error) => return Err(error.into()),
         }
-        let tokens = self.sealed_for(&job.tenant, &job.id, &session.grant.tokens)?;
-        let claimed = job.next_try_at;
-        self.insist(|| self.store().update_revocation_tokens(&job.id, &tokens, claimed)).await?;
+        // Should somebody else have it by now, these tokens revoke all the same.
+        if let Some(renewed) = self.renew_revocation(job, &session.grant.tokens, CLAIM).await? {
+            *job = renewed;
+        }
         Ok(())
+    }
+
+    /// Gives a revocation newer tokens, and reserves it for so long. `None` when it has moved since it was read.
+    pub(crate) async fn renew_revocation(
+        &self,
+        job: &RevocationRecord,
+        tokens: &TokenSet,
+        rest: SignedDuration,
+    ) -> Result<Option<RevocationRecord>> {
+        let sealed = self.sealed_for(&job.tenant, &job.id, tokens)?;
+        let expires_at = die_at(tokens, self.context().now());
+        self.insist(|| self.store().update_revocation_tokens(job, &sealed, expires_at, rest)).await
     }
 
     fn session_of(&self, job: &RevocationRecord) -> Result<Session> {
@@ -233,7 +244,7 @@ impl Host {
         Ok(Session { app, grant })
     }
 
-    pub(crate) fn sealed_for(&self, tenant: &str, id: &RevocationId, tokens: &TokenSet) -> Result<RevocationTokens> {
+    fn sealed_for(&self, tenant: &str, id: &RevocationId, tokens: &TokenSet) -> Result<RevocationTokens> {
         let sealed = self.seal_tokens(place(tenant, id), tokens)?;
         Ok(RevocationTokens {
             access: Some(sealed.access),
@@ -258,7 +269,22 @@ fn place<'a>(tenant: &'a str, id: &'a RevocationId) -> Place<'a> {
     Place { tenant, owner: id.as_str(), generation: 0 }
 }
 
-fn next_try(attempts: u32, now: Timestamp) -> Timestamp {
-    let wait = FIRST_WAIT.saturating_mul(1 << attempts.min(10));
-    now.saturating_add(wait).unwrap_or(now)
+/// From when on the tokens may be used: one that may be under way in a refresh rests first, unless it is not needed.
+fn revocable_at(grant: &GrantRecord, oauth: &dyn OAuthProvider, now: Timestamp) -> Timestamp {
+    let needs_refresh = oauth.revocation() == RevocationClass::LiveToken && !is_fresh(grant.access_expires_at, now);
+    match &grant.refresh_mark {
+        Some(mark) if needs_refresh => mark.sent_at.saturating_add(QUARANTINE).unwrap_or(now),
+        _ => now,
+    }
+}
+
+/// When the tokens are of no use any more.
+fn die_at(tokens: &TokenSet, now: Timestamp) -> Timestamp {
+    let dies_at = if tokens.refresh.is_some() { tokens.refresh_expires_at } else { tokens.access_expires_at };
+    dies_at.unwrap_or_else(|| now.saturating_add(GIVE_UP_AFTER).unwrap_or(now))
+}
+
+/// How long it rests after one more attempt in vain.
+fn rest_after(attempts: u32) -> SignedDuration {
+    FIRST_WAIT.saturating_mul(1 << attempts.min(10))
 }

@@ -11,13 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{GrantId, GrantRecord, LastError};
+use crate::store::{AuditRecord, GrantId, GrantRecord, GrantState, LastError, StateChange};
 use crate::vault::{Binding, KEY_LOST, Sealed, field};
 
 /// The tokens of a grant, sealed for one generation of its row.
 pub(crate) struct SealedTokens {
     pub(crate) access: Sealed,
     pub(crate) refresh: Option<Sealed>,
+}
+
+/// What became of opening something of a grant.
+pub(crate) enum Opened<T> {
+    /// It opened.
+    As(T),
+    /// It is lost for certain, as it is stored in this record.
+    Lost(Box<GrantRecord>, Error),
 }
 
 /// An answer of a token endpoint as it is sealed.
@@ -83,7 +91,7 @@ impl Host {
 
     /// Opens tokens that were sealed for this place. The lifetimes are the record's.
     pub(crate) fn open_tokens(&self, place: Place<'_>, sealed: &SealedTokens) -> Result<TokenSet> {
-        let open = |name, sealed| self.vault().open(&place.field(name), sealed).map_err(CoreError::from);
+        let open = |name, sealed| self.vault().open(&place.field(name), sealed);
         let refresh = sealed.refresh.as_ref().map(|sealed| open(field::REFRESH, sealed));
         Ok(TokenSet {
             access: open(field::ACCESS, &sealed.access)?,
@@ -121,7 +129,7 @@ impl Host {
     pub(crate) fn open_answer(&self, record: &GrantRecord) -> Result<RawAnswer> {
         let none = || Error::Request("no answer is kept for this connection".to_owned());
         let sealed = record.kept_answer.as_ref().ok_or_else(none)?;
-        let text = self.vault().open(&Place::of(record).field(field::ANSWER), sealed).map_err(CoreError::from)?;
+        let text = self.vault().open(&Place::of(record).field(field::ANSWER), sealed)?;
         serde_json::from_str::<KeptAnswer>(text.expose()).map_err(|_| damaged_answer())?.into_answer()
     }
 
@@ -131,28 +139,60 @@ impl Host {
     /// # Errors
     /// As [`Host::open_session`].
     pub(crate) async fn opened(&self, record: &GrantRecord) -> Result<Session> {
-        let error = match self.open_session(record) {
-            Err(error) if is_lost(&error) => error,
-            opened => return opened,
-        };
-        // A rotation or a refresh may have sealed it anew since the record was read.
-        let now = self.store().grant(&record.tenant, &record.id).await?;
-        let now = now.filter(|now| (&now.access, &now.refresh) != (&record.access, &record.refresh));
-        match now {
-            None => Err(self.lost(record, error).await?),
-            Some(now) => match self.open_session(&now) {
-                Err(error) if is_lost(&error) => Err(self.lost(&now, error).await?),
-                opened => opened,
-            },
+        match self.open_latest(record, |record| self.open_session(record)).await? {
+            Opened::As(session) => Ok(session),
+            Opened::Lost(record, error) => Err(Box::pin(self.lost(&record, error)).await?),
         }
     }
 
-    /// Notes that the tokens of a grant are lost. That is certain only while the keys at hand are those of the store: a program that was
-    /// left behind by a rotation has lost nothing.
-    async fn lost(&self, record: &GrantRecord, error: Error) -> Result<Error> {
-        if let Some(proof) = self.store().vault_check().await? {
-            self.vault().verify(&proof).map_err(CoreError::from)?;
+    /// Opens something of a grant, as it is stored by then should it not open as it was read: a rotation or a refresh may have sealed it
+    /// anew since.
+    ///
+    /// # Errors
+    /// What opening it says, and when the keys at hand are not the store's: then nobody knows whether anything is lost.
+    pub(crate) async fn open_latest<T>(
+        &self,
+        record: &GrantRecord,
+        open: impl Fn(&GrantRecord) -> Result<T>,
+    ) -> Result<Opened<T>> {
+        match open(record) {
+            // What seldom happens has its memory elsewhere.
+            Err(error) if is_lost(&error) => Box::pin(self.open_again(record, open, error)).await,
+            opened => opened.map(Opened::As),
         }
+    }
+
+    async fn open_again<T>(
+        &self,
+        record: &GrantRecord,
+        open: impl Fn(&GrantRecord) -> Result<T>,
+        error: Error,
+    ) -> Result<Opened<T>> {
+        let now = self.store().grant(&record.tenant, &record.id).await?;
+        let (record, error) = match now.filter(|now| (&now.access, &now.refresh) != (&record.access, &record.refresh)) {
+            None => (record.clone(), error),
+            Some(now) => match open(&now) {
+                Err(error) if is_lost(&error) => (now, error),
+                opened => return opened.map(Opened::As),
+            },
+        };
+        self.check_keys().await?;
+        Ok(Opened::Lost(Box::new(record), error))
+    }
+
+    /// Makes sure that the keys at hand are those of the store: a program that was left behind by a rotation has lost nothing.
+    async fn check_keys(&self) -> Result<()> {
+        let Some(proof) = self.store().vault_check().await? else { return Ok(()) };
+        self.vault().verify(&proof).map_err(|error| {
+            let message = format!(
+                "this host's keys are not those of its store, so nothing was changed: start it anew with the keys of the store ({error})"
+            );
+            CoreError::config(message).with_source(error).into()
+        })
+    }
+
+    /// Notes that the tokens of a grant are lost.
+    async fn lost(&self, record: &GrantRecord, error: Error) -> Result<Error> {
         let now = self.context().now();
         tracing::error!(grant = %record.id, %error, "the tokens of a grant are lost");
         if self.needs_person(record, KEY_LOST).await?
@@ -161,6 +201,36 @@ impl Host {
             self.store().note_grant_error(&record.id, Some(LastError::new(error, now))).await?;
         }
         Ok(error)
+    }
+
+    /// Takes grants into use again whose tokens were lost and open after all, because their key has been put back. Says how many.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn recover_lost(&self) -> Result<usize> {
+        let mut recovered = 0;
+        if !self.is_ours().await? {
+            return Ok(recovered);
+        }
+        for grant in self.store().grants_needing(KEY_LOST).await? {
+            if self.open_record(&grant).is_ok() && self.set_recovered(&grant).await? {
+                self.store().note_grant_error(&grant.id, None).await?;
+                recovered += 1;
+            }
+        }
+        Ok(recovered)
+    }
+
+    async fn set_recovered(&self, grant: &GrantRecord) -> Result<bool> {
+        let change = StateChange {
+            grant: grant.id.clone(),
+            generation: grant.generation,
+            seen: grant.state.clone(),
+            state: GrantState::Active,
+            since: self.context().now(),
+            audit: AuditRecord::new(self.context(), &grant.tenant, "key_found")?.of_grant(&grant.id),
+        };
+        Ok(self.store().set_grant_state(&change).await?)
     }
 
     /// The tokens of a stored grant, opened.

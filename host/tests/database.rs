@@ -18,7 +18,8 @@ fn run(home: &Path, url: &str, args: &[&str]) -> Output {
 }
 
 fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -47,4 +48,33 @@ fn machines_of_one_database_need_the_same_key_file_and_are_told_so() {
     let wrong = run(other.path(), &url, &["connections"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(said(&wrong).contains("All machines of one database need the same keys"), "{}", said(&wrong));
+}
+
+#[test]
+fn a_key_of_several_machines_is_added_by_hand_and_in_two_steps() {
+    let Some(server) = testing::postgres() else { return };
+    let (url, home) = (server.fresh_database(), TempDir::new().unwrap());
+    assert!(run(home.path(), &url, &["connections"]).status.success());
+    let key = home.path().join("data/vault.key");
+    let before = std::fs::read_to_string(&key).unwrap();
+    let refused = run(home.path(), &url, &["vault", "rotate"]);
+    let text = said(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{text}");
+    for words in
+        ["every other machine", "vault rotate --to NEW-FILE", "First put the line behind the others", "--resume"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), before);
+
+    let made = run(home.path(), &url, &["vault", "rotate", "--to", "line"]);
+    assert!(made.status.success() && said(&made).contains("behind the others"), "{}", said(&made));
+    let line = std::fs::read_to_string(home.path().join("line")).unwrap();
+    for keys in [format!("{before}{line}"), format!("{line}{before}")] {
+        std::fs::write(&key, keys).unwrap();
+        let resumed = run(home.path(), &url, &["vault", "rotate", "--resume"]);
+        assert!(resumed.status.success() && said(&resumed).contains("Everything is sealed"), "{}", said(&resumed));
+    }
+    let retired = run(home.path(), &url, &["vault", "retire"]);
+    assert!(retired.status.success() && said(&retired).contains("on the other machines as well"), "{}", said(&retired));
 }

@@ -7,7 +7,7 @@ use connector_core::{Context, ErrorKind, Secret};
 use super::args::Global;
 use crate::error::{Error, Result};
 use crate::store::{InstanceName, Store};
-use crate::vault::{KeyFile, KeySource, Unlocked, unlock};
+use crate::vault::{KeySource, Unlocked, unlock};
 
 /// Refuses a database for emulators: what they make is no data of the platforms.
 ///
@@ -54,15 +54,6 @@ pub(super) async fn open(cx: &Context, url: &Secret, name: Option<InstanceName>)
 /// # Errors
 /// When the keys are missing or other ones than those of the database, with what to do.
 pub(super) async fn unlocked(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) -> Result<Unlocked> {
-    let file = match source {
-        KeySource::DataDir(dir) => Some(dir.join(KeyFile::NAME)),
-        KeySource::File(path) => Some(path.clone()),
-        _ => None,
-    };
-    let missing = file.as_ref().is_some_and(|file| !file.exists());
-    if missing && store.vault_check().await?.is_some() {
-        return Err(other_key(source, "the database was sealed with a key that this machine does not have"));
-    }
     unlock(cx, source, store).await.map_err(|error| match error.kind() {
         ErrorKind::Unavailable => error.into(),
         _ => other_key(source, error),

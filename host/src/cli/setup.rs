@@ -119,6 +119,10 @@ impl Setup {
         if replayed > 0 {
             output.note(format!("Stored {replayed} answers that an earlier process could not store."));
         }
+        let recovered = Box::pin(host.recover_lost()).await?;
+        if recovered > 0 {
+            output.note(format!("The tokens of {recovered} grants open again: their key is back."));
+        }
         Ok(host)
     }
 

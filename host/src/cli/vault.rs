@@ -10,6 +10,7 @@ use super::output::Output;
 use super::setup::Setup;
 use super::table::table;
 use crate::error::{Error, Result};
+use crate::spool::Spool;
 use crate::store::Store;
 use crate::vault::{KeyId, KeySource, KeyUse, Progress, Rotation, Standing, Vault};
 
@@ -23,7 +24,10 @@ pub(super) async fn run(setup: &Setup, args: &VaultArgs, output: Output) -> Resu
         store.check_ours().await?;
     }
     let live = !setup.global.emulator;
-    let keys = Keys { cx: &cx, vault: &vault, store: store.as_ref(), source: &source, live, output };
+    let shared = live && setup.global.database.is_some();
+    let spool = setup.data_dir()?.join("spool");
+    let keys =
+        Keys { cx: &cx, vault: &vault, store: store.as_ref(), source: &source, spool: &spool, live, shared, output };
     match &args.action {
         None | Some(VaultAction::Keys) => keys.show().await,
         Some(VaultAction::Rotate { to: Some(file), .. }) => keys.write(file),
@@ -38,7 +42,11 @@ struct Keys<'a> {
     vault: &'a Vault,
     store: &'a dyn Store,
     source: &'a KeySource,
+    /// Where sealed answers may rest that the store does not have.
+    spool: &'a Path,
     live: bool,
+    /// Whether other machines may use the store, each with the keys in a place of its own.
+    shared: bool,
     output: Output,
 }
 
@@ -72,6 +80,12 @@ impl Keys<'_> {
     /// Adds a key, where this program can, and seals everything anew with the active one.
     async fn rotate(&self, resume: bool) -> Result<Exit> {
         let adds = !resume && self.source.is_writable();
+        if adds && self.shared {
+            return Err(Error::Request(format!(
+                "a key that is added here alone leaves every other machine of this database unable to open anything. {}",
+                self.how_to_add()
+            )));
+        }
         let added = if adds { Some(self.rotation().add_key().await?) } else { None };
         // What is on an emulator is nothing to keep.
         if let Some(key) = added.filter(|_| self.live) {
@@ -79,7 +93,11 @@ impl Keys<'_> {
         }
         let done = self.reseal().await?;
         if !resume && added.is_none() && done.rows == 0 {
-            return Err(Error::Request(self.how_to_add()));
+            return Err(Error::Request(format!(
+                "the keys come from {}, which this program does not write, and nothing was left to be sealed with the active one. {}",
+                self.source,
+                self.how_to_add()
+            )));
         }
         self.told(added, done).await
     }
@@ -99,25 +117,41 @@ impl Keys<'_> {
         let keys = self.rotation().keys().await?;
         let active = keys.iter().find(|key| key.standing == Standing::Active).and_then(|key| key.key);
         let older: Vec<String> = keys.iter().filter(|key| key.standing == Standing::Older).map(name).collect();
-        if done.unopened > 0 {
-            self.output.warn(format!(
-                "{} sealed values do not open and stay as they are: their accounts have to be connected again",
-                done.unopened
-            ));
-        }
+        let left: u64 = keys.iter().filter(|key| key.standing != Standing::Active).map(|key| key.values).sum();
+        self.warn_of(done.unopened, left);
         let data = json!({
             "added": added.map(|key| key.to_string()), "active": active.map(|key| key.to_string()),
-            "rows": done.rows, "unopened": done.unopened, "older": older,
+            "rows": done.rows, "unopened": done.unopened, "left": left, "older": older,
         });
         self.output.either(&data, || {
+            let what = if left == 0 { "Everything" } else { "Whatever else there is" };
             let active = active.map(|key| key.to_string()).unwrap_or_default();
-            let begin = format!("Everything is sealed with the key {active}: {} rows were sealed anew.", done.rows);
+            let begin = format!("{what} is sealed with the key {active}: {} rows were sealed anew.", done.rows);
             match older.as_slice() {
                 [] => begin,
                 older => format!("{begin}\nOlder: {}. `connector-host vault retire` takes one away.", older.join(", ")),
             }
         });
-        Ok(if done.unopened > 0 { Exit::Person } else { Exit::Done })
+        Ok(match (done.unopened, left) {
+            (0, 0) => Exit::Done,
+            (0, _) => Exit::Failed,
+            _ => Exit::Person,
+        })
+    }
+
+    /// What is not under the active key, because it does not open, or because somebody else wrote it meanwhile.
+    fn warn_of(&self, unopened: u64, left: u64) {
+        if unopened > 0 {
+            self.output.warn(format!(
+                "{unopened} sealed values do not open and stay as they are: put the key they need back, or connect their accounts again"
+            ));
+        }
+        if left > unopened {
+            self.output.warn(format!(
+                "{} values were written under another key meanwhile: run `connector-host vault rotate --resume`",
+                left - unopened
+            ));
+        }
     }
 
     /// Writes the line of a new key for somebody to put where this program cannot write.
@@ -126,9 +160,9 @@ impl Keys<'_> {
         let data = json!({ "key": key.to_string(), "file": file.display().to_string() });
         self.output.either(&data, || {
             let text = format!(
-                "The line of the new key {key} is in {file}. Put it in front of the others in {source}, start every host anew, and then run `connector-host vault rotate --resume`, which seals everything anew. Remove {file} when the line is where it belongs.",
+                "The line of the new key {key} is in {file}. {steps} Remove {file} when the line is where it belongs.",
                 file = file.display(),
-                source = self.source
+                steps = self.steps()
             );
             format::folded("", &text)
         });
@@ -136,9 +170,14 @@ impl Keys<'_> {
     }
 
     fn how_to_add(&self) -> String {
+        format!("Run `connector-host vault rotate --to NEW-FILE`, which makes the line of a new key. {}", self.steps())
+    }
+
+    /// What is done with the line of a new key. A host that seals with it before the others can open it leaves them behind.
+    fn steps(&self) -> String {
         format!(
-            "the keys come from {}, which this program does not write, and everything is sealed with the active one. To add a key: run `connector-host vault rotate --to <new file>`, put the line from that file in front of the others at the source, start every host anew, and run `connector-host vault rotate --resume`",
-            self.source
+            "First put the line behind the others in {source} of every host, and start each host anew; then put it in front of the others, and start each anew again; then run `connector-host vault rotate --resume`, which seals everything anew. Whoever has only one host puts it in front at once.",
+            source = self.source
         )
     }
 
@@ -147,22 +186,46 @@ impl Keys<'_> {
             Some(key) => key,
             None => only_older(&self.rotation().keys().await?)?,
         };
-        if !self.source.is_writable() {
+        expect_empty(self.spool)?;
+        let removed = self.source.is_writable();
+        if removed {
+            self.rotation().retire(key).await?;
+        } else {
             self.rotation().expect_retirable(key).await?;
-            return Err(Error::Request(format!(
-                "nothing is sealed with the key {key} any more: remove its line from {}, and start every host anew",
-                self.source
-            )));
         }
-        self.rotation().retire(key).await?;
-        self.output.either(&json!({ "retired": key.to_string() }), || {
+        self.output.either(&json!({ "key": key.to_string(), "removed": removed }), || {
+            let what = match (removed, self.shared) {
+                (true, false) => format!("The key {key} is gone from {}.", self.source),
+                (true, true) => format!(
+                    "The key {key} is gone from {}: remove its line on the other machines as well.",
+                    self.source
+                ),
+                (false, _) => format!(
+                    "Nothing is sealed with the key {key} any more: remove its line from {} of every host, and start each host anew.",
+                    self.source
+                ),
+            };
             format!(
-                "The key {key} is gone from {}.\nKeep your copy of it for as long as you keep backups of the database from before the rotation.",
-                self.source
+                "{what}\nKeep your copy of it for as long as you keep backups of the database from before the rotation."
             )
         });
         Ok(Exit::Done)
     }
+}
+
+/// What rests in the spool may be sealed with the key, and the store does not know of it.
+fn expect_empty(spool: &Path) -> Result<()> {
+    if !spool.exists() {
+        return Ok(());
+    }
+    let waiting = Spool::open(spool)?.leftovers()?.entries.len();
+    if waiting == 0 {
+        return Ok(());
+    }
+    Err(Error::Request(format!(
+        "{waiting} answers wait in {} to be stored, and may be sealed with that key: run another command first, such as `connector-host connections`, which stores them; nothing was changed",
+        spool.display()
+    )))
 }
 
 fn only_older(keys: &[KeyUse]) -> Result<KeyId> {
@@ -187,5 +250,33 @@ fn word(standing: Standing) -> &'static str {
         Standing::Active => "active",
         Standing::Older => "older",
         Standing::Missing => "missing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_key_stays_while_an_answer_in_the_spool_may_need_it() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("spool");
+        expect_empty(&path).unwrap();
+        assert!(!path.exists());
+        let mut slot = Spool::open(&path).unwrap().reserve().unwrap();
+        expect_empty(&path).unwrap();
+        slot.write(b"sealed").unwrap();
+        drop(slot);
+        for _ in 0..2 {
+            let refused = expect_empty(&path).unwrap_err().to_string();
+            assert!(
+                refused.contains("1 answers wait in") && refused.contains("connector-host connections"),
+                "{refused}"
+            );
+        }
+        Spool::open(&path).unwrap().leftovers().unwrap().entries.pop().unwrap().done().unwrap();
+        expect_empty(&path).unwrap();
     }
 }

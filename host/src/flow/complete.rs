@@ -161,8 +161,8 @@ impl Host {
         let audit = audit.with(&json!({ "platform": record.platform.as_str(), "app": record.app }));
         match self.insist(|| self.store().put_grant(&record, &audit)).await {
             // A store that was lost in the middle of a commit may have kept it: nobody else has this id.
-            Err(Error::Store(StoreError::Conflict(_))) => self.live_grant(&record.tenant, &record.id).await,
-            stored => stored.map(|()| record),
+            Ok(()) | Err(Error::Store(StoreError::Conflict(_))) => self.live_grant(&record.tenant, &record.id).await,
+            Err(error) => Err(error),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::store::{
     AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, Disconnect, Disconnection, GrantRecord,
     GrantState, RevocationRecord, StoreError,
 };
+use crate::tokens::Opened;
 
 /// How often a disconnect is tried whose grants move while it is prepared.
 const ATTEMPTS: u32 = 4;
@@ -25,7 +26,8 @@ pub struct Disconnected {
 pub enum Revocation {
     /// It is revoked.
     Done,
-    /// The person's access is still used: by other connections of the grant, or by another grant of theirs.
+    /// The person's access is still used: by other connections of the grant, or by another grant of theirs. Where nobody knows who the
+    /// person is, any other grant counts.
     GrantInUse,
     /// The platform has no way to revoke it, or its tokens do not open any more: the person can remove the app there.
     NotOffered,
@@ -80,7 +82,7 @@ impl Host {
             (Disconnection::GrantEnded, None) => Revocation::NotOffered,
             (Disconnection::GrantEnded, Some(job)) => match self.revoke(&job).await {
                 Ok(Revoked::Done) => Revocation::Done,
-                Ok(Revoked::AccessShared) => Revocation::GrantInUse,
+                Ok(Revoked::AccessShared | Revoked::PersonUnknown) => Revocation::GrantInUse,
                 Ok(Revoked::TokensDead) => Revocation::Unconfirmed,
                 Err(error) => Revocation::Pending(error),
             },
@@ -105,14 +107,16 @@ impl Host {
     /// Ends it, also while a refresh of its grant is under way: tokens that come later are given up.
     async fn try_end(&self, tenant: &str, id: &ConnectionId) -> Result<Ended> {
         let connected = self.connection(tenant, id).await?;
-        let mut own = self.revocation_if_any(&connected.grant);
+        let mut own = self.revocation_if_any(&connected.grant).await?;
         if let Some(own) = &mut own {
             // An imported grant does not say whose it is; the account is the best name there is.
             own.subject.get_or_insert_with(|| connected.connection.account_id.clone());
         }
         let waiting = self.store().unlinked_grants(tenant).await?;
-        let waiting = waiting.iter().filter(|grant| grant.would_link(&connected));
-        let others: Vec<_> = waiting.filter_map(|grant| self.revocation_if_any(grant)).collect();
+        let mut others = Vec::new();
+        for grant in waiting.iter().filter(|grant| grant.would_link(&connected)) {
+            others.extend(self.revocation_if_any(grant).await?);
+        }
         let disconnect = Disconnect {
             tenant: tenant.to_owned(),
             connection: id.clone(),
@@ -134,24 +138,35 @@ impl Host {
 
     async fn end_unused(&self, grant: &GrantRecord, why: &str) -> Result<Option<RevocationRecord>> {
         let Some(grant) = self.store().grant(&grant.tenant, &grant.id).await? else { return Ok(None) };
-        let job = self.revocation_if_any(&grant);
+        let job = self.revocation_if_any(&grant).await?;
         let audit = AuditRecord::new(self.context(), &grant.tenant, "access_given_up")?.of_grant(&grant.id);
         let audit = audit.with(&json!({ "why": why, "to_be_revoked": job.is_some() }));
         let ended = self.store().give_up_grant(&grant.tenant, &grant.id, job.clone(), &audit).await?;
         Ok(job.filter(|_| ended))
     }
 
-    /// Tokens that do not open revoke nothing, and must not keep anybody from giving a grant up. Those of a grant that is held are
-    /// somebody else's as well.
-    pub(super) fn revocation_if_any(&self, grant: &GrantRecord) -> Option<RevocationRecord> {
-        if is_held(grant) {
-            return None;
+    /// Tokens that are lost revoke nothing, and must not keep anybody from giving a grant up. Those of a grant that is held are somebody
+    /// else's as well.
+    ///
+    /// # Errors
+    /// When the keys at hand are not the store's, or cannot be read: what does not open here may open elsewhere.
+    pub(super) async fn revocation_if_any(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
+        if is_held(grant) || grant.access.is_none() {
+            return Ok(None);
         }
-        self.revocation_of(grant).unwrap_or_else(|error| {
-            tracing::warn!(grant = %grant.id, %error, "the access cannot be revoked at the platform");
-            None
-        })
+        if let Err(error) = self.platform(grant.platform.as_str()) {
+            return Ok(not_revocable(grant, &error));
+        }
+        match self.open_latest(grant, |record| self.open_record(record)).await? {
+            Opened::As(tokens) => self.revocation_with(grant, &tokens),
+            Opened::Lost(_, error) => Ok(not_revocable(grant, &error)),
+        }
     }
+}
+
+fn not_revocable(grant: &GrantRecord, error: &Error) -> Option<RevocationRecord> {
+    tracing::warn!(grant = %grant.id, %error, "the access cannot be revoked at the platform");
+    None
 }
 
 fn is_held(grant: &GrantRecord) -> bool {

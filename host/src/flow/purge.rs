@@ -50,7 +50,7 @@ impl Host {
                 && other.connection.disconnected_at.is_none()
         };
         let goes_on = self.store().connections(&filter).await?.iter().any(|other| shares(&other));
-        if goes_on || self.revocation_if_any(grant).is_some() {
+        if goes_on || self.revocation_if_any(grant).await?.is_some() {
             return Ok(());
         }
         Err(Error::Request(

@@ -4,6 +4,7 @@
 use connector_core::grant::TokenSet;
 use connector_core::http::RawAnswer;
 use connector_core::oauth::{OAuthProvider, RefreshOutcome};
+use jiff::SignedDuration;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -17,7 +18,7 @@ impl Host {
             return Ok(());
         }
         tracing::warn!(grant = %record.id, "a refresh was answered after its connection had been disconnected; its tokens are revoked");
-        self.revoke_late(record, tokens).await?;
+        Box::pin(self.revoke_late(record, tokens)).await?;
         Err(Error::Request("the connection was disconnected while its token was refreshed".to_owned()))
     }
 
@@ -29,16 +30,15 @@ impl Host {
         answer: &RawAnswer,
     ) -> Result<()> {
         match oauth.read_refresh(answer) {
-            RefreshOutcome::Refreshed(answer) => self.revoke_late(record, &answer.tokens).await,
+            RefreshOutcome::Refreshed(answer) => Box::pin(self.revoke_late(record, &answer.tokens)).await,
             _ => Ok(()),
         }
     }
 
     async fn revoke_late(&self, record: &GrantRecord, tokens: &TokenSet) -> Result<()> {
-        if let Some(job) = self.store().revocation_of(&record.id).await? {
-            let sealed = self.sealed_for(&job.tenant, &job.id, tokens)?;
-            let now = self.context().now();
-            if self.insist(|| self.store().update_revocation_tokens(&job.id, &sealed, now)).await? {
+        // Whoever is at it meanwhile has moved it: then it is read again.
+        while let Some(job) = self.store().revocation_of(&record.id).await? {
+            if let Some(job) = self.renew_revocation(&job, tokens, SignedDuration::ZERO).await? {
                 self.revoke_or_wait(&job).await;
                 return Ok(());
             }

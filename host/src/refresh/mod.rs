@@ -125,6 +125,7 @@ impl Host {
         let change = StateChange {
             grant: record.id.clone(),
             generation: record.generation,
+            seen: record.state.clone(),
             state: GrantState::ReauthRequired { reason: reason.to_owned() },
             since: self.context().now(),
             audit: audit.with(&json!({ "reason": reason, "generation": record.generation })),

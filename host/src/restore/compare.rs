@@ -97,7 +97,7 @@ pub(super) async fn take_revocations(cx: &Context, restored: &dyn Store, present
     for old in restored.revocations_due(jiff::Timestamp::MAX).await? {
         if pending.iter().all(|job| job.id != old.id) {
             let record = audit(cx, &old.tenant, "access_revoked", &because())?.of_grant(&old.grant_id);
-            restored.finish_revocation(&old.id, RevocationOutcome::Revoked, cx.now(), &record).await?;
+            restored.finish_revocation(&old, RevocationOutcome::Revoked, cx.now(), &record).await?;
         }
     }
     for job in pending {

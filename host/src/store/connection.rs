@@ -245,6 +245,8 @@ pub trait Connections {
     /// Disconnects. With the last live connection of a grant the grant ends: its tokens are wiped, its generation grows, so that no
     /// refresh under way can bring them back, and its revocation, if one is given, is stored in their place.
     ///
+    /// Like a new grant, see [`Grants::put_grant`](super::Grants::put_grant), it never seems to happen before what the store has already.
+    ///
     /// Grants that would link the account again when their accounts are read, see [`GrantRecord::would_link`], are deleted, and their
     /// revocations, as far as they are given, are stored. Unless it was disconnected already, `disconnected` is put on record.
     ///

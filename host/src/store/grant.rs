@@ -54,7 +54,7 @@ pub struct GrantRecord {
     pub unlinked: Option<LinkIntent>,
     /// What went wrong last, until something goes right.
     pub last_error: Option<LastError>,
-    /// When the person allowed it.
+    /// When the person allowed it, and never before what the store had then, see [`Grants::put_grant`].
     pub created_at: Timestamp,
     /// When its tokens, scopes or state changed last.
     pub updated_at: Timestamp,
@@ -129,6 +129,8 @@ pub struct StateChange {
     pub grant: GrantId,
     /// The generation that whoever decided this has seen.
     pub generation: i64,
+    /// The state they have seen: what they decided holds for no other.
+    pub seen: GrantState,
     /// The new state.
     pub state: GrantState,
     /// Since when.
@@ -168,7 +170,9 @@ impl LastError {
 /// Keeps grants. Writes to tokens and state compare the generation, so that a late answer never overwrites a newer one.
 #[async_trait]
 pub trait Grants {
-    /// Stores a new grant, and the record of it.
+    /// Stores a new grant, and the record of it. Should it seem to be made before the tenant's latest grant was, or its latest connection was
+    /// given up, it is stored as made just after: the clocks of several machines do not agree, and what is made later is not to be taken
+    /// for what came late.
     ///
     /// # Errors
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is one with this id.
@@ -182,6 +186,9 @@ pub trait Grants {
 
     /// The same, with those that need their person before their accounts can be linked.
     async fn waiting_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>>;
+
+    /// The grants of any tenant that need their person for this reason and still have tokens, by id.
+    async fn grants_needing(&self, reason: &str) -> Result<Vec<GrantRecord>>;
 
     /// Deletes a grant that no connection works by, with its tokens, and stores its revocation, if one is given, in their place. False means
     /// that the tenant has none of this id, or that a connection works by it: then nothing changes, and nothing is recorded.
@@ -197,7 +204,7 @@ pub trait Grants {
         audit: &AuditRecord,
     ) -> Result<bool>;
 
-    /// Changes the state of a grant of this generation that is not over, and records it. False means that somebody else moved it, or that
+    /// Changes the state of a grant that still is of the generation and in the state that were seen, and is not over, and records it. False means that somebody else moved it, or that
     /// it was to be held while nobody knows whether its refresh token is spent: then nothing changes. A grant is ended by
     /// [`Connections::disconnect`](super::Connections::disconnect) alone.
     ///
@@ -205,10 +212,17 @@ pub trait Grants {
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when the new state is one of the two that end a grant.
     async fn set_grant_state(&self, change: &StateChange) -> Result<bool>;
 
-    /// Whether another grant, of any tenant, stands for the same access: same platform, same registration, same person. To give one up at
-    /// the platform would end both. Of a grant that came without a subject, the accounts of its connections stand for the person. A grant
-    /// counts while it is active, or needs its person and has a live connection to be renewed.
-    async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool>;
+    /// Whether another grant, of any tenant, stands for the same access, or may: same platform, same registration, same person. To give
+    /// one up at the platform would end both. The accounts of live connections stand for the person as well as a subject does, and of a
+    /// grant that came without a subject those of all its connections. Where none of that is known, any other grant may be the same
+    /// person's. A grant counts while it is active, or needs its person and has a live connection to be renewed.
+    async fn is_shared(
+        &self,
+        id: &GrantId,
+        platform: &PlatformId,
+        client_id: &str,
+        subject: Option<&str>,
+    ) -> Result<bool>;
 
     /// Notes what went wrong last, or that nothing is wrong.
     async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()>;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::Result;
+use super::{AuditRecord, Result};
 use crate::vault::Sealed;
 
 /// Names one store among all others. A copy of a store has the name of its original.
@@ -38,8 +38,10 @@ pub trait Meta {
     /// The constant sealed with the store's keys, see [`Vault::prove`](crate::vault::Vault::prove).
     async fn vault_check(&self) -> Result<Option<Sealed>>;
 
-    /// Replaces it.
-    async fn set_vault_check(&self, check: &Sealed) -> Result<()>;
+    /// Puts a constant in the place of the one that was seen, `None` where there was none, and adds the record of it. False means that
+    /// somebody else was first: then nothing changes, and nothing is recorded.
+    async fn set_vault_check(&self, seen: Option<&Sealed>, check: &Sealed, audit: Option<&AuditRecord>)
+    -> Result<bool>;
 
     /// Whether anything sealed is stored, apart from that constant.
     async fn has_sealed_rows(&self) -> Result<bool>;

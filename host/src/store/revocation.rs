@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::grant::BaseUrls;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{AuditRecord, GrantId, LastError, Result, RevocationId};
 use crate::vault::Sealed;
@@ -33,7 +33,8 @@ pub struct RevocationRecord {
     pub tokens: RevocationTokens,
     /// How often it was tried in vain.
     pub attempts: u32,
-    /// When to try next.
+    /// When to try next, by the store's clock; at once if that is when it was made. Each attempt moves it, so that it also tells one
+    /// attempt from the next.
     pub next_try_at: Timestamp,
     /// When to give it up.
     pub expires_at: Timestamp,
@@ -80,28 +81,38 @@ pub trait Revocations {
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is one for this grant, or the grant is not over.
     async fn put_revocation(&self, revocation: &RevocationRecord) -> Result<()>;
 
-    /// Reserves the next attempt for the caller until this time, if nobody else has since the record was read. False means that somebody
-    /// has, or that it is done.
-    async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool>;
+    /// Reserves it for the caller for so long by the store's clock, if it is due and nobody else has since the record was read. What comes
+    /// back is the record as it is from now on: whoever writes with it writes only as long as nobody else has reserved it. `None` means
+    /// that it is not due, that somebody else has it, or that it is done.
+    async fn claim_revocation(&self, seen: &RevocationRecord, rest: SignedDuration)
+    -> Result<Option<RevocationRecord>>;
 
-    /// Removes it with its tokens, calls the grant disconnected, and records it. False means that it was done already: then nothing is
-    /// recorded.
+    /// Removes it with its tokens, calls the grant disconnected, and records it. False means that it was done already, or that it was
+    /// reserved or given newer tokens since the record was read: then nothing changes, and nothing is recorded.
     async fn finish_revocation(
         &self,
-        id: &RevocationId,
+        seen: &RevocationRecord,
         outcome: RevocationOutcome,
         now: Timestamp,
         audit: &AuditRecord,
     ) -> Result<bool>;
 
-    /// Counts an attempt in vain and sets the time of the next one. False means that it was done already.
-    async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool>;
+    /// Counts an attempt in vain and lets it rest for so long by the store's clock. False as for
+    /// [`finish_revocation`](Self::finish_revocation).
+    async fn postpone_revocation(
+        &self,
+        seen: &RevocationRecord,
+        rest: SignedDuration,
+        error: &LastError,
+    ) -> Result<bool>;
 
-    /// Replaces the tokens by newer ones, to be tried from this time on. False means that it was done already.
+    /// Replaces the tokens by newer ones, to be given up at this time, and lets it rest for so long by the store's clock. What comes back
+    /// is the record as it is from now on; `None` as for [`finish_revocation`](Self::finish_revocation).
     async fn update_revocation_tokens(
         &self,
-        id: &RevocationId,
+        seen: &RevocationRecord,
         tokens: &RevocationTokens,
-        next_try_at: Timestamp,
-    ) -> Result<bool>;
+        expires_at: Timestamp,
+        rest: SignedDuration,
+    ) -> Result<Option<RevocationRecord>>;
 }

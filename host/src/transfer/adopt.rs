@@ -22,6 +22,7 @@ impl Host {
         let change = StateChange {
             grant: grant.id.clone(),
             generation: grant.generation,
+            seen: grant.state.clone(),
             state: GrantState::Active,
             since: self.context().now(),
             audit,

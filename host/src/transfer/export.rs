@@ -116,6 +116,7 @@ impl Host {
         let change = StateChange {
             grant: grant.id.clone(),
             generation: grant.generation,
+            seen: grant.state.clone(),
             state: GrantState::Held { reason: "exported".to_owned() },
             since: self.context().now(),
             audit,

@@ -53,11 +53,22 @@ pub enum VaultError {
     },
     /// There is no key file, and making one would not help.
     #[error(
-        "`{path}` is missing, and the database holds values sealed with its key: put the file back from your copy. Without it the connected accounts have to connect again: move the database away, and start anew",
+        "`{path}` is missing, and the database was sealed with its key: put the file back from your copy. Without it the connected accounts have to connect again: move the database away, and start anew",
         path = .path.display()
     )]
     KeyFileMissing {
         /// Where it should be.
+        path: PathBuf,
+    },
+    /// Somebody else was first to make the key of this database.
+    #[error(
+        "another machine was first to make the key of this database, {needed}. The one made in `{path}` at the same moment opens nothing and is removed again: copy that machine's key file to there, readable for you alone",
+        path = .path.display()
+    )]
+    KeyMadeElsewhere {
+        /// The key of the database.
+        needed: KeyId,
+        /// Where its file should be.
         path: PathBuf,
     },
     /// The key file is not one.

@@ -103,6 +103,13 @@ pub(super) fn replace(path: &Path, ring: &KeyRing) -> Result<()> {
     Ok(private_files::sync_dir(dir_of(path)).map_err(io)?)
 }
 
+/// Takes a file away that nothing was sealed with.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    let io = |source| FileError::Io { doing: "remove", path: path.to_owned(), source };
+    std::fs::remove_file(path).map_err(io)?;
+    Ok(private_files::sync_dir(dir_of(path)).map_err(io)?)
+}
+
 /// The lock under which a key file is replaced. Two processes that each add a key would else write over each other's.
 ///
 /// # Errors

@@ -14,6 +14,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod unlock;
+#[cfg(feature = "sqlite")]
+#[cfg(test)]
+mod unlock_tests;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

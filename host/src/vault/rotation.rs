@@ -11,7 +11,7 @@ use connector_core::{Context, Result};
 
 use super::key::KeyRing;
 use super::{Binding, KeyId, Sealed, Vault, VaultError, key_file};
-use crate::store::{AuditFilter, AuditId, AuditRecord, Resealed, SEALED_TABLES, SealedRow, Store, WHOLE_STORE};
+use crate::store::{AuditRecord, Resealed, SEALED_TABLES, SealedRow, Store, WHOLE_STORE};
 
 /// How many rows are sealed anew in one transaction: few enough that nobody waits long for it.
 const BATCH: u32 = 100;
@@ -134,7 +134,7 @@ impl<'a> Rotation<'a> {
             return Err(still_used);
         }
         self.vault.reload()?;
-        self.note(RETIRED, key).await
+        Ok(self.store.append_audit(&self.record(RETIRED, key)?).await?)
     }
 
     /// Makes sure that an older key is not needed any more, as far as the store knows.
@@ -162,14 +162,23 @@ impl<'a> Rotation<'a> {
         }
     }
 
-    /// Makes the active key the one a start is recognised by, and notes that it was added, if that is still to be done.
+    /// Makes the active key the one a start is recognised by, and puts it on record, if that is still to be done. Keys that are not this
+    /// store's take nothing over.
     async fn take_over(&self) -> Result<()> {
-        let active = self.vault.reload()?.active().id();
-        if self.store.vault_check().await?.and_then(|check| check.key_id()) == Some(active) {
-            return Ok(());
+        loop {
+            let active = self.vault.reload()?.active().id();
+            let seen = self.store.vault_check().await?;
+            if seen.as_ref().and_then(Sealed::key_id) == Some(active) {
+                return Ok(());
+            }
+            if let Some(seen) = &seen {
+                self.vault.verify(seen)?;
+            }
+            let (check, record) = (self.vault.prove(self.cx)?, self.record(ADDED, active)?);
+            if self.store.set_vault_check(seen.as_ref(), &check, Some(&record)).await? {
+                return Ok(());
+            }
         }
-        self.note(ADDED, active).await?;
-        Ok(self.store.set_vault_check(&self.vault.prove(self.cx)?).await?)
     }
 
     /// One walk over all rows. Says whether any was changed.
@@ -224,24 +233,9 @@ impl<'a> Rotation<'a> {
         }
     }
 
-    /// Adds a record, unless there is one for this key.
-    async fn note(&self, event: &str, key: KeyId) -> Result<()> {
-        let detail = serde_json::json!({ "key": key.to_string() }).to_string();
-        let filter = AuditFilter { event: Some(event.to_owned()), ..AuditFilter::default() };
-        let noted = self.store.audit(WHOLE_STORE, &filter).await?;
-        if noted.iter().any(|record| record.detail == detail) {
-            return Ok(());
-        }
-        let record = AuditRecord {
-            id: AuditId::new(self.cx)?,
-            at: self.cx.now(),
-            tenant: WHOLE_STORE.to_owned(),
-            event: event.to_owned(),
-            connection: None,
-            grant: None,
-            detail,
-        };
-        Ok(self.store.append_audit(&record).await?)
+    fn record(&self, event: &str, key: KeyId) -> Result<AuditRecord> {
+        let record = AuditRecord::new(self.cx, WHOLE_STORE, event)?;
+        Ok(record.with(&serde_json::json!({ "key": key.to_string() })))
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use connector_core::{Context, Result};
 
-use super::{IfMissing, KeySource, Rotation, Vault};
-use crate::store::Store;
+use super::{IfMissing, KeySource, Rotation, Vault, VaultError, key_file};
+use crate::store::{Store, StoreError};
 
 /// A vault whose keys are those of the store.
 #[derive(Debug)]
@@ -17,24 +17,51 @@ pub struct Unlocked {
     pub made: Option<PathBuf>,
 }
 
-/// Reads the keys, makes their file if nothing has been sealed yet, and makes sure that they are this store's.
+/// Reads the keys, makes their file if the store has never had any, and makes sure that they are this store's. Another instance's store
+/// is only looked at.
 ///
 /// # Errors
-/// When the keys are missing, unsafe or another store's; the store is unchanged then.
+/// When the keys are missing, unsafe or another store's, or when somebody else is making the first ones; the store is unchanged then.
 pub async fn unlock(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) -> Result<Unlocked> {
-    let if_missing = if store.has_sealed_rows().await? { IfMissing::Refuse } else { IfMissing::Create };
-    let loaded = source.load(cx, if_missing)?;
+    let check = store.vault_check().await?;
+    if check.is_none() {
+        store.check_ours().await?;
+    }
+    let is_new = check.is_none() && !store.has_sealed_rows().await?;
+    let loaded = source.load(cx, if is_new { IfMissing::Create } else { IfMissing::Refuse })?;
     let made = loaded.made.clone();
     let vault = Vault::following(source.clone(), loaded);
-    match store.vault_check().await? {
-        Some(proof) if made.is_none() => {
-            vault.verify(&proof)?;
-            // Before anything is sealed with it, the key that seals is the one others are measured by: who lacks it shall know.
-            if proof.key_id() != vault.key_ids().first().copied() {
-                Rotation::new(cx, &vault, store.as_ref()).settle().await?;
-            }
-        }
-        _ => store.set_vault_check(&vault.prove(cx)?).await?,
+    let Some(proof) = check else {
+        take(cx, &vault, store.as_ref(), made.as_ref()).await?;
+        return Ok(Unlocked { vault, made });
+    };
+    vault.verify(&proof)?;
+    // Before anything is sealed with it, the key that seals is the one others are measured by: who lacks it shall know.
+    if proof.key_id() != vault.key_ids().first().copied() && is_ours(store.as_ref()).await? {
+        Rotation::new(cx, &vault, store.as_ref()).settle().await?;
     }
     Ok(Unlocked { vault, made })
+}
+
+/// Makes these the keys of a store that has none, unless somebody else was first. A key that was made in vain does not stay: it would only
+/// be taken for the store's.
+pub(super) async fn take(cx: &Context, vault: &Vault, store: &dyn Store, made: Option<&PathBuf>) -> Result<()> {
+    if store.set_vault_check(None, &vault.prove(cx)?, None).await? {
+        return Ok(());
+    }
+    let Some(theirs) = store.vault_check().await? else { return Ok(()) };
+    match (vault.verify(&theirs), made) {
+        (Err(VaultError::WrongKey { needed, .. }), Some(path)) => {
+            key_file::remove(path)?;
+            Err(VaultError::KeyMadeElsewhere { needed, path: path.clone() }.into())
+        }
+        (verified, _) => Ok(verified?),
+    }
+}
+
+async fn is_ours(store: &dyn Store) -> Result<bool> {
+    match store.check_ours().await {
+        Err(StoreError::NotOurs { .. }) => Ok(false),
+        checked => Ok(checked.map(|()| true)?),
+    }
 }

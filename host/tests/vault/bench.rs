@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use connector_core::account::{Account, Profile};
 use connector_core::config::{Config, Layer};
 use connector_core::scope::GrantScopes;
 use connector_core::testing::{FakeClock, FakeTransport};
-use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret, SystemRandom};
+use connector_core::{
+    ConfiguredConnector, Context, Descriptor, Registration, Registry, ScopeSet, Secret, SystemRandom,
+};
 use connector_host::store::{
-    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState, Refreshed, Settle, Settlement, SqliteStore,
-    Store, WHOLE_STORE,
+    Audit as _, AuditFilter, AuditId, AuditRecord, ConnectionId, GrantId, GrantRecord, GrantState, NewConnection,
+    Refreshed, Settle, Settlement, SqliteStore, Store, WHOLE_STORE,
 };
 use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, Vault, field, unlock};
 use connector_host::{Error, Host, Parts, Realm};
@@ -144,6 +147,16 @@ impl Bench {
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// A connection that works by a grant.
+    pub(crate) async fn connection(&self, grant: &GrantId, account: &str) -> ConnectionId {
+        let account = Account { id: account.to_owned(), profile: Profile::default() };
+        let (id_if_new, audit) = (ConnectionId::new(&self.cx).unwrap(), AuditId::new(&self.cx).unwrap());
+        let new = NewConnection { id_if_new, account, reference: None, audit };
+        let store = self.store().await;
+        let links = store.link_accounts(TENANT, grant, &ScopeSet::new(), vec![new], self.cx.now()).await.unwrap();
+        links.linked[0].connection.id.clone()
     }
 
     /// What a refresh brings for a first generation: this access token, sealed for the second.

@@ -94,6 +94,18 @@ async fn keys_are_shown_rotated_and_taken_away() {
 }
 
 #[tokio::test]
+async fn a_rotation_says_what_is_not_under_the_new_key() {
+    let bench = Bench::new();
+    let ids = bench.grants(3).await;
+    bench.by_others("UPDATE grants SET access = refresh WHERE id = $1", &[&ids[0]]).await;
+    let output = run(&bench, &["vault", "rotate"]);
+    let text = said(&bench, &output, 3, &["1 sealed values do not open", "Whatever else there is is sealed with"]);
+    assert!(!text.contains("Everything") && !text.contains("written under another key"), "{text}");
+    let told = json(&run(&bench, &["vault", "rotate", "--resume", "--json"]));
+    assert_eq!((&told["unopened"], &told["left"], &told["rows"]), (&1.into(), &1.into(), &0.into()));
+}
+
+#[tokio::test]
 async fn an_emulators_data_has_keys_of_its_own() {
     let bench = Bench::new();
     bench.grants(1).await;
@@ -181,13 +193,18 @@ async fn keys_in_the_environment_are_used_with_a_warning_and_rotated_by_hand() {
     let run = |args: &[&str], keys: &str| command(&bench, args).env("CONNECTOR_VAULT_KEY", keys).output().unwrap();
     let first = fs::read_to_string(&file).unwrap();
     said(&bench, &run(&["vault"], &first), 0, &["warning:", "more eyes", "The keys come from CONNECTOR_VAULT_KEY"]);
-    let words = ["come from CONNECTOR_VAULT_KEY", "vault rotate --to <new file>", "in front of the others"];
+    let words = ["come from CONNECTOR_VAULT_KEY", "vault rotate --to NEW-FILE", "then put it in front of the others"];
     said(&bench, &run(&["vault", "rotate"], &first), 2, &words);
     said(&bench, &run(&["vault", "rotate"], "00 x"), 2, &["CONNECTOR_VAULT_KEY holds no keys: line 1"]);
 
     let output = run(&["vault", "rotate", "--to", "new.line"], &first);
     let line = bench.parent.path().join("new.line");
-    said(&bench, &output, 0, &["new.line", "in front of the others in CONNECTOR_VAULT_KEY", "start every host anew"]);
+    said(
+        &bench,
+        &output,
+        0,
+        &["new.line", "behind the others in CONNECTOR_VAULT_KEY of every host", "start each host anew"],
+    );
     said(&bench, &run(&["vault", "rotate", "--to", "new.line"], &first), 2, &["new.line` already"]);
     #[cfg(unix)]
     {
@@ -197,8 +214,12 @@ async fn keys_in_the_environment_are_used_with_a_warning_and_rotated_by_hand() {
     let both = format!("{}; {}", fs::read_to_string(&line).unwrap().trim(), first.trim());
     said(&bench, &run(&["vault", "retire"], &both), 2, &[&format!("the key {old} stays: 4 sealed values")]);
     said(&bench, &run(&["vault", "rotate", "--resume"], &both), 0, &["2 rows were sealed anew"]);
-    let words = [format!("nothing is sealed with the key {old} any more"), "remove its line".to_owned()];
-    said(&bench, &run(&["vault", "retire"], &both), 2, &words.each_ref().map(String::as_str));
+    let words = [format!("Nothing is sealed with the key {old} any more"), "remove its line".to_owned()];
+    let done = run(&["vault", "retire"], &both);
+    let text = said(&bench, &done, 0, &words.each_ref().map(String::as_str));
+    assert!(!text.contains("error:"), "{text}");
+    let told = json(&run(&["vault", "retire", "--json"], &both));
+    assert_eq!(told, serde_json::json!({ "key": old, "removed": false }));
     let new = fs::read_to_string(&line).unwrap();
     said(&bench, &run(&["vault"], &new), 0, &["active 4"]);
     said(&bench, &run(&["vault"], &first), 2, &["the database was sealed with the key"]);

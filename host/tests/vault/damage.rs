@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use connector_host::store::GrantId;
+use connector_host::store::{AuditFilter, GrantId, GrantState};
+use connector_host::vault::Sealed;
 
 use crate::bench::{Bench, TENANT, expect_lost, expect_open, reason};
 
@@ -82,6 +83,36 @@ async fn tokens_of_before_a_refresh_do_not_come_back() {
         .await;
     expect_lost(&host, &ids[0]).await;
     expect_open(&host, &ids[1]).await;
+}
+
+/// Somebody took the line of an older key out of the file, and puts it back.
+#[tokio::test]
+async fn what_was_lost_with_a_key_comes_back_with_it() {
+    let bench = Bench::new();
+    let ids = bench.grants(3).await;
+    bench.host().await.rotation().add_key().await.unwrap();
+    let both = fs::read_to_string(bench.key_file()).unwrap();
+    let changed = bench.refreshed(&ids[2], Sealed::from_stored(vec![1, 2, 3]));
+    assert!(bench.store().await.settle_refresh(&changed).await.unwrap());
+    fs::write(bench.key_file(), both.lines().next().unwrap()).unwrap();
+    let host = bench.host().await;
+    for id in &ids {
+        expect_lost(&host, id).await;
+    }
+    assert_eq!(host.recover_lost().await.unwrap(), 0);
+
+    fs::write(bench.key_file(), both).unwrap();
+    let host = bench.host().await;
+    assert_eq!(host.recover_lost().await.unwrap(), 2);
+    for id in &ids[..2] {
+        expect_open(&host, id).await;
+        let grant = host.store().grant(TENANT, id).await.unwrap().unwrap();
+        assert_eq!((grant.state, grant.last_error), (GrantState::Active, None));
+    }
+    expect_lost(&host, &ids[2]).await;
+    let found = AuditFilter { event: Some("key_found".to_owned()), ..AuditFilter::default() };
+    assert_eq!(host.store().audit(TENANT, &found).await.unwrap().len(), 2);
+    assert_eq!(host.recover_lost().await.unwrap(), 0);
 }
 
 /// The file is gone or another's while a host runs: whatever is at hand goes on, and no grant is called lost.

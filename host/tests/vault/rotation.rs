@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use connector_core::Secret;
+use connector_core::{ErrorKind, Secret};
 use connector_host::store::{AuditRecord, SealedCount};
 use connector_host::vault::{Binding, KeyId, KeySource, Progress, Standing, field, unlock};
 use tokio::sync::Notify;
@@ -125,7 +125,8 @@ async fn a_new_key_in_the_file_alone_is_taken_over_by_the_next_start() {
     let running = bench.host().await;
     let check = bench.store().await.vault_check().await.unwrap().unwrap();
     running.rotation().add_key().await.unwrap();
-    bench.store().await.set_vault_check(&check).await.unwrap();
+    let added = bench.store().await.vault_check().await.unwrap();
+    assert!(bench.store().await.set_vault_check(added.as_ref(), &check, None).await.unwrap());
     let next = bench.host().await;
     let active = keys_in(&bench.key_file())[0].clone();
     let check = bench.store().await.vault_check().await.unwrap().unwrap();
@@ -261,6 +262,13 @@ async fn a_host_left_behind_says_so_and_loses_nobody() {
         assert_eq!(reason(&error), None, "{error}");
         expect_open(&ahead, id).await;
     }
+    // A disconnect would wipe what others can still revoke.
+    let connection = bench.connection(&ids[0], "acct-1").await;
+    let error = behind.disconnect(TENANT, &connection).await.unwrap_err();
+    assert_eq!(error.kind(), Some(&ErrorKind::Config), "{error}");
+    assert!(error.to_string().contains("this host's keys are not those of its store"), "{error}");
+    expect_open(&ahead, &ids[0]).await;
+    ahead.disconnect(TENANT, &connection).await.unwrap();
     let refused = bench.host_with(&source(old)).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("the database was sealed with the key"), "{refused}");
     let refused = ahead.rotation().add_key().await.unwrap_err().to_string();

@@ -86,7 +86,7 @@ fn make_due(stage: &Stage) {
     let job = &jobs[0];
     assert!(job.next_try_at > now, "it is not tried again at once");
     let error = LastError::new(&connector_core::Error::config("the wait is over"), now);
-    assert!(stage.web.wait(store.postpone_revocation(&job.id, now, &error)).unwrap());
+    assert!(stage.web.wait(store.postpone_revocation(job, jiff::SignedDuration::ZERO, &error)).unwrap());
 }
 
 #[test]

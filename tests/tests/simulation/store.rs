@@ -9,8 +9,8 @@ use connector_core::{PlatformId, ScopeSet};
 use connector_host::store::{
     AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionFilter, ConnectionId, Connections,
     Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, Grants, LastError, Links,
-    NewConnection, Place, RefreshClaim, Refreshes, Result, RevocationId, RevocationOutcome, RevocationRecord,
-    RevocationTokens, Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
+    NewConnection, Place, RefreshClaim, Refreshes, Result, RevocationOutcome, RevocationRecord, RevocationTokens,
+    Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
 };
 use connector_host::vault::{Binding, Sealed, field};
 use jiff::{SignedDuration, Timestamp};
@@ -306,6 +306,10 @@ impl Grants for NodeStore {
         self.call(self.memory().waiting_grants(tenant)).await
     }
 
+    async fn grants_needing(&self, reason: &str) -> Result<Vec<GrantRecord>> {
+        self.call(self.memory().grants_needing(reason)).await
+    }
+
     async fn give_up_grant(
         &self,
         tenant: &str,
@@ -321,7 +325,13 @@ impl Grants for NodeStore {
         self.call(self.watched(Some(&change.grant), Some((change.generation, Said::Failure)), work)).await
     }
 
-    async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
+    async fn is_shared(
+        &self,
+        id: &GrantId,
+        platform: &PlatformId,
+        client_id: &str,
+        subject: Option<&str>,
+    ) -> Result<bool> {
         self.call(self.memory().is_shared(id, platform, client_id, subject)).await
     }
 
@@ -388,31 +398,41 @@ impl Revocations for NodeStore {
         self.call(self.watched(Some(&revocation.grant_id), None, self.memory().put_revocation(revocation))).await
     }
 
-    async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool> {
-        self.call(self.memory().claim_revocation(seen, until)).await
+    async fn claim_revocation(
+        &self,
+        seen: &RevocationRecord,
+        rest: SignedDuration,
+    ) -> Result<Option<RevocationRecord>> {
+        self.call(self.memory().claim_revocation(seen, rest)).await
     }
 
     async fn finish_revocation(
         &self,
-        id: &RevocationId,
+        seen: &RevocationRecord,
         outcome: RevocationOutcome,
         now: Timestamp,
         audit: &AuditRecord,
     ) -> Result<bool> {
-        self.call(self.watched(None, None, self.memory().finish_revocation(id, outcome, now, audit))).await
+        self.call(self.watched(None, None, self.memory().finish_revocation(seen, outcome, now, audit))).await
     }
 
-    async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool> {
-        self.call(self.memory().postpone_revocation(id, next_try_at, error)).await
+    async fn postpone_revocation(
+        &self,
+        seen: &RevocationRecord,
+        rest: SignedDuration,
+        error: &LastError,
+    ) -> Result<bool> {
+        self.call(self.memory().postpone_revocation(seen, rest, error)).await
     }
 
     async fn update_revocation_tokens(
         &self,
-        id: &RevocationId,
+        seen: &RevocationRecord,
         tokens: &RevocationTokens,
-        next_try_at: Timestamp,
-    ) -> Result<bool> {
-        self.call(self.memory().update_revocation_tokens(id, tokens, next_try_at)).await
+        expires_at: Timestamp,
+        rest: SignedDuration,
+    ) -> Result<Option<RevocationRecord>> {
+        self.call(self.memory().update_revocation_tokens(seen, tokens, expires_at, rest)).await
     }
 }
 

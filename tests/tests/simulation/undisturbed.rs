@@ -65,8 +65,13 @@ impl Meta for NodeStore {
         self.memory().vault_check().await
     }
 
-    async fn set_vault_check(&self, check: &Sealed) -> Result<()> {
-        self.memory().set_vault_check(check).await
+    async fn set_vault_check(
+        &self,
+        seen: Option<&Sealed>,
+        check: &Sealed,
+        audit: Option<&AuditRecord>,
+    ) -> Result<bool> {
+        self.memory().set_vault_check(seen, check, audit).await
     }
 
     async fn has_sealed_rows(&self) -> Result<bool> {

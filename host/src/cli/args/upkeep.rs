@@ -158,9 +158,9 @@ pub(in crate::cli) enum VaultAction {
     /// Keep a copy of the key file as it is before and after. To be stopped on the way costs nothing: everything opens at any moment, and
     /// `--resume` goes on.
     ///
-    /// Keys that come from the environment or from a credential, and those of several machines, are for you to write: `--to` makes the line
-    /// of a new key. Give it to every host behind the others, then put it in front of them, start the hosts anew each time, and seal
-    /// everything anew with `--resume`. Whoever has only one host puts it in front at once.
+    /// Keys that come from the environment or from a credential, and those of a database that several machines may share, are for you to
+    /// write: `--to` makes the line of a new key. First put it behind the others on every host, then in front of them, start the hosts anew
+    /// each time, and seal everything anew with `--resume`. Whoever has only one host puts it in front at once.
     Rotate {
         /// Add no key: go on with a rotation that was stopped
         #[arg(long, conflicts_with = "to")]
@@ -171,7 +171,8 @@ pub(in crate::cli) enum VaultAction {
     },
     /// Take an older key away that nothing is sealed with any more
     ///
-    /// Refused while any value uses it. Keep a copy of the key for as long as you keep backups of the database from before the rotation.
+    /// Refused while any stored value uses it. A host that cannot reach the store holds an answer that it has sealed for up to a quarter of an
+    /// hour: wait so long after the rotation. Keep a copy of the key for as long as you keep backups of the database from before the rotation.
     Retire {
         /// The key, as `vault keys` shows it [default: the only older one]
         key: Option<KeyId>,

@@ -3,7 +3,7 @@
 use super::bench::{Bench, TENANT};
 use super::{Check, Outcome};
 use crate::store::{
-    AuditFilter, AuditId, AuditRecord, ConnectionId, GrantId, GrantState, RevocationId, RevocationOutcome, StoreError,
+    AuditFilter, AuditId, AuditRecord, ConnectionId, GrantId, GrantState, RevocationOutcome, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -74,7 +74,7 @@ async fn recorded(bench: Bench) -> Outcome {
     assert!(bench.set_state(&grant.id, 1, &lost, bench.now()).await?);
     let revocation = bench.revocation(&grant)?;
     bench.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
-    assert!(bench.finish(&revocation.id, RevocationOutcome::Revoked, bench.now()).await?);
+    assert!(bench.finish(&revocation, RevocationOutcome::Revoked, bench.now()).await?);
     let unused = bench.stored_grant().await?;
     let audit = bench.audit("access_given_up")?.of_grant(&unused.id);
     assert!(bench.store.give_up_grant(TENANT, &unused.id, None, &audit).await?);
@@ -106,7 +106,7 @@ async fn not_recorded(bench: Bench) -> Outcome {
     assert!(!bench.set_state(&grant.id, 7, &active, bench.now()).await?);
     let audit = bench.audit("access_given_up")?;
     assert!(!bench.store.give_up_grant(TENANT, &grant.id, None, &audit).await?, "a connection works by it");
-    assert!(!bench.finish(&RevocationId::new(&bench.cx)?, RevocationOutcome::Revoked, bench.now()).await?);
+    assert!(!bench.finish(&bench.revocation(&grant)?, RevocationOutcome::Revoked, bench.now()).await?);
     bench.link(&grant, vec![bench.account("acct-1")?], bench.now()).await?;
     assert_eq!(bench.on_record().await?, before);
 

@@ -113,7 +113,9 @@ impl Bench {
         since: Timestamp,
     ) -> crate::store::Result<bool> {
         let audit = self.audit("state_changed")?.of_grant(grant);
-        let change = StateChange { grant: grant.clone(), generation, state: state.clone(), since, audit };
+        let seen = self.store.every_grant().await?.into_iter().find(|stored| stored.id == *grant);
+        let seen = seen.map_or(GrantState::Active, |stored| stored.state);
+        let change = StateChange { grant: grant.clone(), generation, seen, state: state.clone(), since, audit };
         self.store.set_grant_state(&change).await
     }
 
@@ -131,11 +133,16 @@ impl Bench {
 
     pub(super) async fn finish(
         &self,
-        id: &RevocationId,
+        job: &RevocationRecord,
         outcome: RevocationOutcome,
         now: Timestamp,
     ) -> crate::store::Result<bool> {
-        self.store.finish_revocation(id, outcome, now, &self.audit("access_revoked")?).await
+        self.store.finish_revocation(job, outcome, now, &self.audit("access_revoked")?).await
+    }
+
+    /// The revocation of a grant as it is stored now.
+    pub(super) async fn stored_revocation(&self, grant: &GrantRecord) -> Result<RevocationRecord> {
+        Ok(self.store.revocation_of(&grant.id).await?.ok_or("the revocation is gone")?)
     }
 
     /// What is on record, the oldest first, as events with details.

@@ -22,6 +22,10 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "one account has a connection per app and tenant", run: |bench| Box::pin(apart(bench)) },
     Check { name: "linking keeps what a refresh brought meanwhile", run: |bench| Box::pin(refreshed_meanwhile(bench)) },
     Check { name: "an older grant does not replace a newer one", run: |bench| Box::pin(older_comes_late(bench)) },
+    Check {
+        name: "clocks that disagree mistake no grant for a late one",
+        run: |bench| Box::pin(clocks_disagree(bench)),
+    },
     Check { name: "an older grant replaces a newer one that is dead", run: |bench| Box::pin(newer_is_dead(bench)) },
     Check { name: "what was given up since stays given up", run: |bench| Box::pin(given_up_since(bench)) },
     Check { name: "a grant that lost its last live connection ends", run: |bench| Box::pin(left_behind(bench)) },
@@ -126,10 +130,11 @@ async fn abandoned(bench: Bench) -> Outcome {
     "other".clone_into(&mut others[1].tenant);
     others[2].created_at = bench.minutes(5);
     bench.put_grant(&abandoned).await?;
-    for other in &others {
+    for other in &others[..2] {
         bench.put_grant(other).await?;
     }
     let grant = bench.stored_grant().await?;
+    bench.put_grant(&others[2]).await?;
     let links = bench.link(&grant, vec![bench.account("acct-1")?], bench.now()).await?;
     assert_eq!(links.superseded, [abandoned.id]);
     for other in &others {
@@ -185,22 +190,50 @@ async fn waiting(bench: &Bench, minutes: i64) -> Result<GrantRecord, Box<dyn std
     Ok(grant)
 }
 
+/// The same, of nobody knows whom: no grant takes its place.
+async fn nameless(bench: &Bench, minutes: i64) -> Result<GrantRecord, Box<dyn std::error::Error + Send + Sync>> {
+    let grant = GrantRecord { subject: None, created_at: bench.minutes(minutes), ..bench.grant()? };
+    bench.put_grant(&grant).await?;
+    Ok(grant)
+}
+
+/// Whichever machine's clock is ahead: what is allowed after something else is not taken for late, and what is late is not taken for new.
+async fn clocks_disagree(bench: Bench) -> Outcome {
+    let account = || Ok::<_, Box<dyn std::error::Error + Send + Sync>>(vec![bench.account("acct-1")?]);
+    let (_, connection) = bench.linked_one().await?;
+    bench.disconnect(TENANT, &connection.id, bench.minutes(60), vec![]).await?;
+    let again = waiting(&bench, 0).await?;
+    let linked = only(bench.link(&again, account()?, bench.now()).await?)?;
+    assert_eq!(linked.connection.grant_id, again.id, "it was allowed after the disconnect");
+
+    let ahead = waiting(&bench, 120).await?;
+    assert_eq!(only(bench.link(&ahead, account()?, bench.minutes(120)).await?)?.connection.grant_id, ahead.id);
+    let next = waiting(&bench, 1).await?;
+    let linked = only(bench.link(&next, account()?, bench.minutes(1)).await?)?;
+    assert_eq!(linked.connection.grant_id, next.id, "it was allowed after the other");
+
+    let late = nameless(&bench, 240).await?;
+    bench.disconnect(TENANT, &connection.id, bench.minutes(2), vec![]).await?;
+    let links = bench.link(&late, account()?, bench.minutes(3)).await?;
+    assert_eq!(links, Links { linked: vec![], superseded: vec![late.id] }, "it was allowed before the disconnect");
+    Ok(())
+}
+
 async fn older_comes_late(bench: Bench) -> Outcome {
+    let [older, second] = [nameless(&bench, -5).await?, nameless(&bench, -5).await?];
     let (newer, connection) = bench.linked_one().await?;
-    let older = waiting(&bench, -5).await?;
     let links = bench.link(&older, vec![bench.account("acct-1")?], bench.minutes(1)).await?;
     assert_eq!(links, Links { linked: vec![], superseded: vec![older.id.clone()] });
     assert_eq!(bench.store.grant(TENANT, &older.id).await?, None);
     let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
     assert_eq!((&stored.connection, &stored.grant.id), (&connection, &newer.id));
 
-    let older = waiting(&bench, -5).await?;
     let accounts = vec![bench.account("acct-1")?, bench.account("acct-2")?];
-    let links = bench.link(&older, accounts, bench.minutes(1)).await?;
+    let links = bench.link(&second, accounts, bench.minutes(1)).await?;
     assert_eq!(links.superseded, []);
     let linked = only(links)?;
     assert_eq!((linked.link, linked.connection.account_id.as_str()), (Link::New, "acct-2"));
-    assert_eq!(linked.connection.grant_id, older.id);
+    assert_eq!(linked.connection.grant_id, second.id);
     let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
     assert_eq!(stored.connection, connection);
     Ok(())

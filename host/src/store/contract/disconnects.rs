@@ -157,7 +157,7 @@ async fn outlived(bench: Bench) -> Outcome {
     let (new, again) = bench.linked_one().await?;
     assert_eq!(again.id, connection.id);
     assert_eq!(bench.store.revocation_of(&old.id).await?, Some(revocation.clone()));
-    assert!(bench.finish(&revocation.id, RevocationOutcome::GivenUp, bench.now()).await?);
+    assert!(bench.finish(&revocation, RevocationOutcome::GivenUp, bench.now()).await?);
     let stored = bench.store.connection(TENANT, &connection.id).await?.ok_or("the connection is gone")?;
     assert_eq!((stored.state(), stored.grant.id), (ConnectionState::Active, new.id));
     Ok(())

@@ -7,17 +7,23 @@ use connector_core::scope::GrantScopes;
 use super::bench::{Bench, TENANT, platform, sealed};
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectionId, GrantId, GrantRecord, GrantState, LinkIntent, RefreshMark, RevocationOutcome, StoreError,
+    ConnectionId, GrantId, GrantRecord, GrantState, LinkIntent, RefreshMark, RevocationOutcome, StateChange, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a grant comes back as it was put", run: |bench| Box::pin(comes_back(bench)) },
     Check { name: "a tenant sees its own grants alone", run: |bench| Box::pin(own_alone(bench)) },
     Check { name: "grants whose accounts were not linked are found", run: |bench| Box::pin(unlinked(bench)) },
+    Check { name: "grants are found by what they need their person for", run: |bench| Box::pin(needing(bench)) },
     Check { name: "a grant is given up unless it is used", run: |bench| Box::pin(given_up(bench)) },
+    Check { name: "a state is changed by whoever saw it", run: |bench| Box::pin(state_seen(bench)) },
     Check { name: "a state is set for its generation alone", run: |bench| Box::pin(states_compare(bench)) },
     Check { name: "a grant whose token may be spent is not held", run: |bench| Box::pin(doubt_is_not_held(bench)) },
     Check { name: "an access that another grant stands for is known", run: |bench| Box::pin(shared(bench)) },
+    Check {
+        name: "of a grant without a subject its accounts say whose it is",
+        run: |bench| Box::pin(shared_without_subject(bench)),
+    },
     Check { name: "what went wrong last is noted and cleared", run: |bench| Box::pin(errors_noted(bench)) },
 ];
 
@@ -56,8 +62,8 @@ async fn own_alone(bench: Bench) -> Outcome {
 async fn unlinked(bench: Bench) -> Outcome {
     let mut older = bench.grant()?;
     older.created_at = bench.minutes(-1);
-    let newer = bench.stored_grant().await?;
     bench.put_grant(&older).await?;
+    let newer = bench.stored_grant().await?;
     let mut others = [bench.grant()?, bench.grant()?, bench.grant()?];
     others[0].unlinked = None;
     others[1].state = GrantState::ReauthRequired { reason: "key_lost".to_owned() };
@@ -68,6 +74,24 @@ async fn unlinked(bench: Bench) -> Outcome {
     assert_eq!(bench.store.unlinked_grants(TENANT).await?, [older.clone(), newer.clone()]);
     let [_, dead, _] = others;
     assert_eq!(bench.store.waiting_grants(TENANT).await?, [older, newer, dead]);
+    Ok(())
+}
+
+async fn needing(bench: Bench) -> Outcome {
+    let state = |reason: &str| GrantState::ReauthRequired { reason: reason.to_owned() };
+    let mut found = [bench.grant()?, bench.grant()?];
+    "other".clone_into(&mut found[1].tenant);
+    let mut others = [bench.grant()?, bench.grant()?, bench.grant()?];
+    (others[1].state, others[2].state) = (state("user_revoked"), state("key_lost"));
+    (others[2].access, others[2].refresh) = (None, None);
+    for grant in &mut found {
+        grant.state = state("key_lost");
+    }
+    for grant in found.iter().chain(&others) {
+        bench.put_grant(grant).await?;
+    }
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(bench.store.grants_needing("key_lost").await?, found);
     Ok(())
 }
 
@@ -95,10 +119,33 @@ async fn given_up(bench: Bench) -> Outcome {
     assert!(give_up(TENANT, &unused, Some(revocation.clone())).await?);
     assert_eq!(bench.store.grant(TENANT, &unused.id).await?, None);
     assert_eq!(bench.store.revocation_of(&unused.id).await?, Some(revocation.clone()));
-    assert!(bench.finish(&revocation.id, RevocationOutcome::Revoked, bench.now()).await?);
+    assert!(bench.finish(&revocation, RevocationOutcome::Revoked, bench.now()).await?);
     let unused = bench.stored_grant().await?;
     assert!(give_up(TENANT, &unused, None).await?);
     assert_eq!(bench.store.revocation_of(&unused.id).await?, None);
+    Ok(())
+}
+
+/// Generations count token sets. A grant that its platform has rejected is of the same one.
+async fn state_seen(bench: Bench) -> Outcome {
+    let grant = bench.stored_grant().await?;
+    let held = GrantState::Held { reason: "imported".to_owned() };
+    let dead = |reason: &str| GrantState::ReauthRequired { reason: reason.to_owned() };
+    assert!(bench.set_state(&grant.id, 1, &dead("refresh_token_rejected"), bench.now()).await?);
+    let stored = bench.read(&grant).await?;
+    for (seen, state) in [
+        (held.clone(), GrantState::Active),
+        (GrantState::Active, held),
+        (dead("key_lost"), GrantState::Active),
+        (GrantState::Active, dead("key_lost")),
+    ] {
+        let audit = bench.audit("state_changed")?.of_grant(&grant.id);
+        let change =
+            StateChange { grant: grant.id.clone(), generation: 1, seen, state, since: bench.minutes(1), audit };
+        assert!(!bench.store.set_grant_state(&change).await?, "{change:?}");
+    }
+    assert_eq!(bench.read(&grant).await?, stored);
+    assert_eq!(bench.on_record().await?.len(), 2, "what did not happen is not on record");
     Ok(())
 }
 
@@ -142,7 +189,7 @@ async fn shared(bench: Bench) -> Outcome {
     for other in &others {
         bench.put_grant(other).await?;
     }
-    let is_shared = || bench.store.is_shared(&grant.id, &grant.platform, "client-1", "-0007");
+    let is_shared = || bench.store.is_shared(&grant.id, &grant.platform, "client-1", Some("-0007"));
     assert!(!is_shared().await?, "it is another person's, registration's or platform's");
     let mut same = bench.grant()?;
     "other".clone_into(&mut same.tenant);
@@ -163,6 +210,38 @@ async fn shared(bench: Bench) -> Outcome {
     assert!(!is_shared().await?, "nobody knows whose it is");
     bench.link(&nameless, vec![bench.account("-0007")?], bench.now()).await?;
     assert!(is_shared().await?, "its account is the person's");
+    Ok(())
+}
+
+async fn shared_without_subject(bench: Bench) -> Outcome {
+    let nameless = GrantRecord { subject: None, ..bench.grant()? };
+    bench.put_grant(&nameless).await?;
+    let is_shared = async |grant: &GrantRecord, subject: Option<&str>| {
+        bench.store.is_shared(&grant.id, &grant.platform, "client-1", subject).await
+    };
+    assert!(!is_shared(&nameless, None).await?, "there is no other grant");
+    let named = bench.stored_grant().await?;
+    let linked = bench.link(&named, vec![bench.account("acct-1")?], bench.now()).await?.linked;
+    assert!(is_shared(&nameless, None).await?, "nobody knows whose it is, so it may be the other's");
+    assert!(is_shared(&nameless, Some("acct-1")).await?, "the other works by this account");
+    assert!(!is_shared(&nameless, Some("acct-2")).await?);
+
+    let accounts = [bench.account("acct-2")?, bench.account("acct-3")?];
+    let own = bench.link(&nameless, accounts.to_vec(), bench.now()).await?.linked;
+    assert!(!is_shared(&nameless, None).await?, "its accounts say whose it is");
+    for connection in own.iter().map(|linked| &linked.connection) {
+        bench.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
+    }
+    assert!(!is_shared(&nameless, None).await?, "they still do");
+    let elsewhere = GrantRecord { tenant: "other".to_owned(), subject: None, ..bench.grant()? };
+    bench.put_grant(&elsewhere).await?;
+    bench.link(&elsewhere, vec![bench.account("acct-3")?], bench.now()).await?;
+    assert!(is_shared(&nameless, None).await?, "each of them counts");
+    assert!(is_shared(&nameless, Some("acct-2")).await?, "also beside the one that was named");
+
+    bench.disconnect(TENANT, &linked[0].connection.id, bench.now(), vec![]).await?;
+    let gone = bench.grant()?;
+    assert!(is_shared(&gone, None).await?, "of a grant that is gone nothing is known");
     Ok(())
 }
 

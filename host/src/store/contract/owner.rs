@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::bench::{Bench, TENANT};
+use super::bench::{Bench, TENANT, sealed};
 use super::{Check, Outcome};
 use crate::store::{
     AuditFilter, AuditId, AuditRecord, Begun, ConnectionFilter, GrantState, InstanceName, RefreshTerms,
@@ -38,12 +38,15 @@ async fn only_looked_at(bench: Bench) -> Outcome {
     let live = bench.link(&grant, vec![live], bench.now()).await?.linked.remove(0).connection;
     let job = bench.store.revocation_of(&ended.id).await?.ok_or("no revocation")?;
     bench.store.put_flow(&bench.flow("waiting")?).await?;
+    assert!(bench.store.set_vault_check(None, &sealed("check"), None).await?);
     let before = bench.read(&grant).await?;
     adopt(&bench, "elsewhere").await?;
 
     not_ours("check_ours", bench.store.check_ours().await);
     not_ours("begin_refresh", bench.begin_with(&grant, "a", TERMS, "credentials").await);
-    not_ours("claim_revocation", bench.store.claim_revocation(&job, bench.minutes(5)).await);
+    not_ours("claim_revocation", bench.store.claim_revocation(&job, SignedDuration::from_mins(5)).await);
+    let (check, other) = (sealed("check"), sealed("other"));
+    not_ours("set_vault_check", bench.store.set_vault_check(Some(&check), &other, None).await);
     not_ours("put_flow", bench.store.put_flow(&bench.flow("second")?).await);
     not_ours("take_flow", bench.store.take_flow("waiting").await);
     not_ours("disconnect", bench.disconnect(TENANT, &live.id, bench.now(), vec![]).await);
@@ -70,7 +73,7 @@ async fn answered(bench: Bench) -> Outcome {
     let new = Settlement::Refreshed(Box::new(bench.refreshed("second")));
     assert!(bench.settle(&grant, "a", new).await?, "the new tokens exist nowhere else");
     assert_eq!(bench.read(&grant).await?.generation, 2);
-    assert!(bench.finish(&job.id, RevocationOutcome::Revoked, bench.now()).await?);
+    assert!(bench.finish(&job, RevocationOutcome::Revoked, bench.now()).await?);
     bench.put_grant(&bench.grant()?).await?;
     Ok(())
 }

@@ -75,7 +75,7 @@ async fn waits(bench: Bench) -> Outcome {
         }
         assert_eq!(done, Purged::AccessLeft);
         assert!(bench.store.connection(TENANT, &connection.id).await?.is_some(), "nothing may have changed");
-        assert!(bench.finish(&revocation.id, RevocationOutcome::Revoked, bench.now()).await?);
+        assert!(bench.finish(&revocation, RevocationOutcome::Revoked, bench.now()).await?);
         assert_eq!(bench.store.purge_connection(&purge(&bench, &connection.id, false)?).await?, Purged::Done);
     }
     Ok(())

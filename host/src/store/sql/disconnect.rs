@@ -3,20 +3,21 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Transaction, audit, connections, grants, revocations, statement};
+use super::{Transaction, audit, connections, grants, order, revocations, statement};
 use crate::store::{
     AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, Result,
     RevocationRecord, StoreError,
 };
 
 pub(super) async fn disconnect(transaction: &mut Transaction, disconnect: &Disconnect) -> Result<Disconnection> {
-    let (id, now) = (&disconnect.connection, disconnect.now);
+    let id = &disconnect.connection;
     let row = transaction.fetch(connections::select(&disconnect.tenant, id).locking()).await?;
     let row = row.ok_or_else(|| connections::missing(id))?;
     let connected = connections::with_locked_grant(transaction, connections::connection(&row)?).await?;
     if connected.connection.disconnected_at.is_some() {
         return Ok(Disconnection::Already);
     }
+    let now = order::next(transaction, &disconnect.tenant, disconnect.now).await?;
     let waiting = waiting(transaction, &connected).await?;
     let (own, others): (Vec<_>, Vec<_>) =
         disconnect.revocations.iter().partition(|revocation| revocation.grant_id == connected.grant.id);

@@ -5,7 +5,7 @@ use connector_core::PlatformId;
 use connector_core::scope::GrantScopes;
 
 use super::fields::{Fields, bytes, millis};
-use super::{Row, SqlStore, Statement, audit, disconnect, json, statement};
+use super::{Row, SqlStore, Statement, audit, disconnect, json, order, statement};
 use crate::store::{
     AuditRecord, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Result,
     RevocationRecord, StateChange, StoreError,
@@ -14,8 +14,9 @@ use crate::store::{
 #[async_trait]
 impl<D: Send + Sync> Grants for SqlStore<D> {
     async fn put_grant(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<()> {
-        let mut transaction = self.write().await?;
-        transaction.execute(insert(grant)?).await?;
+        let mut transaction = self.write_tenant(&grant.tenant).await?;
+        let created_at = order::next(&mut transaction, &grant.tenant, grant.created_at).await?;
+        transaction.execute(insert(&GrantRecord { created_at, ..grant.clone() })?).await?;
         transaction.execute(audit::insert(audit)).await?;
         transaction.commit().await
     }
@@ -37,6 +38,13 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
              ORDER BY created_at, id",
         );
         self.fetch_all(select.bind(tenant.to_owned())).await?.iter().map(grant).collect()
+    }
+
+    async fn grants_needing(&self, reason: &str) -> Result<Vec<GrantRecord>> {
+        let select = statement(
+            "SELECT * FROM grants WHERE state = 'reauth_required' AND reason = $1 AND access IS NOT NULL ORDER BY id",
+        );
+        self.fetch_all(select.bind(reason.to_owned())).await?.iter().map(grant).collect()
     }
 
     async fn give_up_grant(
@@ -63,13 +71,16 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         let update = statement(
             "UPDATE grants SET state = $3, reason = $4, state_since = $5, updated_at = $5
              WHERE id = $1 AND generation = $2 AND state IN ('active', 'held', 'reauth_required')
+               AND state = $6 AND reason IS NOT DISTINCT FROM $7
                AND ($3 <> 'held' OR refresh_sent_at IS NULL)",
         )
         .bind(change.grant.to_string())
         .bind(change.generation)
         .bind(change.state.as_str())
         .bind(reason(&change.state))
-        .bind(change.since.as_millisecond());
+        .bind(change.since.as_millisecond())
+        .bind(change.seen.as_str())
+        .bind(reason(&change.seen));
         let mut transaction = self.write_ours().await?;
         if transaction.execute(update).await? != 1 {
             return Ok(false);
@@ -79,20 +90,31 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         Ok(true)
     }
 
-    async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
+    async fn is_shared(
+        &self,
+        id: &GrantId,
+        platform: &PlatformId,
+        client_id: &str,
+        subject: Option<&str>,
+    ) -> Result<bool> {
         let select = statement(
-            "SELECT 1 FROM grants
+            "WITH persons AS (
+                 SELECT $3 AS person WHERE $3 IS NOT NULL
+                 UNION
+                 SELECT account_id FROM connections WHERE grant_id = $4
+                    AND EXISTS (SELECT 1 FROM grants WHERE id = $4 AND subject IS NULL))
+             SELECT 1 FROM grants
              WHERE platform = $1 AND client_id = $2 AND id <> $4
-               AND (subject = $3 OR (subject IS NULL AND EXISTS (
+               AND (NOT EXISTS (SELECT 1 FROM persons) OR subject IN (SELECT person FROM persons) OR EXISTS (
                    SELECT 1 FROM connections
-                   WHERE grant_id = grants.id AND account_id = $3 AND disconnected_at IS NULL)))
+                   WHERE grant_id = grants.id AND account_id IN (SELECT person FROM persons) AND disconnected_at IS NULL))
                AND (state IN ('active', 'held') OR (state = 'reauth_required' AND EXISTS (
                    SELECT 1 FROM connections WHERE grant_id = grants.id AND disconnected_at IS NULL)))
              LIMIT 1",
         )
         .bind(platform.to_string())
         .bind(client_id.to_owned())
-        .bind(subject.to_owned())
+        .bind(subject.map(str::to_owned))
         .bind(id.to_string());
         Ok(self.fetch(select).await?.is_some())
     }

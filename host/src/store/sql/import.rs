@@ -8,7 +8,9 @@ use connector_core::account::{Account, Profile};
 use serde_json::json;
 
 use super::fields::{bytes, millis};
-use super::{Row, SqlStore, Statement, Transaction, audit, connections, grants, json as stored, link, statement};
+use super::{
+    Row, SqlStore, Statement, Transaction, audit, connections, grants, json as stored, link, order, statement,
+};
 use crate::store::{AuditRecord, Connected, GrantRecord, Import, Imported, Imports, NewConnection, Result, SeenGrant};
 
 #[async_trait]
@@ -66,6 +68,8 @@ async fn import(transaction: &mut Transaction, import: &Import) -> Result<Import
         record(transaction, import, found, "updated").await?;
         return Ok(Imported::Updated(found.connection.id.clone()));
     }
+    let created_at = order::next(transaction, &grant.tenant, grant.created_at).await?;
+    let grant = &GrantRecord { created_at, ..grant.clone() };
     transaction.execute(grants::insert(grant)?).await?;
     let account = Account { id: import.account_id.clone(), profile: Profile::default() };
     let (id_if_new, reference, audit) = (import.id_if_new.clone(), import.reference.clone(), import.audit.clone());

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::fields::Fields;
-use super::{Row, SqlStore, Statement, Transaction, audit, statement};
+use super::{Argument, Row, SqlStore, Statement, Transaction, audit, statement};
 use crate::store::owner::compare;
 use crate::store::{AuditRecord, InstanceId, InstanceName, Meta, Ownership, Result, StoreError};
 use crate::vault::Sealed;
@@ -24,9 +24,29 @@ impl<D: Send + Sync> Meta for SqlStore<D> {
         Ok(self.meta(VAULT_CHECK).await?.map(Sealed::from_stored))
     }
 
-    async fn set_vault_check(&self, check: &Sealed) -> Result<()> {
-        self.execute(set(VAULT_CHECK, check.as_bytes().to_vec())).await?;
-        Ok(())
+    async fn set_vault_check(
+        &self,
+        seen: Option<&Sealed>,
+        check: &Sealed,
+        audit: Option<&AuditRecord>,
+    ) -> Result<bool> {
+        let check = check.as_bytes().to_vec();
+        let write = match seen {
+            None => set_if_absent(VAULT_CHECK, check),
+            Some(seen) => statement("UPDATE meta SET value = $2 WHERE key = $1 AND value = $3")
+                .bind(VAULT_CHECK)
+                .bind(check)
+                .bind(seen.as_bytes().to_vec()),
+        };
+        let mut transaction = self.write_ours().await?;
+        if transaction.execute(write).await? != 1 {
+            return Ok(false);
+        }
+        if let Some(audit) = audit {
+            transaction.execute(audit::insert(audit)).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
     async fn has_sealed_rows(&self) -> Result<bool> {
@@ -52,8 +72,7 @@ impl<D: Send + Sync> Ownership for SqlStore<D> {
 
     async fn claim_ownership(&self) -> Result<()> {
         let Some(name) = &self.name else { return Ok(()) };
-        let claim = statement("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-        self.execute(claim.bind(OWNER).bind(name.as_str().as_bytes().to_vec())).await?;
+        self.execute(set_if_absent(OWNER, name.as_str().as_bytes().to_vec())).await?;
         Ok(())
     }
 
@@ -76,18 +95,22 @@ impl<D: Send + Sync> SqlStore<D> {
     }
 }
 
-fn get(key: &'static str) -> Statement {
+pub(super) fn get(key: impl Into<Argument>) -> Statement {
     statement("SELECT value FROM meta WHERE key = $1").bind(key)
 }
 
-fn set(key: &'static str, value: Vec<u8>) -> Statement {
+pub(super) fn set(key: impl Into<Argument>, value: Vec<u8>) -> Statement {
     let set = statement(
         "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     );
     set.bind(key).bind(value)
 }
 
-fn value(row: &Row) -> Result<Vec<u8>> {
+fn set_if_absent(key: &'static str, value: Vec<u8>) -> Statement {
+    statement("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING").bind(key).bind(value)
+}
+
+pub(super) fn value(row: &Row) -> Result<Vec<u8>> {
     Fields::of("store", row).get("value")
 }
 

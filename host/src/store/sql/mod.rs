@@ -18,6 +18,7 @@ mod inventory;
 mod json;
 mod link;
 mod meta;
+mod order;
 mod purge;
 mod refresh;
 mod reseal;

@@ -1,13 +1,13 @@
 //! Revocations in SQL.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::fields::{Fields, bytes, millis};
 use super::{Row, SqlStore, Statement, Transaction, audit, grants, json, statement};
 use crate::store::{
-    AuditRecord, GrantId, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens,
-    Revocations, StoreError,
+    AuditRecord, GrantId, LastError, Result, RevocationOutcome, RevocationRecord, RevocationTokens, Revocations,
+    StoreError,
 };
 
 #[async_trait]
@@ -35,27 +35,32 @@ impl<D: Send + Sync> Revocations for SqlStore<D> {
         transaction.commit().await
     }
 
-    async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool> {
-        let update = statement("UPDATE revocations SET next_try_at = $3 WHERE id = $1 AND next_try_at = $2")
-            .bind(seen.id.to_string())
-            .bind(seen.next_try_at.as_millisecond())
-            .bind(until.as_millisecond());
+    async fn claim_revocation(
+        &self,
+        seen: &RevocationRecord,
+        rest: SignedDuration,
+    ) -> Result<Option<RevocationRecord>> {
+        let update = format!(
+            "UPDATE revocations SET next_try_at = {AFTER_REST}
+             WHERE id = $1 AND next_try_at = $2 AND (next_try_at <= {{now}} OR next_try_at = created_at) RETURNING *"
+        );
         let mut transaction = self.write_ours().await?;
-        let claimed = transaction.execute(update).await? == 1;
+        let claimed = transaction.fetch(seen_as(update, seen, rest)).await?;
         transaction.commit().await?;
-        Ok(claimed)
+        claimed.as_ref().map(revocation).transpose()
     }
 
     async fn finish_revocation(
         &self,
-        id: &RevocationId,
+        seen: &RevocationRecord,
         outcome: RevocationOutcome,
         now: Timestamp,
         audit: &AuditRecord,
     ) -> Result<bool> {
         let mut transaction = self.write().await?;
-        lock_grant(&mut transaction, id).await?;
-        let delete = statement("DELETE FROM revocations WHERE id = $1 RETURNING *").bind(id.to_string());
+        lock_grant(&mut transaction, &seen.grant_id).await?;
+        let delete = statement("DELETE FROM revocations WHERE id = $1 AND next_try_at = $2 RETURNING *");
+        let delete = delete.bind(seen.id.to_string()).bind(seen.next_try_at.as_millisecond());
         let Some(row) = transaction.fetch(delete).await? else { return Ok(false) };
         transaction.execute(end_grant(&revocation(&row)?, outcome, now)?).await?;
         transaction.execute(audit::insert(audit)).await?;
@@ -63,34 +68,52 @@ impl<D: Send + Sync> Revocations for SqlStore<D> {
         Ok(true)
     }
 
-    async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool> {
-        let update = statement(
-            "UPDATE revocations SET attempts = attempts + 1, next_try_at = $2, last_error = $3 WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(next_try_at.as_millisecond())
-        .bind(json::failure_text(Some(error))?);
+    async fn postpone_revocation(
+        &self,
+        seen: &RevocationRecord,
+        rest: SignedDuration,
+        error: &LastError,
+    ) -> Result<bool> {
+        let update = format!(
+            "UPDATE revocations SET attempts = attempts + 1, next_try_at = {AFTER_REST}, last_error = $4
+             WHERE id = $1 AND next_try_at = $2"
+        );
+        let update = seen_as(update, seen, rest).bind(json::failure_text(Some(error))?);
         Ok(self.execute(update).await? == 1)
     }
 
     async fn update_revocation_tokens(
         &self,
-        id: &RevocationId,
+        seen: &RevocationRecord,
         tokens: &RevocationTokens,
-        next_try_at: Timestamp,
-    ) -> Result<bool> {
-        let update = statement(
-            "UPDATE revocations SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5, next_try_at = $6
-             WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(bytes(tokens.access.as_ref()))
-        .bind(millis(tokens.access_expires_at))
-        .bind(bytes(tokens.refresh.as_ref()))
-        .bind(millis(tokens.refresh_expires_at))
-        .bind(next_try_at.as_millisecond());
-        Ok(self.execute(update).await? == 1)
+        expires_at: Timestamp,
+        rest: SignedDuration,
+    ) -> Result<Option<RevocationRecord>> {
+        let update = format!(
+            "UPDATE revocations SET access = $4, access_expires_at = $5, refresh = $6, refresh_expires_at = $7, expires_at = $8,
+                                    next_try_at = {AFTER_REST}
+             WHERE id = $1 AND next_try_at = $2 RETURNING *"
+        );
+        let update = seen_as(update, seen, rest)
+            .bind(bytes(tokens.access.as_ref()))
+            .bind(millis(tokens.access_expires_at))
+            .bind(bytes(tokens.refresh.as_ref()))
+            .bind(millis(tokens.refresh_expires_at))
+            .bind(expires_at.as_millisecond());
+        let mut transaction = self.write().await?;
+        let updated = transaction.fetch(update).await?;
+        transaction.commit().await?;
+        updated.as_ref().map(revocation).transpose()
     }
+}
+
+/// So long from now by the store's clock. Never when it was made, which stands for at once: whoever made it may have a clock that is ahead.
+const AFTER_REST: &str = "CASE WHEN created_at > {now} THEN created_at ELSE {now} END + $3";
+
+/// Binds the id, the time of the next attempt as it was seen, and how long it is to rest.
+fn seen_as(update: String, seen: &RevocationRecord, rest: SignedDuration) -> Statement {
+    let update = statement(update).bind(seen.id.to_string()).bind(seen.next_try_at.as_millisecond());
+    update.bind(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX))
 }
 
 pub(super) fn insert(revocation: &RevocationRecord) -> Result<Statement> {
@@ -122,9 +145,8 @@ pub(super) fn insert(revocation: &RevocationRecord) -> Result<Statement> {
 }
 
 /// Its grant is locked before it is, as by whoever ends a grant.
-async fn lock_grant(transaction: &mut Transaction, id: &RevocationId) -> Result<()> {
-    let select = statement("SELECT 1 FROM grants WHERE id = (SELECT grant_id FROM revocations WHERE id = $1)");
-    transaction.fetch(select.bind(id.to_string()).locking()).await?;
+async fn lock_grant(transaction: &mut Transaction, grant: &GrantId) -> Result<()> {
+    transaction.fetch(statement("SELECT 1 FROM grants WHERE id = $1").bind(grant.to_string()).locking()).await?;
     Ok(())
 }
 

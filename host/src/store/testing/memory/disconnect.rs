@@ -22,19 +22,20 @@ impl State {
             revocations.iter().partition(|revocation| revocation.grant_id == connected.grant.id);
         let goes_on = self.live_connections(&connected.grant.id) > 1;
         self.check_revocations(&connected.grant, own.first().copied().filter(|_| !goes_on), &waiting, &others)?;
+        let now = self.next(tenant, *now);
         for connection in self.connections.iter_mut().filter(|connection| connection.id == *id) {
-            (connection.disconnected_at, connection.updated_at) = (Some(*now), *now);
+            (connection.disconnected_at, connection.updated_at) = (Some(now), now);
         }
         for grant in &waiting {
             let own = others.iter().find(|revocation| revocation.grant_id == grant.id);
             self.give_up(grant, own.copied().cloned());
         }
         if !goes_on {
-            self.end_grant(&connected.grant.id, *now, own.first().copied().cloned());
+            self.end_grant(&connected.grant.id, now, own.first().copied().cloned());
         }
         let detail =
             json!({ "grant": if goes_on { "goes_on" } else { "ended" }, "to_be_revoked": !goes_on && !own.is_empty() });
-        let record = AuditRecord::with_id(audit.clone(), *now, tenant, "disconnected").of_connection(id);
+        let record = AuditRecord::with_id(audit.clone(), now, tenant, "disconnected").of_connection(id);
         self.audit.push(record.of_grant(&connected.grant.id).with(&detail));
         Ok(if goes_on { Disconnection::GrantGoesOn } else { Disconnection::GrantEnded })
     }

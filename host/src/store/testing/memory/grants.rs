@@ -15,7 +15,9 @@ impl Grants for MemoryStore {
         if state.grants.contains_key(&grant.id) {
             return there_already("grant");
         }
-        state.grants.insert(grant.id.clone(), Row { grant: grant.clone(), sent: None });
+        let created_at = state.next(&grant.tenant, grant.created_at);
+        let stored = GrantRecord { created_at, ..grant.clone() };
+        state.grants.insert(grant.id.clone(), Row { grant: stored, sent: None });
         state.audit.push(audit.clone());
         Ok(())
     }
@@ -34,6 +36,15 @@ impl Grants for MemoryStore {
         let mut waiting = self.lock().unlinked(tenant);
         waiting.retain(|grant| matches!(grant.state, GrantState::Active | GrantState::ReauthRequired { .. }));
         Ok(waiting)
+    }
+
+    async fn grants_needing(&self, reason: &str) -> Result<Vec<GrantRecord>> {
+        let state = self.lock();
+        let needing = |grant: &&GrantRecord| match &grant.state {
+            GrantState::ReauthRequired { reason: why } => why == reason && grant.access.is_some(),
+            _ => false,
+        };
+        Ok(state.grants.values().map(|row| &row.grant).filter(needing).cloned().collect())
     }
 
     async fn give_up_grant(
@@ -62,7 +73,10 @@ impl Grants for MemoryStore {
         state.check_ours()?;
         let held = matches!(change.state, GrantState::Held { .. });
         let may_move = |grant: &&mut GrantRecord| {
-            grant.generation == change.generation && !grant.state.is_over() && !(held && grant.refresh_mark.is_some())
+            grant.generation == change.generation
+                && grant.state == change.seen
+                && !grant.state.is_over()
+                && !(held && grant.refresh_mark.is_some())
         };
         let grant = state.grants.get_mut(&change.grant).map(|row| &mut row.grant);
         let Some(grant) = grant.filter(may_move) else { return Ok(false) };
@@ -72,13 +86,20 @@ impl Grants for MemoryStore {
         Ok(true)
     }
 
-    async fn is_shared(&self, id: &GrantId, platform: &PlatformId, client_id: &str, subject: &str) -> Result<bool> {
+    async fn is_shared(
+        &self,
+        id: &GrantId,
+        platform: &PlatformId,
+        client_id: &str,
+        subject: Option<&str>,
+    ) -> Result<bool> {
         let state = self.lock();
+        let persons = state.persons(id, subject);
         let same = |grant: &GrantRecord| {
             grant.id != *id
                 && grant.platform == *platform
                 && grant.client_id == client_id
-                && state.is_of_person(grant, subject)
+                && (persons.is_empty() || state.is_of_any(grant, &persons))
         };
         let counts = |grant: &GrantRecord| match &grant.state {
             GrantState::Active | GrantState::Held { .. } => true,
@@ -106,13 +127,21 @@ impl State {
         unlinked
     }
 
-    /// Whether a person allowed it. Of a grant that came without a subject, the accounts of its connections tell.
-    fn is_of_person(&self, grant: &GrantRecord, subject: &str) -> bool {
-        if let Some(own) = &grant.subject {
-            return own == subject;
+    /// What is known of whose a grant is or was.
+    fn persons(&self, id: &GrantId, subject: Option<&str>) -> Vec<String> {
+        let mut persons: Vec<String> = subject.map(str::to_owned).into_iter().collect();
+        if self.grants.get(id).is_some_and(|row| row.grant.subject.is_none()) {
+            let own = self.connections.iter().filter(|connection| connection.grant_id == *id);
+            persons.extend(own.map(|connection| connection.account_id.clone()));
         }
+        persons
+    }
+
+    /// Whether one of these allowed it, or works by it.
+    fn is_of_any(&self, grant: &GrantRecord, persons: &[String]) -> bool {
         let mut live = self.connections.iter().filter(|connection| connection.disconnected_at.is_none());
-        live.any(|connection| connection.grant_id == grant.id && connection.account_id == subject)
+        grant.subject.as_ref().is_some_and(|subject| persons.contains(subject))
+            || live.any(|connection| connection.grant_id == grant.id && persons.contains(&connection.account_id))
     }
 
     /// Deletes a grant that no connection works by. Its revocation, if there is one, outlives it.

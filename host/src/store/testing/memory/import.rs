@@ -56,6 +56,8 @@ impl State {
         if self.grants.contains_key(&grant.id) {
             return there_already("grant");
         }
+        let created_at = self.next(&grant.tenant, grant.created_at);
+        let grant = &GrantRecord { created_at, ..grant.clone() };
         self.grants.insert(grant.id.clone(), Row { grant: grant.clone(), sent: None });
         let account = Account { id: import.account_id.clone(), profile: Profile::default() };
         let (id_if_new, reference, audit) = (import.id_if_new.clone(), import.reference.clone(), import.audit.clone());

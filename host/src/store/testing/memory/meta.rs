@@ -17,9 +17,20 @@ impl Meta for MemoryStore {
         Ok(self.lock().vault_check.clone())
     }
 
-    async fn set_vault_check(&self, check: &Sealed) -> Result<()> {
-        self.lock().vault_check = Some(check.clone());
-        Ok(())
+    async fn set_vault_check(
+        &self,
+        seen: Option<&Sealed>,
+        check: &Sealed,
+        audit: Option<&AuditRecord>,
+    ) -> Result<bool> {
+        let mut state = self.lock();
+        state.check_ours()?;
+        if state.vault_check.as_ref() != seen {
+            return Ok(false);
+        }
+        state.vault_check = Some(check.clone());
+        state.audit.extend(audit.cloned());
+        Ok(true)
     }
 
     async fn has_sealed_rows(&self) -> Result<bool> {

@@ -28,7 +28,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use connector_core::metrics::MetricName;
 use connector_core::{Context, PlatformId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
     AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName,
@@ -59,6 +59,8 @@ struct State {
     samples: BTreeMap<ConnectionId, BTreeMap<(MetricName, Timestamp), i64>>,
     readings: BTreeMap<ConnectionId, Reading>,
     audit: Vec<AuditRecord>,
+    /// When each tenant's latest grant was made, or its latest connection given up.
+    latest: BTreeMap<String, Timestamp>,
 }
 
 /// A grant with what a store alone knows of it.
@@ -117,6 +119,13 @@ impl State {
 
     fn of_tenant_mut(&mut self, tenant: &str, id: &GrantId) -> Option<&mut Row> {
         self.grants.get_mut(id).filter(|row| row.grant.tenant == tenant)
+    }
+
+    /// The time at which a grant is made or a connection given up: now, or just after the latest of them, should this clock be behind.
+    fn next(&mut self, tenant: &str, now: Timestamp) -> Timestamp {
+        let latest = self.latest.entry(tenant.to_owned()).or_insert(now);
+        *latest = if now >= *latest { now } else { *latest + SignedDuration::from_millis(1) };
+        *latest
     }
 
     fn has_connection(&self, grant: &GrantId) -> bool {

@@ -1,12 +1,13 @@
 //! Revocations in memory.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::MemoryStore;
+use super::tick::Tick;
+use super::{MemoryStore, State};
 use crate::store::{
-    AuditRecord, GrantId, GrantState, LastError, Result, RevocationId, RevocationOutcome, RevocationRecord,
-    RevocationTokens, Revocations, StoreError,
+    AuditRecord, GrantId, GrantState, LastError, Result, RevocationOutcome, RevocationRecord, RevocationTokens,
+    Revocations, StoreError,
 };
 
 #[async_trait]
@@ -36,22 +37,34 @@ impl Revocations for MemoryStore {
         Ok(())
     }
 
-    async fn claim_revocation(&self, seen: &RevocationRecord, until: Timestamp) -> Result<bool> {
+    async fn claim_revocation(
+        &self,
+        seen: &RevocationRecord,
+        rest: SignedDuration,
+    ) -> Result<Option<RevocationRecord>> {
+        let now = Tick::of(&self.cx).now;
         let mut state = self.lock();
         state.check_ours()?;
-        let unclaimed = state.revocations.get_mut(&seen.id).filter(|stored| stored.next_try_at == seen.next_try_at);
-        Ok(unclaimed.map(|revocation| revocation.next_try_at = until).is_some())
+        let Some(job) = state.as_seen(seen) else { return Ok(None) };
+        if job.next_try_at > now && job.next_try_at != job.created_at {
+            return Ok(None);
+        }
+        job.next_try_at = after_rest(job, now, rest);
+        Ok(Some(job.clone()))
     }
 
     async fn finish_revocation(
         &self,
-        id: &RevocationId,
+        seen: &RevocationRecord,
         outcome: RevocationOutcome,
         now: Timestamp,
         audit: &AuditRecord,
     ) -> Result<bool> {
         let mut state = self.lock();
-        let Some(done) = state.revocations.remove(id) else { return Ok(false) };
+        if state.as_seen(seen).is_none() {
+            return Ok(false);
+        }
+        let Some(done) = state.revocations.remove(&seen.id) else { return Ok(false) };
         let grant = state.grants.get_mut(&done.grant_id).map(|row| &mut row.grant);
         if let Some(grant) = grant.filter(|grant| grant.state == GrantState::Disconnecting) {
             grant.state = GrantState::Disconnected;
@@ -62,23 +75,44 @@ impl Revocations for MemoryStore {
         Ok(true)
     }
 
-    async fn postpone_revocation(&self, id: &RevocationId, next_try_at: Timestamp, error: &LastError) -> Result<bool> {
+    async fn postpone_revocation(
+        &self,
+        seen: &RevocationRecord,
+        rest: SignedDuration,
+        error: &LastError,
+    ) -> Result<bool> {
+        let now = Tick::of(&self.cx).now;
         let mut state = self.lock();
-        let Some(revocation) = state.revocations.get_mut(id) else { return Ok(false) };
-        revocation.attempts += 1;
-        (revocation.next_try_at, revocation.last_error) = (next_try_at, Some(error.clone()));
+        let Some(job) = state.as_seen(seen) else { return Ok(false) };
+        job.attempts += 1;
+        (job.next_try_at, job.last_error) = (after_rest(job, now, rest), Some(error.clone()));
         Ok(true)
     }
 
     async fn update_revocation_tokens(
         &self,
-        id: &RevocationId,
+        seen: &RevocationRecord,
         tokens: &RevocationTokens,
-        next_try_at: Timestamp,
-    ) -> Result<bool> {
+        expires_at: Timestamp,
+        rest: SignedDuration,
+    ) -> Result<Option<RevocationRecord>> {
+        let now = Tick::of(&self.cx).now;
         let mut state = self.lock();
-        let Some(revocation) = state.revocations.get_mut(id) else { return Ok(false) };
-        (revocation.tokens, revocation.next_try_at) = (tokens.clone(), next_try_at);
-        Ok(true)
+        let Some(job) = state.as_seen(seen) else { return Ok(None) };
+        (job.tokens, job.expires_at) = (tokens.clone(), expires_at);
+        job.next_try_at = after_rest(job, now, rest);
+        Ok(Some(job.clone()))
     }
+}
+
+impl State {
+    /// The revocation, unless somebody has written to it since the record was read.
+    fn as_seen(&mut self, seen: &RevocationRecord) -> Option<&mut RevocationRecord> {
+        self.revocations.get_mut(&seen.id).filter(|stored| stored.next_try_at == seen.next_try_at)
+    }
+}
+
+/// So long from now. Never when it was made, which stands for at once.
+fn after_rest(job: &RevocationRecord, now: Timestamp, rest: SignedDuration) -> Timestamp {
+    now.max(job.created_at).saturating_add(rest).unwrap_or(Timestamp::MAX)
 }

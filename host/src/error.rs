@@ -67,6 +67,14 @@ impl Error {
         }
     }
 
+    /// Whether it is the vault's keys that are wrong, whoever came upon it.
+    pub(crate) fn is_about_keys(&self) -> bool {
+        match self {
+            Self::Vault(error) => !matches!(error, VaultError::NoRandomness(_) | VaultError::TooLong),
+            _ => self.connector().and_then(std::error::Error::source).is_some_and(|source| source.is::<VaultError>()),
+        }
+    }
+
     /// The connector's error behind this one.
     pub fn connector(&self) -> Option<&connector_core::Error> {
         match self {

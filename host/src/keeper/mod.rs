@@ -26,7 +26,7 @@ use crate::store::{DueRefresh, GrantRecord};
 pub struct Keep {
     /// At most so many grants at the same time.
     pub max_in_flight: NonZeroUsize,
-    /// At most so many refreshes begin in a second. `None` for as many as there is room for.
+    /// At most so many refreshes begin in a second, and never more than a thousand. `None` for as many as there is room for.
     pub max_per_second: Option<NonZeroU32>,
     /// Once it is cancelled nothing more is begun. What is under way is waited for.
     pub stop: CancellationToken,

@@ -141,16 +141,15 @@ impl Pass {
             Ok(Done::Revocation { left }) => {
                 self.tally.revocations += 1;
                 self.tally.revocations_left += u64::from(*left);
+                (self.keep.watch)(&Event::Revoked { left: *left });
             }
             Err(_) => self.tally.add(Kept::Failed),
         }
     }
 }
 
-/// The clock of the runtime ticks a thousand times in a second.
 fn ticks(per_second: u32) -> Interval {
-    let period = (Duration::from_secs(1) / per_second.max(1)).max(Duration::from_millis(1));
-    let mut ticks = interval(period);
+    let mut ticks = interval(Duration::from_secs(1) / per_second.clamp(1, Keep::MOST_PER_SECOND));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::Result;
 use crate::vault::Sealed;
@@ -40,6 +41,12 @@ pub trait Meta {
 
     /// Replaces it.
     async fn set_vault_check(&self, check: &Sealed) -> Result<()>;
+
+    /// Writes down that a host works, and when: a row like any other, by which a host learns whether the store takes anything.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`](super::StoreError::NotOurs) for whoever only looks.
+    async fn note_alive(&self, now: Timestamp) -> Result<()>;
 
     /// Whether anything sealed is stored, apart from that constant.
     async fn has_sealed_rows(&self) -> Result<bool>;

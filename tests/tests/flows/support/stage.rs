@@ -124,13 +124,23 @@ impl Stage {
     }
 
     /// Does what only another program would do to the database.
-    fn by_others(&self, statement: &'static str) {
+    pub(crate) fn by_others(&self, statement: &'static str) {
         let options = SqliteConnectOptions::new().filename(self.realm().join("store.db"));
         self.web.wait(async {
             let mut database = options.connect().await.unwrap();
             sqlx::query(statement).execute(&mut database).await.unwrap();
             database.close().await.unwrap();
         });
+    }
+
+    /// Does something while another program holds the right to write to the database.
+    pub(crate) fn while_others_write<T>(&self, work: impl FnOnce() -> T) -> T {
+        let options = SqliteConnectOptions::new().filename(self.realm().join("store.db"));
+        let mut database = self.web.wait(options.connect()).unwrap();
+        self.web.wait(sqlx::query("BEGIN IMMEDIATE").execute(&mut database)).unwrap();
+        let done = work();
+        self.web.wait(database.close()).unwrap();
+        done
     }
 
     /// Lays the test's own line to the token endpoint, on which an answer can be held back.

@@ -1,6 +1,7 @@
 //! The store about itself.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{MemoryStore, State};
 use crate::store::owner::compare;
@@ -20,6 +21,10 @@ impl Meta for MemoryStore {
     async fn set_vault_check(&self, check: &Sealed) -> Result<()> {
         self.lock().vault_check = Some(check.clone());
         Ok(())
+    }
+
+    async fn note_alive(&self, _: Timestamp) -> Result<()> {
+        self.lock().check_ours()
     }
 
     async fn has_sealed_rows(&self) -> Result<bool> {

@@ -1,5 +1,6 @@
 //! What can go wrong in the host, each with a sentence for a person.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use connector_core::ErrorKind;
@@ -71,7 +72,7 @@ impl Error {
     pub(crate) fn is_about_keys(&self) -> bool {
         match self {
             Self::Vault(error) => !matches!(error, VaultError::NoRandomness(_) | VaultError::TooLong),
-            _ => self.connector().and_then(std::error::Error::source).is_some_and(|source| source.is::<VaultError>()),
+            _ => self.connector().and_then(StdError::source).is_some_and(<dyn StdError>::is::<VaultError>),
         }
     }
 

@@ -200,8 +200,9 @@ fn not_active(connected: &Connected) -> CoreError {
 
 /// A report as it is stored: what is missing in words of its own.
 fn reading_of(report: &Report) -> Reading {
+    let millis = report.observed_at.as_millisecond();
     let mut reading = Reading {
-        observed_at: report.observed_at,
+        observed_at: Timestamp::from_millisecond(millis).unwrap_or(report.observed_at),
         values: BTreeMap::new(),
         missing: BTreeMap::new(),
         log_id: report.log_id.clone(),

@@ -1,5 +1,6 @@
 //! What can go wrong in the host, each with a sentence for a person.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use connector_core::ErrorKind;
@@ -68,6 +69,14 @@ impl Error {
             Self::Store(StoreError::NotOurs { .. }) => true,
             Self::Shared(error) => error.is_not_ours(),
             _ => false,
+        }
+    }
+
+    /// Whether it is the vault's keys that are wrong, whoever came upon it.
+    pub(crate) fn is_about_keys(&self) -> bool {
+        match self {
+            Self::Vault(error) => !matches!(error, VaultError::NoRandomness(_) | VaultError::TooLong),
+            _ => self.connector().and_then(StdError::source).is_some_and(<dyn StdError>::is::<VaultError>),
         }
     }
 

@@ -14,6 +14,8 @@ mod kill_points;
 mod layers;
 #[cfg(feature = "platforms")]
 mod linked;
+#[cfg(feature = "cli")]
+mod loopback;
 mod metrics;
 mod moment;
 mod private_files;

@@ -46,13 +46,21 @@ impl Host {
         let expected = expected(platform, connected);
         let latest = self.store().latest_reading(&connection.id).await?;
         let now = self.context().now();
-        let error = match latest {
-            _ if connected.state() != ConnectionState::Active => Some(not_active(connected).into()),
-            Some(reading) if is_recent(&reading, now, max_age) && covers(&reading, &expected) => None,
+        let (fetched, error) = match latest {
+            _ if connected.state() != ConnectionState::Active => (None, Some(not_active(connected).into())),
+            Some(reading) if is_recent(&reading, now, max_age) && covers(&reading, &expected) => (None, None),
             _ => self.fetch_or_say_why(platform, connected).await?,
         };
-        let values = self.store().last_values(&connection.id).await?;
-        let reading = self.store().latest_reading(&connection.id).await?;
+        let mut values = self.store().last_values(&connection.id).await?;
+        let reading = match fetched {
+            // What was read just now is newer than anything stored, whatever the clock said when that was read.
+            Some(reading) => {
+                let sample = |value: &i64| Sample { observed_at: reading.observed_at, value: *value };
+                values.extend(reading.values.iter().map(|(name, value)| (name.clone(), sample(value))));
+                Some(reading)
+            }
+            None => self.store().latest_reading(&connection.id).await?,
+        };
         let cells = expected.into_iter().map(|(name, withheld)| {
             let value = values.get(&name).copied();
             let shown = shown(value, withheld, missing_of(reading.as_ref(), &name), error.as_ref());
@@ -70,20 +78,25 @@ impl Host {
     }
 
     /// Fetches one reading; gives and notes what the platform says instead. That the grant allows no count at all is said by each of them.
-    async fn fetch_or_say_why(&self, platform: &ConfiguredPlatform, connected: &Connected) -> Result<Option<Error>> {
-        let Err(error) = self.fetch(platform, connected).await else { return Ok(None) };
-        if is_withheld(&error) {
-            return Ok(None);
-        }
+    async fn fetch_or_say_why(
+        &self,
+        platform: &ConfiguredPlatform,
+        connected: &Connected,
+    ) -> Result<(Option<Reading>, Option<Error>)> {
+        let error = match self.fetch(platform, connected).await {
+            Ok(reading) => return Ok((Some(reading), None)),
+            Err(error) if is_withheld(&error) => return Ok((None, None)),
+            Err(error) => error,
+        };
         if let Some(error) = error.connector() {
             let last_error = LastError::new(error, self.context().now());
             self.store().note_grant_error(&connected.grant.id, Some(last_error)).await?;
         }
-        Ok(Some(error))
+        Ok((None, Some(error)))
     }
 
     /// Fetches and stores one reading.
-    async fn fetch(&self, platform: &ConfiguredPlatform, connected: &Connected) -> Result<()> {
+    async fn fetch(&self, platform: &ConfiguredPlatform, connected: &Connected) -> Result<Reading> {
         let Connected { connection, grant } = connected;
         let report = self.report(platform, connected).await?;
         let reading = reading_of(&report);
@@ -94,7 +107,7 @@ impl Host {
             profile.update(report.profile);
             self.store().update_profile(&connection.id, &profile, self.context().now()).await?;
         }
-        Ok(())
+        Ok(reading)
     }
 
     /// Asks the platform. A token that it refuses is refreshed once, and the call repeated once.
@@ -147,8 +160,10 @@ fn expected(platform: &ConfiguredPlatform, connected: &Connected) -> BTreeMap<Me
         .collect()
 }
 
+/// Whether a reading is young enough. One from the future, because the clock was set back, has no age that is known.
 fn is_recent(reading: &Reading, now: Timestamp, max_age: SignedDuration) -> bool {
-    now.duration_since(reading.observed_at) < max_age
+    let age = now.duration_since(reading.observed_at);
+    !age.is_negative() && age < max_age
 }
 
 /// Whether a reading has something to say about every metric that may be asked for now. After a scope was gained it has not.
@@ -185,8 +200,9 @@ fn not_active(connected: &Connected) -> CoreError {
 
 /// A report as it is stored: what is missing in words of its own.
 fn reading_of(report: &Report) -> Reading {
+    let millis = report.observed_at.as_millisecond();
     let mut reading = Reading {
-        observed_at: report.observed_at,
+        observed_at: Timestamp::from_millisecond(millis).unwrap_or(report.observed_at),
         values: BTreeMap::new(),
         missing: BTreeMap::new(),
         log_id: report.log_id.clone(),

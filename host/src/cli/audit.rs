@@ -11,7 +11,7 @@ use super::setup::Setup;
 use super::table::table;
 use crate::error::Result;
 use crate::host::Host;
-use crate::store::{AuditFilter, AuditRecord, ConnectionId};
+use crate::store::{AuditFilter, AuditRecord, ConnectionId, WHOLE_STORE};
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &args::Audit, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
@@ -22,10 +22,21 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &args::Audit, ou
     };
     let since = args.since.map(|since| since.before(host.context().now()));
     let filter = AuditFilter { connection, grant: None, event: args.event.clone(), since, limit: Some(args.limit) };
-    let mut records = host.store().audit(tenant, &filter).await?;
-    records.reverse();
+    let records = records(&host, tenant, &filter).await?;
     output.either(&records.iter().map(record_json).collect::<Vec<_>>(), || text(&records));
     Ok(Exit::Done)
+}
+
+/// A tenant's records and, unless one connection's are asked for, those about the whole store, such as of its keys: the earliest first.
+async fn records(host: &Host, tenant: &str, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
+    let mut records = host.store().audit(tenant, filter).await?;
+    if filter.connection.is_none() {
+        records.extend(host.store().audit(WHOLE_STORE, filter).await?);
+    }
+    records.sort_by(|one, other| (other.at, other.id.as_str()).cmp(&(one.at, one.id.as_str())));
+    records.truncate(filter.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)));
+    records.reverse();
+    Ok(records)
 }
 
 /// A connection that is there, or the whole id of one that was.

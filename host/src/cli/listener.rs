@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
+use crate::loopback::names_this_machine;
 
 /// How long the page that says how it ended may still be fetched.
 const LAST_PAGE: Duration = Duration::from_secs(1);
@@ -225,9 +226,7 @@ fn is_navigation(headers: &HeaderMap) -> bool {
 
 /// Answers to this machine's own names alone, and keeps every answer out of caches, frames and referrers.
 async fn guard(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let mut answer = if matches!(name, "127.0.0.1" | "localhost") {
+    let mut answer = if names_this_machine(request.headers()) {
         next.run(request).await
     } else {
         StatusCode::FORBIDDEN.into_response()

@@ -24,8 +24,10 @@ pub(super) async fn run(
     let every = every(args)?;
     let listener = bind(loopback(&args.listen)?).await?;
     let host = setup.host(running, output).await?;
-    let board = Arc::new(Board::new(host.context().now()));
-    let server = Server::open(listener, Told { host: host.clone(), board: Arc::clone(&board), every })?;
+    // Nothing could be kept in another installation's store.
+    host.store().check_ours().await?;
+    let board = Arc::new(Board::new(host.context()));
+    let server = Server::open(listener, Told::new(host.clone(), Arc::clone(&board), every))?;
     let url = format!("http://{}/", server.address);
     output.either(&json!({ "listening": url }), || format!("Listening at {url} (healthz, readyz, metrics)"));
     let (heard, cx) = (Arc::clone(&board), host.context().clone());
@@ -33,7 +35,7 @@ pub(super) async fn run(
         max_in_flight: args.max_in_flight,
         max_per_second: Some(args.max_rate),
         stop: stop.clone(),
-        watch: Arc::new(move |event| heard.hear(event, cx.now())),
+        watch: Arc::new(move |event| heard.hear(event, &cx)),
     };
     tracing::info!(every = ?every, max_in_flight = args.max_in_flight, max_rate = args.max_rate, "keeping access");
     tokio::join!(host.keep_on(Rounds { every }, &keep), async {

@@ -47,16 +47,29 @@ fn data(tally: &Tally) -> Value {
     data.insert("due".to_owned(), json!(tally.total()));
     data.extend(Kept::ALL.map(|kept| (kept.as_str().to_owned(), json!(tally.count(kept)))));
     data.insert("revocations_tried".to_owned(), json!(tally.revocations));
+    data.insert("revocations_left".to_owned(), json!(tally.revocations_left));
     Value::Object(data)
 }
 
 fn text(tally: &Tally) -> String {
+    let mut text = String::new();
     if tally.total() == 0 {
-        return "Nothing is due.".to_owned();
+        text.push_str("No refresh is due.\n");
+    } else {
+        let _ = writeln!(text, "{} due:", tally.total());
     }
-    let mut text = format!("{} due:\n", tally.total());
     for kept in Kept::ALL.into_iter().filter(|kept| tally.any(*kept)) {
         let _ = writeln!(text, "  {:>6}  {}", tally.count(kept), words(kept));
+    }
+    let (tried, left) = (tally.revocations, tally.revocations_left);
+    match (tried, left) {
+        (0, _) if tally.total() == 0 => "Nothing is due.".clone_into(&mut text),
+        (0, _) => {}
+        (_, 0) => drop(writeln!(text, "Revocations: {tried} tried, all done.")),
+        _ => drop(writeln!(
+            text,
+            "Revocations: {tried} tried, {left} still pending: a later pass tries again; see `connector-host connections`."
+        )),
     }
     text
 }
@@ -70,6 +83,8 @@ fn words(kept: Kept) -> &'static str {
         Kept::OutOfReach => "the platform was out of reach",
         Kept::NeedsPerson => "the person has to connect again: see `connector-host connections`",
         Kept::AppRefused => "the platform refuses the app, or the app is not configured",
+        Kept::NotOurs => "left alone: the store has become another installation's; see `connector-host store show`",
+        Kept::KeyTrouble => "not refreshed: the keys at hand do not open their tokens; see `connector-host vault`",
         Kept::Failed => "failed: see the log, with -v",
         Kept::NothingToGain => "left alone: a refresh would bring nothing",
     }
@@ -82,8 +97,11 @@ fn exit(tally: &Tally) -> Exit {
         (Kept::OutOfReach, Exit::Later),
         (Kept::Failed, Exit::Failed),
         (Kept::AppRefused, Exit::Usage),
+        (Kept::NotOurs, Exit::Usage),
+        (Kept::KeyTrouble, Exit::Usage),
         (Kept::NeedsPerson, Exit::Person),
     ];
     let ways = ways.into_iter().filter(|(kept, _)| tally.any(*kept));
-    ways.fold(Exit::Done, |exit, (_, other)| exit.or_worse(other))
+    let revoked = if tally.revocations_left > 0 { Exit::Later } else { Exit::Done };
+    ways.fold(revoked, |exit, (_, other)| exit.or_worse(other))
 }

@@ -26,7 +26,7 @@ use crate::store::{DueRefresh, GrantRecord};
 pub struct Keep {
     /// At most so many grants at the same time.
     pub max_in_flight: NonZeroUsize,
-    /// At most so many refreshes begin in a second. `None` for as many as there is room for.
+    /// At most so many refreshes begin in a second, and never more than [`Keep::MOST_PER_SECOND`]. `None` for as many as there is room for.
     pub max_per_second: Option<NonZeroU32>,
     /// Once it is cancelled nothing more is begun. What is under way is waited for.
     pub stop: CancellationToken,
@@ -61,6 +61,11 @@ pub enum Event<'a> {
         /// What went wrong.
         error: Option<&'a Error>,
     },
+    /// A revocation has had its turn.
+    Revoked {
+        /// Whether it is still pending.
+        left: bool,
+    },
     /// The pass has ended at this time, or could not go on.
     Ended(Timestamp, Result<&'a Tally, &'a Error>),
 }
@@ -68,6 +73,9 @@ pub enum Event<'a> {
 impl Keep {
     /// How many grants are refreshed at the same time unless somebody says.
     pub const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+
+    /// The finest pace there is: the clock of the runtime ticks so often in a second.
+    pub const MOST_PER_SECOND: u32 = 1_000;
 }
 
 impl Default for Keep {

@@ -22,7 +22,7 @@ const PAGE: usize = 500;
 /// What a piece of the work ends with.
 enum Done {
     Grant(Option<Kept>),
-    Revocation,
+    Revocation { left: bool },
 }
 
 /// A pass under way.
@@ -41,7 +41,7 @@ impl Host {
     /// turn at most. Any number of processes may do this at the same time.
     ///
     /// # Errors
-    /// When the store cannot be read. What had been begun by then is through.
+    /// When the store cannot be read, or is another installation's. What had been begun by then is through.
     pub async fn keep(&self, keep: &Keep) -> Result<Tally> {
         (keep.watch)(&Event::Began);
         let mut pass = Pass::new(self.clone(), keep.clone());
@@ -67,7 +67,10 @@ impl Pass {
     }
 
     async fn everything(&mut self) -> Result<()> {
+        // What a platform has answered is stored whoever the owner is. Everything else is the owner's.
         self.host.replay_spool().await?;
+        self.host.store().check_ours().await?;
+        self.host.store().prune_flows(self.host.context().now()).await?;
         let kept = self.host.store().kept_answers().await?;
         self.take(kept).await;
         loop {
@@ -98,6 +101,7 @@ impl Pass {
     }
 
     async fn revoke(&mut self) -> Result<()> {
+        self.host.store().check_ours().await?;
         let now = self.host.context().now();
         for job in self.host.store().revocations_due(now).await? {
             self.room().await;
@@ -107,7 +111,8 @@ impl Pass {
             let host = self.host.clone();
             self.work.spawn(async move {
                 host.revoke_or_wait(&job).await;
-                Done::Revocation
+                let left = host.store().revocation_of(&job.grant_id).await;
+                Done::Revocation { left: !matches!(left, Ok(None)) }
             });
         }
         Ok(())
@@ -133,14 +138,18 @@ impl Pass {
         match done {
             Ok(Done::Grant(Some(kept))) => self.tally.add(*kept),
             Ok(Done::Grant(None)) => {}
-            Ok(Done::Revocation) => self.tally.revocations += 1,
+            Ok(Done::Revocation { left }) => {
+                self.tally.revocations += 1;
+                self.tally.revocations_left += u64::from(*left);
+                (self.keep.watch)(&Event::Revoked { left: *left });
+            }
             Err(_) => self.tally.add(Kept::Failed),
         }
     }
 }
 
 fn ticks(per_second: u32) -> Interval {
-    let mut ticks = interval(Duration::from_secs(1) / per_second.max(1));
+    let mut ticks = interval(Duration::from_secs(1) / per_second.clamp(1, Keep::MOST_PER_SECOND));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
@@ -162,7 +171,7 @@ impl Turn {
             Ok(None) => return Some(self.done(None, Kept::Elsewhere, None)),
             Err(error) => return Some(self.done(None, Kept::Failed, Some(&error.into()))),
         };
-        match self.host.want(&grant) {
+        match self.host.want(&self.due, &grant) {
             Want::Refresh => self.refresh(&grant).await,
             Want::Nothing => Some(self.done(Some(&grant), Kept::Elsewhere, None)),
             Want::NothingToGain => Some(self.done(Some(&grant), Kept::NothingToGain, None)),
@@ -173,6 +182,11 @@ impl Turn {
         (self.keep.watch)(&Event::Due { due: &self.due });
         if let Some(kept) = self.blocked.get(grant) {
             return Some(self.done(Some(grant), kept, None));
+        }
+        // The first grant of an app that cannot be used says so for all of them, and none waits for a slot.
+        if let Err(error) = self.host.app_at(&grant.platform, &grant.app, &grant.client_id, &grant.base_urls) {
+            let news = self.blocked.add(grant, Kept::AppRefused);
+            return Some(self.done(Some(grant), Kept::AppRefused, news.then_some(&error)));
         }
         tokio::select! {
             biased;

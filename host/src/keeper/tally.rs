@@ -23,8 +23,12 @@ pub enum Kept {
     OutOfReach,
     /// Its person has to connect again.
     NeedsPerson,
-    /// The platform refuses the app, or the app is not configured.
+    /// The platform refuses the app, or the app is not configured as it was when the grant was made.
     AppRefused,
+    /// The store has become another installation's: nothing of it is refreshed here.
+    NotOurs,
+    /// The vault's keys are not at hand, or are not those of the store.
+    KeyTrouble,
     /// Something else went wrong.
     Failed,
     /// Nothing is gained by a refresh: its refresh token stays the same, or there is none.
@@ -33,7 +37,7 @@ pub enum Kept {
 
 impl Kept {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Refreshed,
         Self::Elsewhere,
         Self::InDoubt,
@@ -41,6 +45,8 @@ impl Kept {
         Self::OutOfReach,
         Self::NeedsPerson,
         Self::AppRefused,
+        Self::NotOurs,
+        Self::KeyTrouble,
         Self::Failed,
         Self::NothingToGain,
     ];
@@ -55,6 +61,8 @@ impl Kept {
             Self::OutOfReach => "out_of_reach",
             Self::NeedsPerson => "needs_person",
             Self::AppRefused => "app_refused",
+            Self::NotOurs => "not_ours",
+            Self::KeyTrouble => "key_trouble",
             Self::Failed => "failed",
             Self::NothingToGain => "nothing_to_gain",
         }
@@ -62,13 +70,15 @@ impl Kept {
 
     /// Whether the grant is still due afterwards.
     pub fn is_left(self) -> bool {
-        matches!(self, Self::InDoubt | Self::Resting | Self::OutOfReach | Self::AppRefused | Self::Failed)
+        !matches!(self, Self::Refreshed | Self::Elsewhere | Self::NeedsPerson | Self::NothingToGain)
     }
 
     /// What an error means, with the row from before the refresh and from after it: a platform that does not answer says nothing else.
     pub(super) fn of(error: &Error, before: &GrantRecord, after: Option<&GrantRecord>) -> Self {
         match error.kind() {
             Some(ErrorKind::ReauthRequired { .. }) => Self::NeedsPerson,
+            _ if error.is_not_ours() => Self::NotOurs,
+            _ if error.is_about_keys() => Self::KeyTrouble,
             Some(ErrorKind::Config | ErrorKind::Unsupported) => Self::AppRefused,
             Some(ErrorKind::RateLimited { .. } | ErrorKind::QuotaExhausted) => Self::Resting,
             Some(ErrorKind::Unavailable) => Self::unanswered(before, after),
@@ -80,7 +90,10 @@ impl Kept {
         match after.and_then(|after| after.refresh_mark.as_ref()) {
             None => Self::OutOfReach,
             Some(mark) if mark.attempt.is_some() => Self::Elsewhere,
-            mark if mark == before.refresh_mark.as_ref() => Self::Resting,
+            // A rest that begins anew because the clock was set back is no request that went unanswered.
+            Some(mark) if before.refresh_mark.as_ref().is_some_and(|before| before.unanswered == mark.unanswered) => {
+                Self::Resting
+            }
             Some(_) => Self::InDoubt,
         }
     }
@@ -92,6 +105,8 @@ pub struct Tally {
     counts: BTreeMap<Kept, u64>,
     /// How many revocations were tried.
     pub revocations: u64,
+    /// How many of them are still pending: a later pass tries them again.
+    pub revocations_left: u64,
     /// Whether the pass was told to stop before it was through.
     pub stopped: bool,
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use connector_core::PlatformId;
-use jiff::Timestamp;
+use connector_core::{Context, PlatformId};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use crate::keeper::{Event, Kept};
+use crate::moment::Moment;
 use crate::store::GrantId;
 
 /// What is known of the passes of this process.
@@ -19,6 +21,13 @@ pub(crate) struct Board {
 /// Refreshes by platform, app and outcome.
 pub(super) type Outcomes = BTreeMap<(PlatformId, String, Kept), u64>;
 
+/// A pass that could not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Failed {
+    at: Timestamp,
+    error: String,
+}
+
 struct Known {
     outcomes: Outcomes,
     /// The grants that are due and not refreshed yet, with since when.
@@ -28,12 +37,15 @@ struct Known {
     passes: u64,
     failed_passes: u64,
     last_pass: Option<Timestamp>,
-    beat: Timestamp,
+    /// What kept the last pass from going on, if something did.
+    failed: Option<Failed>,
+    /// When a piece of work was done last.
+    beat: Moment,
     stopping: bool,
 }
 
 impl Board {
-    pub(crate) fn new(started: Timestamp) -> Self {
+    pub(crate) fn new(cx: &Context) -> Self {
         let known = Known {
             outcomes: Outcomes::new(),
             overdue: HashMap::new(),
@@ -41,19 +53,22 @@ impl Board {
             passes: 0,
             failed_passes: 0,
             last_pass: None,
-            beat: started,
+            failed: None,
+            beat: Moment::now(cx),
             stopping: false,
         };
-        Self { started, known: Mutex::new(known) }
+        Self { started: cx.now(), known: Mutex::new(known) }
     }
 
     /// Takes down what happens in a pass.
-    pub(crate) fn hear(&self, event: &Event<'_>, now: Timestamp) {
+    pub(crate) fn hear(&self, event: &Event<'_>, cx: &Context) {
         let mut known = self.known();
-        known.beat = now;
+        if is_progress(event) {
+            known.beat = Moment::now(cx);
+        }
         match event {
             Event::Began => known.met.clear(),
-            Event::Found(_) => {}
+            Event::Found(_) | Event::Revoked { .. } => {}
             Event::Due { due } => {
                 known.met.insert(due.grant.clone());
                 known.overdue.insert(due.grant.clone(), due.since);
@@ -68,12 +83,15 @@ impl Board {
             }
             Event::Ended(at, Ok(tally)) => {
                 known.passes += 1;
-                known.last_pass = Some(*at);
+                (known.last_pass, known.failed) = (Some(*at), None);
                 if !tally.stopped {
                     known.forget_the_others();
                 }
             }
-            Event::Ended(_, Err(_)) => known.failed_passes += 1,
+            Event::Ended(at, Err(error)) => {
+                known.failed_passes += 1;
+                known.failed = Some(Failed { at: *at, error: error.to_string() });
+            }
         }
     }
 
@@ -106,13 +124,26 @@ impl Board {
         self.known().last_pass
     }
 
-    /// When something happened last.
-    pub(super) fn beat(&self) -> Timestamp {
-        self.known().beat
+    /// What kept the last pass from going on, if something did.
+    pub(super) fn failed_pass(&self) -> Option<Failed> {
+        self.known().failed.clone()
+    }
+
+    /// How long ago a piece of work was done last. `None` if nobody knows, because the only clock there is was set back.
+    pub(super) fn idle(&self, cx: &Context) -> Option<SignedDuration> {
+        self.known().beat.elapsed(cx)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an event shows that work is done. That a pass begins, or that it could not go on, does not.
+fn is_progress(event: &Event<'_>) -> bool {
+    match event {
+        Event::Due { .. } | Event::Done { .. } | Event::Revoked { .. } | Event::Ended(_, Ok(_)) => true,
+        Event::Began | Event::Found(_) | Event::Ended(_, Err(_)) => false,
     }
 }
 
@@ -126,11 +157,20 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
+    use std::sync::Arc;
+
+    use connector_core::testing::{CountingRandom, FakeClock, FakeTransport};
 
     use super::*;
+    use crate::error::Error;
     use crate::keeper::Tally;
     use crate::store::DueRefresh;
+
+    fn context() -> (Context, FakeClock) {
+        let clock = FakeClock::at(at(0));
+        let random = Arc::new(CountingRandom::default());
+        (Context::new(Arc::new(FakeTransport::default()), Arc::new(clock.clone()), random), clock)
+    }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
@@ -141,26 +181,55 @@ mod tests {
         DueRefresh { tenant: "default".to_owned(), grant, since: at(since) }
     }
 
-    fn pass(board: &Board, turns: &[(DueRefresh, Kept)]) {
-        board.hear(&Event::Began, at(0));
+    fn pass(board: &Board, cx: &Context, turns: &[(DueRefresh, Kept)]) {
+        board.hear(&Event::Began, cx);
         for (due, kept) in turns {
-            board.hear(&Event::Due { due }, at(0));
-            board.hear(&Event::Done { due, grant: None, kept: *kept, error: None }, at(0));
+            board.hear(&Event::Due { due }, cx);
+            board.hear(&Event::Done { due, grant: None, kept: *kept, error: None }, cx);
         }
-        board.hear(&Event::Ended(at(9), Ok(&Tally::default())), at(9));
+        board.hear(&Event::Ended(at(9), Ok(&Tally::default())), cx);
     }
 
     #[test]
     fn the_longest_due_grant_is_known_until_it_is_seen_to() {
-        let board = Board::new(at(0));
-        board.hear(&Event::Due { due: &due(1, 5) }, at(7));
-        assert_eq!((board.longest_due(), board.beat()), (Some(at(5)), at(7)), "also while it waits for its turn");
-        pass(&board, &[(due(1, 5), Kept::InDoubt), (due(2, 6), Kept::Resting), (due(3, 1), Kept::Refreshed)]);
+        let (cx, _) = context();
+        let board = Board::new(&cx);
+        board.hear(&Event::Due { due: &due(1, 5) }, &cx);
+        assert_eq!(board.longest_due(), Some(at(5)), "also while it waits for its turn");
+        pass(&board, &cx, &[(due(1, 5), Kept::InDoubt), (due(2, 6), Kept::Resting), (due(3, 1), Kept::Refreshed)]);
         assert_eq!(board.longest_due(), Some(at(5)));
-        pass(&board, &[(due(1, 5), Kept::NeedsPerson), (due(2, 6), Kept::Resting)]);
+        pass(&board, &cx, &[(due(1, 5), Kept::NeedsPerson), (due(2, 6), Kept::Resting)]);
         assert_eq!(board.longest_due(), Some(at(6)));
-        pass(&board, &[]);
+        pass(&board, &cx, &[]);
         assert_eq!(board.longest_due(), None, "another process has refreshed it");
         assert_eq!((board.passes(), board.last_pass()), ((3, 0), Some(at(9))));
+    }
+
+    #[test]
+    fn only_work_that_is_done_counts_as_work() {
+        let (cx, clock) = context();
+        let board = Board::new(&cx);
+        let idle = |event: &Event<'_>| {
+            clock.advance(SignedDuration::from_secs(1));
+            board.hear(event, &cx);
+            board.idle(&cx).unwrap().as_secs()
+        };
+        let (due, tally, error) = (due(1, 5), Tally::default(), Error::Machine("the disk is gone".to_owned()));
+        assert_eq!(idle(&Event::Began), 1);
+        assert_eq!(idle(&Event::Found(7)), 2);
+        assert_eq!(idle(&Event::Ended(at(3), Err(&error))), 3, "a pass that could not go on did nothing");
+        assert_eq!(board.failed_pass(), Some(Failed { at: at(3), error: "the disk is gone".to_owned() }));
+        for event in [
+            Event::Due { due: &due },
+            Event::Done { due: &due, grant: None, kept: Kept::Refreshed, error: None },
+            Event::Revoked { left: true },
+            Event::Ended(at(8), Ok(&tally)),
+        ] {
+            assert_eq!(idle(&event), 0, "{event:?}");
+        }
+        assert_eq!(board.failed_pass(), None, "the last pass was through");
+        clock.jump(SignedDuration::from_hours(-26));
+        clock.advance(SignedDuration::from_secs(7));
+        assert_eq!(board.idle(&cx), Some(SignedDuration::from_secs(7)), "whatever the clock is set to");
     }
 }

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Told;
 use super::openmetrics::{Kind, Text, seconds, unix};
+use super::{Told, in_time};
 use crate::host::Host;
 use crate::store::{AppHealth, Result, StateCount};
 
@@ -21,7 +21,7 @@ pub(super) async fn text(told: &Told) -> String {
     let mut text = Text::default();
     process(&mut text, told);
     refreshes(&mut text, told, now);
-    let stored = Stored::read(&told.host).await;
+    let stored = in_time(Stored::read(&told.host)).await.and_then(|read| read.map_err(|error| error.to_string()));
     text.family("connector_host_store_up", Kind::Gauge, "Whether the store can be read").flag(&[], stored.is_ok());
     match stored {
         Ok(stored) => stored.write(&mut text, &told.host, now),

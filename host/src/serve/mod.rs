@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -20,8 +20,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 pub(crate) use self::board::Board;
+use self::ready::Written;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::loopback::names_this_machine;
 
 /// How long an answer that is being written may take when the server closes.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
@@ -29,12 +31,22 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 /// The content type of the figures.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// How long the store may take, so that whoever asks hears that it does not answer before he stops listening.
+const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
 /// What the answers are made of.
 pub(crate) struct Told {
     pub(crate) host: Host,
     pub(crate) board: Arc<Board>,
     /// The time between passes.
     pub(crate) every: Duration,
+    written: Written,
+}
+
+impl Told {
+    pub(crate) fn new(host: Host, board: Arc<Board>, every: Duration) -> Self {
+        Self { host, board, every, written: Written::default() }
+    }
 }
 
 /// The listener, until it is closed.
@@ -100,6 +112,12 @@ impl Server {
     }
 }
 
+/// What the store says, or that it has not said anything in time.
+async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
+    let late = |_| format!("the store has not answered for {} s", STORE_ANSWERS_WITHIN.as_secs());
+    tokio::time::timeout(STORE_ANSWERS_WITHIN, call).await.map_err(late)
+}
+
 fn router(told: Told) -> Router {
     Router::new()
         .route("/healthz", get(async || "alive\n"))
@@ -132,16 +150,6 @@ async fn guard(request: Request, next: Next) -> Response {
     answer
 }
 
-fn names_this_machine(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else { return false };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) && !name.ends_with(':') => name,
-        _ => host,
-    };
-    matches!(name.to_ascii_lowercase().as_str(), "127.0.0.1" | "localhost" | "[::1]")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,33 +168,6 @@ mod tests {
         ] {
             let error = loopback(address).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
-        }
-    }
-
-    #[test]
-    fn only_names_of_this_machine_are_answered() {
-        let headers = |hosts: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for host in hosts {
-                headers.append(header::HOST, HeaderValue::from_static(host));
-            }
-            headers
-        };
-        for host in ["127.0.0.1", "127.0.0.1:8787", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8787"] {
-            assert!(names_this_machine(&headers(&[host])), "{host}");
-        }
-        for hosts in [
-            &[][..],
-            &[""],
-            &["evil.example"],
-            &["evil.example:8787"],
-            &["127.0.0.1.evil.example"],
-            &["localhost.evil.example:80"],
-            &["evil.example#127.0.0.1"],
-            &["localhost:80:80"],
-            &["localhost", "evil.example"],
-        ] {
-            assert!(!names_this_machine(&headers(hosts)), "{hosts:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{AuditRecord, Result};
 use crate::vault::Sealed;
@@ -42,6 +43,12 @@ pub trait Meta {
     /// somebody else was first: then nothing changes, and nothing is recorded.
     async fn set_vault_check(&self, seen: Option<&Sealed>, check: &Sealed, audit: Option<&AuditRecord>)
     -> Result<bool>;
+
+    /// Writes down that a host works, and when: a row like any other, by which a host learns whether the store takes anything.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`](super::StoreError::NotOurs) for whoever only looks.
+    async fn note_alive(&self, now: Timestamp) -> Result<()>;
 
     /// Whether anything sealed is stored, apart from that constant.
     async fn has_sealed_rows(&self) -> Result<bool>;

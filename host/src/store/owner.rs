@@ -48,7 +48,8 @@ impl fmt::Display for InstanceName {
 ///
 /// Whoever is not the owner only looks: [`Flows::put_flow`](super::Flows::put_flow), [`Flows::take_flow`](super::Flows::take_flow),
 /// [`Grants::set_grant_state`](super::Grants::set_grant_state), [`Connections::disconnect`](super::Connections::disconnect),
-/// [`Refreshes::begin_refresh`](super::Refreshes::begin_refresh), [`Meta::set_vault_check`](super::Meta::set_vault_check) and
+/// [`Refreshes::begin_refresh`](super::Refreshes::begin_refresh), [`Meta::set_vault_check`](super::Meta::set_vault_check),
+/// [`Meta::note_alive`](super::Meta::note_alive) and
 /// [`Revocations::claim_revocation`](super::Revocations::claim_revocation) compare the owner in their own transaction and end with
 /// [`StoreError::NotOurs`]. What a platform has answered already is stored whoever the owner is by then: it exists nowhere else.
 #[async_trait]

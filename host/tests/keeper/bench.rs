@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use connector_core::config::{Config, Layer};
+use connector_core::grant::BaseUrls;
 use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError};
 use connector_core::scope::GrantScopes;
 use connector_core::testing::{CountingRandom, FakeClock};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
 use connector_host::keeper::{Keep, Tally};
-use connector_host::store::{GrantId, GrantRecord, GrantState, SqliteStore, Store};
-use connector_host::vault::{Binding, KeySource, Vault, field, unlock};
+use connector_host::store::{
+    AuditRecord, GrantId, GrantRecord, GrantState, RevocationId, RevocationRecord, RevocationTokens, SqliteStore, Store,
+};
+use connector_host::vault::{Binding, KeyRing, KeySource, Sealed, Vault, field, unlock};
 use connector_host::{Host, Parts, Realm};
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
@@ -233,13 +236,57 @@ impl Bench {
         host(&self.dir, self.host.context(), &setting).await.0
     }
 
+    /// A process on the same data that has other keys.
+    pub(crate) async fn with_other_keys(&self) -> Host {
+        let cx = self.host.context();
+        let parts = parts(&self.dir, cx, &Setting::default()).await;
+        Host::new(Parts { vault: Vault::new(KeyRing::generate(cx).unwrap()), ..parts })
+    }
+
+    /// A revocation that is due, of a grant that was made under an app that is gone.
+    pub(crate) async fn revocation_of_an_app_that_is_gone(&self) {
+        let (cx, now) = (self.host.context(), self.host.context().now());
+        let revocation = RevocationRecord {
+            id: RevocationId::new(cx).unwrap(),
+            grant_id: GrantId::new(cx).unwrap(),
+            grant_generation: 1,
+            tenant: TENANT.to_owned(),
+            platform: "example".parse().unwrap(),
+            app: "gone".to_owned(),
+            client_id: "id-1".to_owned(),
+            base_urls: base_urls(),
+            subject: None,
+            tokens: RevocationTokens {
+                access: Some(Sealed::from_stored(vec![1])),
+                access_expires_at: Some(now + ACCESS_LIFE),
+                refresh: None,
+                refresh_expires_at: None,
+            },
+            attempts: 0,
+            next_try_at: now,
+            expires_at: now + REFRESH_LIFE,
+            last_error: None,
+            created_at: now,
+        };
+        self.host.store().put_revocation(&revocation).await.unwrap();
+    }
+
     /// A grant that was made just now.
     pub(crate) async fn grant(&self) -> GrantId {
         self.grant_with(true).await
     }
 
+    /// The same, made under an app of this name and id.
+    pub(crate) async fn grant_of(&self, app: &str, client_id: &str) -> GrantId {
+        self.put(app, client_id, true).await
+    }
+
     /// The same, with a refresh token or without.
     pub(crate) async fn grant_with(&self, refresh: bool) -> GrantId {
+        self.put("default", "id-1", refresh).await
+    }
+
+    async fn put(&self, app: &str, client_id: &str, refresh: bool) -> GrantId {
         let (cx, id) = (self.host.context(), GrantId::new(self.host.context()).unwrap());
         let seal = |field, text: String| {
             let binding = Binding { tenant: TENANT, owner: id.as_str(), field, generation: 1 };
@@ -250,9 +297,9 @@ impl Bench {
             id: id.clone(),
             tenant: TENANT.to_owned(),
             platform: "example".parse().unwrap(),
-            app: "default".to_owned(),
-            client_id: "id-1".to_owned(),
-            base_urls: [("api".to_owned(), "https://example.test".parse().unwrap())].into(),
+            app: app.to_owned(),
+            client_id: client_id.to_owned(),
+            base_urls: base_urls(),
             subject: None,
             scopes: GrantScopes::default(),
             access: Some(seal(field::ACCESS, format!("{id}!1"))),
@@ -271,13 +318,21 @@ impl Bench {
             created_at: now,
             updated_at: now,
         };
-        let allowed =
-            connector_host::store::AuditRecord::new(self.host.context(), &grant.tenant, "access_allowed").unwrap();
-        self.host.store().put_grant(&grant, &allowed).await.unwrap();
+        self.host.store().put_grant(&grant, &self.record("access_allowed")).await.unwrap();
         let mut state = self.server.state.lock().unwrap();
         state.refresh.insert(id.to_string(), 1);
         state.access.insert(format!("{id}!1"), now + ACCESS_LIFE);
         id
+    }
+
+    fn record(&self, event: &str) -> AuditRecord {
+        AuditRecord::new(self.host.context(), TENANT, event).unwrap()
+    }
+
+    /// Somebody makes the store another installation's.
+    pub(crate) async fn adopted_elsewhere(&self) {
+        let name = "elsewhere".parse().unwrap();
+        self.host.store().adopt(&name, &self.record("adopted")).await.unwrap();
     }
 
     /// So many grants whose refresh tokens have begun the last quarter of their lives.
@@ -299,7 +354,17 @@ impl Bench {
     }
 }
 
+fn base_urls() -> BaseUrls {
+    [("api".to_owned(), "https://example.test".parse().unwrap())].into()
+}
+
 async fn host(dir: &TempDir, cx: &Context, setting: &Setting) -> (Host, Vault) {
+    let parts = parts(dir, cx, setting).await;
+    let vault = unlock(cx, &KeySource::in_dir(dir.path().join("data")), &parts.store).await.unwrap().vault;
+    (Host::new(parts), vault)
+}
+
+async fn parts(dir: &TempDir, cx: &Context, setting: &Setting) -> Parts {
     let secret = dir.path().join("secret");
     std::fs::write(&secret, "hush").unwrap();
     let config = CONFIG.replace("SECRET_FILE", secret.to_str().unwrap());
@@ -312,16 +377,5 @@ async fn host(dir: &TempDir, cx: &Context, setting: &Setting) -> (Host, Vault) {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
     let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
     let registry = Registry::new([Registration::new(DESCRIPTOR, platform, ConfiguredConnector::build)]).unwrap();
-    let settings = config.settings;
-    let parts = |vault| Parts {
-        registry,
-        settings,
-        realm: Realm::Live,
-        store: Arc::clone(&store),
-        vault,
-        cx: cx.clone(),
-        spool: None,
-    };
-    let host = Host::new(parts(vault));
-    (host, unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault)
+    Parts { registry, settings: config.settings, realm: Realm::Live, store, vault, cx: cx.clone(), spool: None }
 }

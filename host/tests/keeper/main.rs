@@ -5,12 +5,12 @@
 mod bench;
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use connector_host::Host;
-use connector_host::keeper::{Keep, Kept, Rounds, Tally};
+use connector_host::keeper::{Event, Keep, Kept, Rounds, Tally};
 use connector_host::store::GrantState;
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,109 @@ async fn a_doubt_is_settled_by_the_first_pass_that_may_ask() {
     bench.clock.advance(SignedDuration::from_secs(1));
     assert_eq!(counts(&bench.pass().await), [(Kept::Refreshed, 1)]);
     assert_eq!(bench.server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_keeps_no_doubt_from_being_settled() {
+    let bench = Bench::new(Setting::default()).await;
+    bench.due(1).await;
+    bench.server.next([Wrong::Unanswered]);
+    assert_eq!(counts(&bench.pass().await), [(Kept::InDoubt, 1)]);
+    bench.clock.jump(-SignedDuration::from_hours(26));
+    assert_eq!(counts(&bench.pass().await), [(Kept::Resting, 1)], "no time has passed");
+    bench.clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(counts(&bench.pass().await), [(Kept::Refreshed, 1)]);
+    assert_eq!((bench.server.requests().len(), bench.server.reuses()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_rest_that_begins_anew_because_the_clock_was_set_back_is_no_new_doubt() {
+    let bench = Bench::new(Setting::default()).await;
+    bench.due(1).await;
+    bench.server.next([Wrong::Unanswered]);
+    bench.pass().await;
+    bench.clock.reboot();
+    bench.clock.jump(-SignedDuration::from_hours(26));
+    assert_eq!(counts(&bench.pass().await), [(Kept::Resting, 1)], "nothing was sent");
+    bench.clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(counts(&bench.pass().await), [(Kept::Refreshed, 1)]);
+}
+
+#[tokio::test]
+async fn nothing_is_done_in_a_store_that_is_another_installations() {
+    let bench = Bench::new(Setting::default()).await;
+    let grants = bench.due(3).await;
+    bench.adopted_elsewhere().await;
+    let error = bench.host.keep(&Keep::default()).await.unwrap_err();
+    assert!(error.to_string().contains("belongs to the instance `elsewhere`"), "{error}");
+    assert!(bench.server.requests().is_empty());
+    assert_eq!(bench.read(&grants[0]).await.state, GrantState::Active);
+}
+
+#[tokio::test]
+async fn a_store_that_becomes_anothers_during_a_pass_is_said_to_be_and_no_app_is_blamed() {
+    let bench = Bench::new(Setting::default()).await;
+    bench.due(3).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let watch = move |event: &Event<'_>| {
+        if let Event::Done { kept, .. } = event {
+            heard.lock().unwrap().push(*kept);
+        }
+    };
+    bench.server.shut();
+    let keep = Keep { max_in_flight: NonZeroUsize::MIN, watch: Arc::new(watch), ..Keep::default() };
+    let host = bench.host.clone();
+    let pass = tokio::spawn(async move { host.keep(&keep).await });
+    wait_for(|| bench.server.in_flight() == 1).await;
+    bench.adopted_elsewhere().await;
+    bench.server.open();
+    let error = pass.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("belongs to the instance `elsewhere`"), "{error}");
+    assert_eq!(*told.lock().unwrap(), [Kept::Refreshed, Kept::NotOurs, Kept::NotOurs]);
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn keys_that_are_missing_are_no_fault_of_the_app() {
+    let bench = Bench::new(Setting::default()).await;
+    bench.due(2).await;
+    let host = bench.with_other_keys().await;
+    assert_eq!(counts(&host.keep(&Keep::default()).await.unwrap()), [(Kept::KeyTrouble, 2)]);
+    assert!(bench.server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn grants_of_an_app_that_is_gone_keep_nobody_waiting() {
+    let bench = Bench::new(Setting::default()).await;
+    for (app, client_id) in [("gone", "id-1"), ("default", "another")] {
+        for _ in 0..20 {
+            bench.grant_of(app, client_id).await;
+        }
+    }
+    bench.clock.advance(SignedDuration::from_secs(1));
+    let grants = bench.due(1).await;
+    let said = Arc::new(AtomicUsize::new(0));
+    let errors = Arc::clone(&said);
+    let watch = move |event: &Event<'_>| {
+        if let Event::Done { error: Some(_), .. } = event {
+            errors.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let keep = Keep { max_per_second: NonZeroU32::new(1), watch: Arc::new(watch), ..Keep::default() };
+    let began = std::time::Instant::now();
+    assert_eq!(counts(&bench.host.keep(&keep).await.unwrap()), [(Kept::Refreshed, 1), (Kept::AppRefused, 40)]);
+    assert!(began.elapsed() < Duration::from_secs(20), "none of them takes a turn of the pace: {:?}", began.elapsed());
+    assert_eq!(said.load(Ordering::SeqCst), 2, "each app says once what is wrong with it");
+    assert_eq!(bench.read(&grants[0]).await.generation, 2);
+}
+
+#[tokio::test]
+async fn a_revocation_that_is_still_pending_is_counted() {
+    let bench = Bench::new(Setting::default()).await;
+    bench.revocation_of_an_app_that_is_gone().await;
+    let tally = bench.pass().await;
+    assert_eq!((tally.total(), tally.revocations, tally.revocations_left), (0, 1, 1));
 }
 
 #[tokio::test]

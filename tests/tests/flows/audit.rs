@@ -94,3 +94,18 @@ fn somebody_else_at_a_reconnect_is_on_record_without_a_name() {
     assert!(events(&all).contains(&"access_given_up"));
     assert_nobody_is_named(&stage, &all, &connected);
 }
+
+#[test]
+fn what_happened_to_the_keys_is_shown_with_what_happened_to_connections() {
+    let stage = Stage::new();
+    stage.connect_with("--reference customer-17", &person(MIRA));
+    stage.cli("vault rotate").run().ok();
+    let all = records(&stage, "");
+    let keys = all.iter().filter(|record| record["event"].as_str().unwrap().starts_with("vault_key_"));
+    assert!(keys.count() > 0, "{:?}", events(&all));
+    let at = |record: &Value| record["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(all.is_sorted_by_key(at));
+    assert_eq!(records(&stage, "--limit 1")[0], all[all.len() - 1]);
+    let of_connection = records(&stage, "customer-17");
+    assert!(events(&of_connection).iter().all(|event| !event.starts_with("vault_key_")), "{of_connection:?}");
+}

@@ -55,6 +55,8 @@ fn a_copy_beside_the_original_sends_nothing_until_it_is_adopted() {
     assert_eq!(row["metrics"]["followers"]["value"], followers, "what is stored is shown");
     assert_eq!(row["metrics"]["followers"]["stale"], json!({ "reason": "failed", "kind": "config" }));
     on_the_copy(&stage, "copy", "connections").run().ends(0, &said);
+    on_the_copy(&stage, "copy", "tokens refresh --due").run().ends(2, &said);
+    on_the_copy(&stage, "copy", "serve --listen 127.0.0.1:0").run().ends(2, &said);
     on_the_copy(&stage, "copy", "disconnect mira.bakes").run().ends(2, &said);
     on_the_copy(&stage, "copy", "connect tiktok --no-browser").run().ends(2, &said);
     on_the_copy(&stage, "copy", "reconnect mira.bakes --no-browser").run().ends(2, &said);

@@ -119,3 +119,19 @@ fn of_several_things_that_go_wrong_the_one_for_a_person_decides_the_exit_code() 
     with_fault(&stage, "user_info", TRIES, &json!({ "status": 503 }));
     stage.cli("metrics --max-age 0").run().ends(3, &["connect this account again", "Internal error"]);
 }
+
+#[test]
+fn a_count_from_the_future_is_not_taken_for_a_fresh_one() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    let before = stage.metrics("")["metrics"]["followers"]["value"].clone();
+    stage.by_others(
+        "INSERT INTO samples SELECT connection, metric, observed_at + 3600000, value + 1 FROM samples;
+         UPDATE readings SET observed_at = observed_at + 3600000",
+    );
+    let asked = stage.tiktok.requests("user_info").len();
+    for args in ["--max-age 0", ""] {
+        assert_eq!(stage.metrics(args)["metrics"]["followers"]["value"], before, "the clock was set back since");
+    }
+    assert_eq!(stage.tiktok.requests("user_info").len(), asked + 2);
+}

@@ -76,12 +76,11 @@ fn an_answer_in_the_spool_is_sealed() {
     line.hold();
     let mut running = talkative(&stage, "metrics --max-age 0").start();
     line.wait();
-    let nobody_writes = stage.nobody_writes();
-    line.release();
-    running.line("is in the spool until the store takes it");
-    running.kill();
-    // Before anything is searched: whoever closes a file of the database gives up the locks of its process.
-    drop(nobody_writes);
+    stage.while_others_write(|| {
+        line.release();
+        running.line("is in the spool until the store takes it");
+        running.kill();
+    });
     stage.assert_nothing_leaked();
     talkative(&stage, "connections").run().ends(0, &["Stored 1 answers"]);
     stage.assert_nothing_leaked();

@@ -1,5 +1,7 @@
 //! A host that runs for long: what it tells, and how it ends.
 
+use std::time::{Duration, Instant};
+
 use connector_core::http::{Policy, RawAnswer, Request};
 use http::header::{ALLOW, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method};
@@ -79,6 +81,90 @@ fn a_host_that_runs_is_alive_ready_and_tells_figures_without_naming_anybody() {
     running.done().ends(0, &["stopping"]);
 }
 
+/// Asks until it is not ready any more, and gives what it says then.
+fn unready(stage: &Stage, url: &Url) -> Value {
+    let began = Instant::now();
+    loop {
+        let answer = get(stage, url, "/readyz");
+        let told: Value = answer.json().unwrap();
+        assert_eq!(answer.status == 200, told["ready"] == true, "{told}");
+        if answer.status == 503 {
+            return told;
+        }
+        assert!(began.elapsed() < Duration::from_mins(1), "{told}");
+    }
+}
+
+#[test]
+fn a_host_whose_store_takes_no_row_is_not_ready() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    stage.by_others("CREATE TRIGGER full BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+    let (_running, url) = serve(&stage, "");
+    let store = &unready(&stage, &url)["store"];
+    assert_eq!((&store["reachable"], &store["ours"], &store["writable"]), (&json!(true), &json!(true), &json!(false)));
+    assert!(store["error"].is_string(), "{store}");
+}
+
+#[test]
+fn a_host_whose_passes_cannot_go_on_is_not_ready() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    let (_running, url) = serve(&stage, "--every 1s");
+    figures(&stage, &url);
+    assert_eq!(get(&stage, &url, "/readyz").status, 200);
+    stage.by_others("ALTER TABLE flows RENAME TO elsewhere");
+    let told = unready(&stage, &url);
+    assert!(told["failed_pass"]["error"].is_string() && told["store"]["writable"] == true, "{told}");
+    stage.by_others("ALTER TABLE elsewhere RENAME TO flows");
+    let began = Instant::now();
+    while get(&stage, &url, "/readyz").status != 200 {
+        assert!(began.elapsed() < Duration::from_mins(1), "the next pass is through");
+    }
+}
+
+#[test]
+fn a_host_whose_store_becomes_anothers_is_not_ready_and_refreshes_nothing() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    let (_running, url) = serve(&stage, "--every 1s --instance prod");
+    figures(&stage, &url);
+    stage.cli("store adopt --yes --instance other").run().ok();
+    stage.let_tokens_be_due();
+    let told = unready(&stage, &url);
+    assert_eq!((&told["store"]["ours"], &told["store"]["writable"]), (&json!(false), &json!(false)), "{told}");
+    assert!(told["store"]["error"].as_str().unwrap().contains("belongs to the instance `other`"), "{told}");
+    while unready(&stage, &url)["failed_pass"].is_null() {}
+    assert_eq!(stage.tiktok.refreshes(), (0, 0));
+}
+
+#[test]
+fn a_store_that_does_not_answer_keeps_nobody_waiting() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    let (_running, url) = serve(&stage, "");
+    let store = &stage.while_others_write(|| unready(&stage, &url))["store"];
+    assert_eq!((&store["reachable"], &store["writable"]), (&json!(true), &json!(false)));
+    assert_eq!(store["error"], "the store has not answered for 2 s");
+}
+
+#[test]
+fn a_host_that_was_started_to_outlive_its_terminal_does() {
+    let stage = Stage::new();
+    let line = stage.held_line();
+    stage.connect(&person(MIRA));
+    stage.let_tokens_be_due();
+    line.hold();
+    let mut running = stage.cli("serve --listen 127.0.0.1:0 --json --every 1s").nohup().start();
+    running.document();
+    line.wait();
+    running.hang_up();
+    running.terminate();
+    running.line("what is under way is finished first");
+    line.release();
+    running.done().ends(0, &[]);
+}
+
 #[test]
 fn only_this_machine_reads_what_a_host_tells_and_nobody_writes() {
     let stage = Stage::new();
@@ -109,6 +195,9 @@ fn an_address_that_others_reach_is_refused() {
     stage.cli("serve --listen 0.0.0.0:0").run().ends(2, &["0.0.0.0:0 can be reached from other machines", "127.0.0.1"]);
     stage.cli("serve --listen 8787").run().ends(2, &["`8787` is not an address with a port"]);
     stage.cli("serve --every 0").run().ends(2, &["a pass without end"]);
+    for rate in ["0", "1001", "2000000000", "many"] {
+        stage.cli("serve --max-rate").arg(rate).run().ends(2, &["--max-rate", "write a number from 1 to 1000"]);
+    }
     let (_running, url) = serve(&stage, "");
     let taken = format!("serve --listen 127.0.0.1:{}", url.port().unwrap());
     stage.cli(&taken).run().ends(1, &["cannot be listened on", "--listen"]);

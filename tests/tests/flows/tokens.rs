@@ -65,3 +65,17 @@ fn an_app_can_ask_for_tokens_that_are_always_fresh() {
     refresh().ends(0, &["Nothing is due."]);
     stage.cli("config show").overlay(&overlay).run().ends(0, &["platforms.tiktok.apps.default.keep_fresh = true"]);
 }
+
+#[test]
+fn a_revocation_that_is_still_pending_is_said_where_nothing_else_is_due() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    stage.tiktok.fail(&json!({ "endpoint": "revoke", "status": 503, "times": 9 }));
+    stage.cli("disconnect mira.bakes").run();
+    stage.by_others("UPDATE revocations SET next_try_at = 0");
+    stage.cli("tokens refresh --due").run().ends(4, &["No refresh is due.", "1 tried, 1 still pending"]);
+    stage.tiktok.fail(&json!({ "endpoint": "revoke", "times": 0 }));
+    stage.by_others("UPDATE revocations SET next_try_at = 0");
+    stage.cli("tokens refresh --due").run().ends(0, &["1 tried, all done"]);
+    stage.cli("tokens refresh --due").run().ends(0, &["Nothing is due."]);
+}

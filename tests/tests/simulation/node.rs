@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use connector_core::Context;
 use connector_core::account::Session;
-use connector_host::store::{DueRefreshes, Store};
+use connector_host::keeper::Keep;
+use connector_host::store::Store;
 use connector_host::{Host, Parts};
-use jiff::SignedDuration;
 
 use crate::clock::SimRandom;
 use crate::ledger::Handout;
 use crate::plan::SECOND;
 use crate::platform::{Wire, parse_token};
 use crate::store::NodeStore;
-use crate::template::{APP, PLATFORM, TENANT};
+use crate::template::TENANT;
 use crate::world::{Life, SETTLER, World, sleep, vault};
 
-const SWEEP_EVERY: i64 = 30 * SECOND;
+const KEEP_EVERY: i64 = 30 * SECOND;
 
 /// Starts a node that does not run.
 pub(crate) fn start(world: &Arc<World>, node: usize) {
@@ -42,30 +42,19 @@ pub(crate) fn start(world: &Arc<World>, node: usize) {
     if node != SETTLER {
         let world = Arc::clone(world);
         tokio::spawn(async move {
-            let first = world.lock().rng.i64(0..SWEEP_EVERY);
+            let first = world.lock().rng.i64(0..KEEP_EVERY);
             sleep(first).await;
             while world.lives(life) {
-                sweep(&host).await;
-                sleep(SWEEP_EVERY).await;
+                keep(&host).await;
+                sleep(KEEP_EVERY).await;
             }
         });
     }
 }
 
-/// What a node does by itself from time to time. The host has no task of its own for it that could be called here, so this asks the store
-/// what is due and then does what a caller would.
-pub(crate) async fn sweep(host: &Host) {
-    let due = DueRefreshes {
-        now: host.context().now(),
-        keep_fresh: vec![(PLATFORM.parse().unwrap(), APP.to_owned())],
-        unsettled_for: SignedDuration::from_mins(2),
-        limit: 100,
-    };
-    // What fails now is due again the next time.
-    for due in host.store().due_refreshes(&due).await.unwrap_or_default() {
-        let _ = host.session(&due.tenant, &due.grant).await;
-    }
-    let _ = host.revoke_due().await;
+/// One pass of a node over what is due. What fails now is due again the next time.
+pub(crate) async fn keep(host: &Host) {
+    let _ = host.keep(&Keep::default()).await;
 }
 
 /// Somebody who wants a token, and goes away after so long.
@@ -105,19 +94,4 @@ pub(crate) async fn disconnect(world: Arc<World>, node: usize, account: usize) {
     let connection = world.lock().connections[account].clone();
     let done = host.disconnect(TENANT, &connection).await;
     world.note(|| format!("the disconnect of account {account} ended: {:?}", done.map(|done| done.revocation)));
-}
-
-/// What the node does that comes when all is well: its clock is so far ahead that every token has ended, so that whatever is in doubt is
-/// asked for.
-pub(crate) async fn sweep_doubts(host: &Host) {
-    let due = DueRefreshes {
-        now: host.context().now(),
-        keep_fresh: Vec::new(),
-        unsettled_for: SignedDuration::from_mins(2),
-        limit: 100,
-    };
-    for due in host.store().due_refreshes(&due).await.unwrap_or_default() {
-        let _ = host.session(&due.tenant, &due.grant).await;
-    }
-    let _ = host.revoke_due().await;
 }

@@ -190,7 +190,7 @@ async fn settle(world: &Arc<World>) -> Final {
     let (mut unsettled, mut after) = (Vec::new(), 0);
     for round in 0..240 {
         sleep(30 * SECOND).await;
-        node::sweep_doubts(&settler).await;
+        node::keep(&settler).await;
         blocked |= !world.memory.app_health().await.unwrap().is_empty();
         blocked |= rows(world).iter().flatten().any(|grant| grant.parked_until.is_some());
         let still = left(world).await;

@@ -50,6 +50,7 @@ kind = "desktop"
 client_id = { env = "UNUSED" }
 client_secret = { env = "UNUSED" }
 scopes = ["read"]
+keep_fresh = true
 
 [platforms.example.scopes.read]
 product = "API"

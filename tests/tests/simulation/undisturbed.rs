@@ -74,6 +74,10 @@ impl Meta for NodeStore {
         self.memory().set_vault_check(seen, check, audit).await
     }
 
+    async fn note_alive(&self, now: Timestamp) -> Result<()> {
+        self.memory().note_alive(now).await
+    }
+
     async fn has_sealed_rows(&self) -> Result<bool> {
         self.memory().has_sealed_rows().await
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{EXIT_CODES, parse_duration};
 use crate::cli::audit::Since;
+use crate::keeper::Keep;
 use crate::vault::KeyId;
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +36,7 @@ pub(in crate::cli) enum TokensAction {
         #[arg(long, required = true)]
         due: bool,
         /// How many connections are refreshed at the same time
-        #[arg(long, default_value_t = crate::keeper::Keep::MAX_IN_FLIGHT, value_name = "N")]
+        #[arg(long, default_value_t = Keep::MAX_IN_FLIGHT, value_name = "N")]
         max_in_flight: NonZeroUsize,
     },
 }
@@ -53,11 +54,16 @@ pub(in crate::cli) struct Serve {
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = parse_duration)]
     pub(in crate::cli) every: SignedDuration,
     /// How many connections are refreshed at the same time
-    #[arg(long, default_value_t = crate::keeper::Keep::MAX_IN_FLIGHT, value_name = "N")]
+    #[arg(long, default_value_t = Keep::MAX_IN_FLIGHT, value_name = "N")]
     pub(in crate::cli) max_in_flight: NonZeroUsize,
     /// How many refreshes begin in a second at most, also after hours of standstill
-    #[arg(long, default_value = "20", value_name = "N")]
+    #[arg(long, default_value = "20", value_name = "N", value_parser = parse_rate)]
     pub(in crate::cli) max_rate: NonZeroU32,
+}
+
+fn parse_rate(text: &str) -> Result<NonZeroU32, String> {
+    let rate = text.parse().ok().filter(|rate: &NonZeroU32| rate.get() <= Keep::MOST_PER_SECOND);
+    rate.ok_or_else(|| format!("write a number from 1 to {}", Keep::MOST_PER_SECOND))
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,6 +7,7 @@ use super::{Check, Outcome};
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a store has one name", run: |bench| Box::pin(one_name(bench)) },
+    Check { name: "a host notes that it works, again and again", run: |bench| Box::pin(alive(bench)) },
     Check { name: "the vault check is kept", run: |bench| Box::pin(vault_check(bench)) },
     Check { name: "of many who make the first key one does", run: |bench| Box::pin(first_key(bench)) },
     Check { name: "a flow, a grant and a revocation are sealed rows", run: |bench| Box::pin(sealed_rows(bench)) },
@@ -16,6 +17,14 @@ async fn one_name(bench: Bench) -> Outcome {
     let name = bench.store.instance_id().await?;
     assert!(!name.as_str().is_empty());
     assert_eq!(bench.store.instance_id().await?, name);
+    Ok(())
+}
+
+async fn alive(bench: Bench) -> Outcome {
+    for minutes in [0, 1, 0] {
+        bench.store.note_alive(bench.minutes(minutes)).await?;
+    }
+    assert!(!bench.store.has_sealed_rows().await?);
     Ok(())
 }
 

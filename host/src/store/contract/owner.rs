@@ -50,6 +50,7 @@ async fn only_looked_at(bench: Bench) -> Outcome {
     not_ours("put_flow", bench.store.put_flow(&bench.flow("second")?).await);
     not_ours("take_flow", bench.store.take_flow("waiting").await);
     not_ours("disconnect", bench.disconnect(TENANT, &live.id, bench.now(), vec![]).await);
+    not_ours("note_alive", bench.store.note_alive(bench.now()).await);
     let held = GrantState::Held { reason: "exported".to_owned() };
     not_ours("set_grant_state", bench.set_state(&grant.id, 1, &held, bench.now()).await);
     not_ours("doubt_refresh", bench.store.doubt_refresh(&grant.id, SignedDuration::ZERO).await);

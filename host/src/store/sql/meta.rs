@@ -1,6 +1,7 @@
 //! The store about itself.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::fields::Fields;
 use super::{Argument, Row, SqlStore, Statement, Transaction, audit, statement};
@@ -11,6 +12,7 @@ use crate::vault::Sealed;
 pub(in crate::store) const INSTANCE: &str = "instance";
 const VAULT_CHECK: &str = "vault_check";
 const OWNER: &str = "instance_name";
+const ALIVE: &str = "alive";
 
 #[async_trait]
 impl<D: Send + Sync> Meta for SqlStore<D> {
@@ -47,6 +49,12 @@ impl<D: Send + Sync> Meta for SqlStore<D> {
         }
         transaction.commit().await?;
         Ok(true)
+    }
+
+    async fn note_alive(&self, now: Timestamp) -> Result<()> {
+        let mut transaction = self.write_ours().await?;
+        transaction.execute(set(ALIVE, now.to_string().into_bytes())).await?;
+        transaction.commit().await
     }
 
     async fn has_sealed_rows(&self) -> Result<bool> {

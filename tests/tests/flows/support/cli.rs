@@ -24,7 +24,10 @@ pub(crate) struct Cli {
 impl Cli {
     /// A command with a home directory of its own. What it says is told.
     pub(crate) fn new(home: &Path, said: Sender<String>) -> Self {
-        let mut command = Command::new(PROGRAM);
+        Self::of(Command::new(PROGRAM), home, said)
+    }
+
+    fn of(mut command: Command, home: &Path, said: Sender<String>) -> Self {
         command.env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TMPDIR", home.join(TEMPORARY));
         command.current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -51,6 +54,13 @@ impl Cli {
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
+    }
+
+    /// The same command as `nohup` starts it.
+    pub(crate) fn nohup(self) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", PROGRAM]).args(self.command.get_args());
+        Self::of(shell, self.command.get_current_dir().unwrap(), self.said)
     }
 
     /// Opens standard input, to paste into.
@@ -156,6 +166,11 @@ impl Running {
     /// What a service manager does.
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
+    }
+
+    /// What a terminal does that goes away.
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
     }
 
     fn signal(&self, name: &str) {

@@ -125,7 +125,7 @@ impl Stage {
     }
 
     /// Does what only another program would do to the database.
-    fn by_others(&self, statement: &'static str) {
+    pub(crate) fn by_others(&self, statement: &'static str) {
         let mut database = self.database();
         self.web.wait(async {
             sqlx::query(statement).execute(&mut database).await.unwrap();
@@ -133,11 +133,14 @@ impl Stage {
         });
     }
 
-    /// Keeps everybody from writing to the database, until what this gives is dropped.
-    pub(crate) fn nobody_writes(&self) -> SqliteConnection {
+    /// Does something while another program holds the right to write to the database. Whoever closes a file of the database in this process
+    /// gives up the locks of the whole process, so nothing may be searched meanwhile.
+    pub(crate) fn while_others_write<T>(&self, work: impl FnOnce() -> T) -> T {
         let mut database = self.database();
         self.web.wait(sqlx::query("BEGIN IMMEDIATE").execute(&mut database)).unwrap();
-        database
+        let done = work();
+        self.web.wait(database.close()).unwrap();
+        done
     }
 
     fn database(&self) -> SqliteConnection {

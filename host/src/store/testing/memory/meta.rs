@@ -1,6 +1,7 @@
 //! The store about itself.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{MemoryStore, State};
 use crate::store::owner::compare;
@@ -31,6 +32,10 @@ impl Meta for MemoryStore {
         state.vault_check = Some(check.clone());
         state.audit.extend(audit.cloned());
         Ok(true)
+    }
+
+    async fn note_alive(&self, _: Timestamp) -> Result<()> {
+        self.lock().check_ours()
     }
 
     async fn has_sealed_rows(&self) -> Result<bool> {

@@ -214,7 +214,7 @@ impl Host {
         }
         let tokens = self.sealed_for(&job.tenant, &job.id, &session.grant.tokens)?;
         let claimed = job.next_try_at;
-        self.insist(|| self.store().update_revocation_tokens(&job.id, &tokens, claimed)).await?;
+        self.insist(&job.grant_id, || self.store().update_revocation_tokens(&job.id, &tokens, claimed)).await?;
         Ok(())
     }
 

@@ -64,6 +64,7 @@ fn what_is_in_the_spool_stays_there_as_long_as_the_store_does_not_take_it() {
     runtime.block_on(async {
         let replayed = bench.host.replay_spool().await.unwrap();
         assert_eq!((replayed.stored, replayed.waiting), (0, 1), "it is tried once");
+        bench.clock.advance(SignedDuration::from_mins(3));
         assert_eq!(kind(&bench.session().await.unwrap_err()), "unavailable");
         assert_eq!(bench.server.token_requests(), 1, "the spent token is not sent again meanwhile");
         bench.by_others("DROP TRIGGER full").await;

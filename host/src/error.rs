@@ -74,10 +74,8 @@ impl Error {
 
     /// Whether it is the vault's keys that are wrong, whoever came upon it.
     pub(crate) fn is_about_keys(&self) -> bool {
-        match self {
-            Self::Vault(error) => !matches!(error, VaultError::NoRandomness(_) | VaultError::TooLong),
-            _ => self.connector().and_then(StdError::source).is_some_and(<dyn StdError>::is::<VaultError>),
-        }
+        let source = self.connector().and_then(StdError::source).and_then(<dyn StdError>::downcast_ref::<VaultError>);
+        source.is_some_and(|error| !matches!(error, VaultError::NoRandomness(_) | VaultError::TooLong))
     }
 
     /// The connector's error behind this one.

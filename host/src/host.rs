@@ -5,27 +5,20 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use connector_core::app::{App, PlatformId};
 use connector_core::config::{PlatformSettings, Settings};
 use connector_core::grant::BaseUrls;
 use connector_core::{Connector, Context, Linked, Registry};
-use jiff::SignedDuration;
+use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 use crate::apps::Realm;
 use crate::error::{Error, Result};
-use crate::moment::Moment;
 use crate::refresh::InFlight;
 use crate::spool::Spool;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, InstanceId, Store, StoreError};
 use crate::vault::{Rotation, Vault};
-
-/// How long a store is tried that must not fail.
-const INSIST_FOR: SignedDuration = SignedDuration::from_mins(2);
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs any linked connector. Cloning it is cheap, and every clone is the same host.
 #[derive(Clone)]
@@ -42,6 +35,7 @@ struct Inner {
     refreshes: InFlight,
     spool: Option<Spool>,
     unsaved: AtomicUsize,
+    store_id: OnceCell<InstanceId>,
 }
 
 /// What a host is made of.
@@ -93,6 +87,7 @@ impl Host {
             refreshes: InFlight::default(),
             spool: parts.spool,
             unsaved: AtomicUsize::new(0),
+            store_id: OnceCell::new(),
         }))
     }
 
@@ -145,6 +140,11 @@ impl Host {
     /// The store.
     pub fn store(&self) -> &dyn Store {
         self.0.store.as_ref()
+    }
+
+    /// Which store it is, read once.
+    pub(crate) async fn store_id(&self) -> store::Result<&InstanceId> {
+        self.0.store_id.get_or_try_init(|| self.store().instance_id()).await
     }
 
     /// Whether the store is this instance's. Else it is only looked at.
@@ -206,32 +206,6 @@ impl Host {
         self.0.tasks.spawn(work);
     }
 
-    /// Stores what exists nowhere else any more, such as the only working refresh token: a store that is busy or full is tried again, for
-    /// as long as it takes a person to notice.
-    ///
-    /// # Errors
-    /// What the store said last.
-    pub(crate) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, store: impl Fn() -> F) -> Result<T> {
-        let began = Moment::now(self.context());
-        let mut pause = FIRST_PAUSE;
-        let mut unsaved = None;
-        loop {
-            let error = match store().await {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            let hopeless = matches!(error, StoreError::Conflict(_) | StoreError::NotFound { .. });
-            let too_long = began.elapsed(self.context()).is_some_and(|elapsed| elapsed > INSIST_FOR);
-            if hopeless || too_long {
-                return Err(error.into());
-            }
-            unsaved.get_or_insert_with(|| self.count_unsaved());
-            tracing::error!(%error, "what must not be lost is not stored yet; trying again");
-            tokio::time::sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
-        }
-    }
-
     /// Waits until every piece of detached work is done. A program calls this before it exits.
     pub async fn drain(&self) {
         self.0.tasks.close();
@@ -240,6 +214,7 @@ impl Host {
 }
 
 /// An answer that is not stored.
+#[derive(Debug)]
 pub(crate) struct Unsaved(Host);
 
 impl Drop for Unsaved {

@@ -9,6 +9,7 @@ mod emulate;
 mod error;
 mod flow;
 mod host;
+mod insist;
 pub mod keeper;
 mod kill_points;
 mod layers;
@@ -42,6 +43,7 @@ pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
 pub use self::private_files::FileError;
+pub use self::refresh::Replayed;
 pub use self::restore::{Doubt, Doubted, doubt_after_restore};
 #[cfg(feature = "sqlite")]
 pub use self::restore::{Restore, Restored, restore};

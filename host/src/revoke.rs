@@ -211,7 +211,8 @@ impl Host {
             | RefreshOutcome::InDoubt(error) => return Err(error.into()),
         }
         // Should somebody else have it by now, these tokens revoke all the same.
-        if let Some(renewed) = self.renew_revocation(job, &session.grant.tokens, CLAIM).await? {
+        let renew = || self.renew_revocation(job, &session.grant.tokens, CLAIM);
+        if let Some(renewed) = self.insist(&job.grant_id, renew).await? {
             *job = renewed;
         }
         Ok(())
@@ -226,7 +227,7 @@ impl Host {
     ) -> Result<Option<RevocationRecord>> {
         let sealed = self.sealed_for(&job.tenant, &job.id, tokens)?;
         let expires_at = die_at(tokens, self.context().now());
-        self.insist(|| self.store().update_revocation_tokens(job, &sealed, expires_at, rest)).await
+        Ok(self.store().update_revocation_tokens(job, &sealed, expires_at, rest).await?)
     }
 
     fn session_of(&self, job: &RevocationRecord) -> Result<Session> {

@@ -47,8 +47,8 @@ impl KeptAnswer {
         }
     }
 
-    pub(crate) fn into_answer(self) -> Result<RawAnswer> {
-        let body = STANDARD.decode(self.body).map_err(|_| damaged_answer())?;
+    pub(crate) fn to_answer(&self) -> Result<RawAnswer> {
+        let body = STANDARD.decode(&self.body).map_err(|_| damaged_answer())?;
         Ok(RawAnswer::kept(self.status, self.content_type.as_deref(), body, self.sent_at))
     }
 }
@@ -130,7 +130,7 @@ impl Host {
         let none = || Error::Request("no answer is kept for this connection".to_owned());
         let sealed = record.kept_answer.as_ref().ok_or_else(none)?;
         let text = self.vault().open(&Place::of(record).field(field::ANSWER), sealed)?;
-        serde_json::from_str::<KeptAnswer>(text.expose()).map_err(|_| damaged_answer())?.into_answer()
+        serde_json::from_str::<KeptAnswer>(text.expose()).map_err(|_| damaged_answer())?.to_answer()
     }
 
     /// The same, where a loss is to be noted: tokens that do not open any more are lost with their grant, and with no other. Its person has

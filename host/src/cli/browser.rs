@@ -1,6 +1,7 @@
 use url::Url;
 
 use super::output::Output;
+use super::streams;
 
 /// Sends the person to an address: printed always, and opened if that can be done here.
 ///
@@ -13,7 +14,7 @@ pub(super) fn send(url: &Url, open: bool, output: Output) {
         output.note("Open this address in a browser:\n");
     }
     // The address is the point of the command, so it is printed whatever else is quiet. It is for this person alone.
-    anstream::eprintln!("  {url}\n");
+    streams::err(format!("  {url}\n"));
     if open {
         let url = url.clone();
         // A browser in the terminal runs until its person ends it, and the redirect has to be taken meanwhile.

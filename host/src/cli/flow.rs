@@ -12,6 +12,7 @@ use tokio::time::Sleep;
 use super::args::Browse;
 use super::listener::{Arrival, Listener, Page};
 use super::redirect::{PRINTED_PORT, callback_path, fixed_uri, local_port, redirect_uri};
+use super::streams;
 use super::told::page;
 use crate::error::{Error, Result};
 use crate::flow::{Callback, Completed, ConnectRequest, Started};
@@ -131,7 +132,7 @@ impl Flow {
             listener.report(arrival, Page { well: false, title: "Not connected".to_owned(), text: sentence(&text) });
         }
         if reported.is_none() {
-            anstream::eprintln!("{text}");
+            streams::err(text);
             *reported = Some(Reported { error, grace: Box::pin(tokio::time::sleep(GRACE)) });
         }
     }
@@ -192,7 +193,7 @@ fn refuse(arrival: Option<Arrival>, error: Option<Error>) {
             tracing::info!(error, "a callback of another flow was turned away");
             arrival.refuse();
         }
-        None => anstream::eprintln!("{error}"),
+        None => streams::err(error),
     }
 }
 

@@ -28,6 +28,8 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(false);
+    // It would tell of a line that cannot be written on the same standard error, and panic.
+    let log = log.log_internal_errors(false);
     match format {
         LogFormat::Text => Box::new(log.with_writer(Lines { out, escape: text_escape }).finish()),
         LogFormat::Json => {

@@ -32,6 +32,7 @@ mod shield;
 mod signals;
 mod standing;
 mod store;
+mod streams;
 mod table;
 mod tokens;
 mod told;
@@ -39,7 +40,11 @@ mod transfer;
 mod vault;
 mod view;
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::task::Poll;
 
 pub use zeroizing_alloc::ZeroAlloc;
 
@@ -67,12 +72,22 @@ pub fn main() -> ExitCode {
         output.warn(format!("what is in memory could not be kept out of core dumps: {error}"));
     }
     let outcome = Setup::new(args.global).and_then(|setup| dispatch(&setup, args.command, output));
-    match outcome {
+    match outcome.and_then(shown) {
         Ok(exit) => exit.into(),
         Err(error) => {
             output.error(&error);
             Exit::of(&error).into()
         }
+    }
+}
+
+/// Nobody may take a result for whole that could not be written.
+fn shown(exit: Exit) -> Result<Exit> {
+    match streams::lost() {
+        Some(why) if exit == Exit::Done => {
+            Err(Error::Machine(format!("what was asked for is done, but the result could not be written: {why}")))
+        }
+        _ => Ok(exit),
     }
 }
 
@@ -100,14 +115,14 @@ fn block_on(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
 async fn conduct(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
     let (running, stop, mut signals) = (Running::default(), CancellationToken::new(), Signals::new());
     let stops_by_itself = matches!(command, Command::Serve(_));
-    let mut work = Box::pin(perform(setup, &running, command, output, &stop));
+    let mut work = Box::pin(unless_panics(perform(setup, &running, command, output, &stop)));
     let mut exit = tokio::select! {
         exit = &mut work => Some(exit),
         () = signals.next() => None,
     };
     if exit.is_none() {
-        output.note("stopping; what is under way is finished first");
         stop.cancel();
+        output.note("stopping; what is under way is finished first");
     }
     if exit.is_none() && stops_by_itself {
         exit = tokio::select! {
@@ -120,6 +135,17 @@ async fn conduct(setup: &Setup, command: Command, output: Output) -> Result<Exit
         () = running.finish() => exit.unwrap_or(Ok(Exit::Interrupted)),
         () = signals.next() => Ok(at_once(output)),
     }
+}
+
+/// A command that panics fails, and what it has started is finished like that of any other.
+async fn unless_panics(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    let mut work = pin!(work);
+    let polled = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(polled) => polled,
+        // What a panic says may hold anything, so it is not repeated.
+        Err(_) => Poll::Ready(Err(Error::Machine("the command failed inside; please report it".to_owned()))),
+    });
+    polled.await
 }
 
 fn at_once(output: Output) -> Exit {
@@ -150,5 +176,17 @@ async fn perform(
         Command::Backup(args) => backup::run(setup, &args, output).await,
         Command::Restore(args) => restore::run(setup, &args, output).await,
         Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => Ok(Exit::Done),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_panics_has_failed() {
+        let error = unless_panics(async { panic!("with a secret") }).await.unwrap_err();
+        assert_eq!(error.to_string(), "the command failed inside; please report it");
+        assert_eq!(unless_panics(async { Ok(Exit::Done) }).await.unwrap(), Exit::Done);
     }
 }

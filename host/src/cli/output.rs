@@ -1,12 +1,12 @@
 use std::error::Error as _;
 use std::fmt::Display;
 
-use anstream::{eprintln, println};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::args::{Global, LogFormat};
+use super::streams;
 use crate::error::Error;
 
 /// Where results, notes and errors go: results to standard output, the rest to standard error. Colour only where it shows.
@@ -47,15 +47,15 @@ impl Output {
     /// One line or block of the result, for people.
     #[expect(clippy::unused_self, reason = "what is printed, and how, is this type's to decide")]
     pub(super) fn say(self, text: impl Display) {
-        println!("{text}");
+        streams::out(text);
     }
 
     /// The result as JSON.
     #[expect(clippy::unused_self, reason = "what is printed, and how, is this type's to decide")]
     pub(super) fn data(self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("{} {error}", "error:".red().bold()),
+            Ok(text) => streams::out(text),
+            Err(error) => streams::err(format!("{} {error}", "error:".red().bold())),
         }
     }
 
@@ -71,20 +71,20 @@ impl Output {
     /// One line of a result of any length: as JSON in one line if that was asked for, else for people.
     pub(super) fn line(self, value: &Value, text: impl FnOnce() -> String) {
         if self.is_json() {
-            println!("{value}");
+            streams::out(value);
         } else {
-            println!("{}", text());
+            streams::out(text());
         }
     }
 
     /// What happens meanwhile.
     pub(super) fn note(self, text: impl Display) {
         if self.form == Form::Story {
-            println!("{text}");
+            streams::out(text);
         } else if self.logged {
             tracing::info!("{text}");
         } else if !self.quiet {
-            eprintln!("{text}");
+            streams::err(text);
         }
     }
 
@@ -93,7 +93,7 @@ impl Output {
         if self.logged {
             tracing::debug!("{text}");
         } else if self.verbose {
-            eprintln!("{}", text.dimmed());
+            streams::err(text.dimmed());
         }
     }
 
@@ -105,9 +105,9 @@ impl Output {
         }
         let text = format!("{} {text}", "warning:".yellow().bold());
         if self.form == Form::Story {
-            println!("{text}");
+            streams::out(text);
         } else {
-            eprintln!("{text}");
+            streams::err(text);
         }
     }
 
@@ -118,10 +118,10 @@ impl Output {
             return;
         }
         let text = error.to_string().replace('\n', "\n       ");
-        eprintln!("{} {text}", "error:".red().bold());
+        streams::err(format!("{} {text}", "error:".red().bold()));
         let mut cause = error.source().filter(|_| self.verbose);
         while let Some(inner) = cause {
-            eprintln!("  {} {inner}", "because:".dimmed());
+            streams::err(format!("  {} {inner}", "because:".dimmed()));
             cause = inner.source();
         }
     }

@@ -115,9 +115,9 @@ impl Setup {
         let parts = Parts { registry, settings, realm, store, vault, cx, spool };
         let host = Host::new(parts);
         running.host(&host);
-        let replayed = host.replay_spool().await?;
-        if replayed > 0 {
-            output.note(format!("Stored {replayed} answers that an earlier process could not store."));
+        let stored = host.replay_spool().await?.stored;
+        if stored > 0 {
+            output.note(format!("Stored {stored} answers that an earlier process could not store."));
         }
         let recovered = Box::pin(host.recover_lost()).await?;
         if recovered > 0 {

@@ -159,7 +159,7 @@ impl Host {
         // The code is used up, so these tokens are to be had nowhere else.
         let audit = AuditRecord::new(self.context(), &record.tenant, "access_allowed")?.of_grant(&record.id);
         let audit = audit.with(&json!({ "platform": record.platform.as_str(), "app": record.app }));
-        match self.insist(|| self.store().put_grant(&record, &audit)).await {
+        match self.insist(&record.id, || self.store().put_grant(&record, &audit)).await {
             // A store that was lost in the middle of a commit may have kept it: nobody else has this id.
             Ok(()) | Err(Error::Store(StoreError::Conflict(_))) => self.live_grant(&record.tenant, &record.id).await,
             Err(error) => Err(error),

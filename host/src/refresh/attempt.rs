@@ -16,12 +16,12 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::terms::{terms, too_young_until};
-use super::{Because, PATIENCE, Renewed, Tell, reason, told};
+use super::verdict::read;
+use super::{Because, PATIENCE, Renewed, Tell, told};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::kill_points::{KillPoint, reach};
 use crate::moment::Moment;
-use crate::pseudonym::pseudonym;
 use crate::spool::Slot;
 use crate::store::{AuditRecord, Begun, GrantRecord, LastError, RefreshClaim, Refreshed, Settle, Settlement, new_id};
 use crate::tokens::Place;
@@ -36,15 +36,19 @@ pub(super) struct Attempt {
     /// The grant as it is, with the attempt on record.
     pub(super) record: GrantRecord,
     pub(super) name: String,
-    because: Because,
+    pub(super) because: Because,
     credentials: String,
     pub(super) session: Session,
     /// Where its answer rests if the store does not take it.
     pub(super) slot: Option<Slot>,
+    /// Whether its answer is kept somewhere: in the spool, or in the row.
+    pub(super) is_kept: bool,
+    /// Whether what came of it is on record.
+    pub(super) is_settled: bool,
     /// Whom to tell.
     pub(super) tell: Option<Tell>,
     /// Whose tokens the answer holds, should they be somebody else's.
-    came: Option<String>,
+    pub(super) came: Option<String>,
 }
 
 /// Whose turn it is.
@@ -58,6 +62,9 @@ enum Turn {
 impl Host {
     /// Refreshes, unless somebody else does or has.
     pub(super) async fn refresh_alone(&self, seen: &GrantRecord, because: Because, tell: &Tell) -> Result<Renewed> {
+        if seen.refresh_mark.is_some() && self.found_in_spool(seen).await? {
+            return Ok(Renewed::Here);
+        }
         let session = self.opened(seen).await?;
         let oauth = self.platform(seen.platform.as_str())?.connector.oauth();
         let request = match oauth.refresh_request(&session.app, &session.grant) {
@@ -102,17 +109,17 @@ impl Host {
                 }
                 Begun::AnswerKept(record) => return self.read_again(*record, oauth, session).await.map(Turn::Over),
                 Begun::TooManyInDoubt(record) => {
-                    let attempt = Attempt::new(*record, &claim, because, session);
-                    return self.rejected(attempt, told::too_many_in_doubt()).await.map(Turn::Over);
+                    let mut attempt = Attempt::new(*record, &claim, because, session);
+                    return self.rejected(&mut attempt, told::too_many_in_doubt()).await.map(Turn::Over);
                 }
                 other => return Err(self.not_now(other, &claim.credentials).into()),
             };
-            let attempt = Attempt::new(record, &claim, because, session.clone());
+            let mut attempt = Attempt::new(record, &claim, because, session.clone());
             reach(KillPoint::AfterMark);
             if before.elapsed(self.context()).is_some_and(|elapsed| elapsed < SEND_WITHIN) {
                 return Ok(Turn::Send(Box::new(attempt)));
             }
-            self.settle(&attempt, Settlement::NotSent, None, None).await?;
+            self.settle(&mut attempt, Settlement::NotSent, None, None).await?;
         }
     }
 
@@ -128,7 +135,7 @@ impl Host {
     }
 
     /// The grant is another by now: refreshed, which is what was wanted, or ended, which is an error.
-    async fn moved(&self, seen: &GrantRecord) -> Result<Renewed> {
+    pub(super) async fn moved(&self, seen: &GrantRecord) -> Result<Renewed> {
         let now = self.live_grant(&seen.tenant, &seen.id).await?;
         if now.generation == seen.generation {
             return Err(Error::Request("the connection changed while its token was refreshed; try again".to_owned()));
@@ -156,23 +163,23 @@ impl Host {
         let answer = match self.context().send(request).await {
             Ok(answer) => answer,
             Err(error) if error.reach == Reach::NotSent => {
-                return self.failed(attempt, Settlement::NotSent, error.into()).await;
+                return self.failed(&mut attempt, Settlement::NotSent, error.into()).await;
             }
-            Err(error) => return self.in_doubt(attempt, error.into()).await,
+            Err(error) => return self.in_doubt(&mut attempt, error.into()).await,
         };
         reach(KillPoint::AnswerRead);
         attempt.tell = Some(tell.clone());
-        self.conclude(oauth, attempt, &answer).await
+        self.conclude(oauth, &mut attempt, &answer).await
     }
 
     /// Does what an answer means.
     pub(super) async fn conclude(
         &self,
         oauth: &dyn OAuthProvider,
-        attempt: Attempt,
+        attempt: &mut Attempt,
         answer: &RawAnswer,
     ) -> Result<Renewed> {
-        match oauth.read_refresh(answer) {
+        match read(oauth, answer) {
             RefreshOutcome::Refreshed(tokens) => self.take_over(attempt, answer, tokens).await,
             RefreshOutcome::Unreadable(error) => self.keep_answer(attempt, answer, error).await,
             RefreshOutcome::Rejected(error) => self.rejected(attempt, error).await,
@@ -189,20 +196,21 @@ impl Host {
 
     /// Stores the new tokens. Nothing runs between the answer and this commit, and a store that fails is tried again: the platform takes
     /// no other token any more.
-    async fn take_over(&self, mut attempt: Attempt, answer: &RawAnswer, tokens: TokenAnswer) -> Result<Renewed> {
+    async fn take_over(&self, attempt: &mut Attempt, answer: &RawAnswer, tokens: TokenAnswer) -> Result<Renewed> {
         let came = tokens.subject.clone();
         if let Err(error) = attempt.session.grant.take_refreshed(tokens) {
             attempt.came = came;
             return self.rejected(attempt, error).await;
         }
-        let settle = self.settle_refreshed(&attempt, answer.sent_at)?;
-        let stored = self.store_outcome(&settle, &mut attempt, answer).await?;
+        let settle = self.settle_refreshed(attempt, answer.sent_at)?;
+        let stored = self.store_outcome(&settle, attempt, answer).await?;
         reach(KillPoint::AfterCommit);
-        if stored {
-            attempt.tell_session();
-            return Ok(Renewed::Here);
+        if !stored {
+            return self.came_late(attempt, answer).await;
         }
-        self.came_late(&attempt.record, &attempt.session.grant.tokens).await.map(|()| Renewed::Elsewhere)
+        self.clear_slot(attempt).await;
+        attempt.tell_session();
+        Ok(Renewed::Here)
     }
 
     fn settle_refreshed(&self, attempt: &Attempt, issued_at: jiff::Timestamp) -> Result<Settle> {
@@ -222,27 +230,30 @@ impl Host {
     }
 
     /// A success that cannot be read may hold the only token that works.
-    async fn keep_answer(&self, mut attempt: Attempt, answer: &RawAnswer, error: CoreError) -> Result<Renewed> {
+    async fn keep_answer(&self, attempt: &mut Attempt, answer: &RawAnswer, error: CoreError) -> Result<Renewed> {
+        // Who waits for tokens gets none of it.
+        attempt.tell = None;
         let sealed = self.seal_answer(&attempt.record, answer)?;
-        let audit = self.audit(&attempt, "answer_kept", &json!({ "generation": attempt.record.generation }))?;
+        let audit = self.audit(attempt, "answer_kept", &json!({ "generation": attempt.record.generation }))?;
         let noted = LastError::new(&error, self.context().now());
         let settle = attempt.settle(Settlement::Unreadable(sealed), Some(noted), Some(audit), self.context().now());
         tracing::error!(grant = %attempt.record.id, %error, "the answer to a refresh cannot be read, and is kept");
-        self.store_outcome(&settle, &mut attempt, answer).await?;
+        self.store_outcome(&settle, attempt, answer).await?;
+        self.clear_slot(attempt).await;
         Err(told::unreadable().with_log_id(error.log_id().map(str::to_owned)).into())
     }
 
     /// Reads a kept answer with what this version knows.
     async fn read_again(&self, record: GrantRecord, oauth: &dyn OAuthProvider, session: Session) -> Result<Renewed> {
         let answer = self.open_answer(&record)?;
-        let RefreshOutcome::Refreshed(tokens) = oauth.read_refresh(&answer) else {
+        let RefreshOutcome::Refreshed(tokens) = read(oauth, &answer) else {
             return Err(told::unreadable().into());
         };
         tracing::info!(grant = %record.id, "the kept answer to a refresh can be read now");
-        self.take_over(Attempt::resumed(record, String::new(), session), &answer, tokens).await
+        self.take_over(&mut Attempt::resumed(record, String::new(), session), &answer, tokens).await
     }
 
-    async fn asked_to_wait(&self, attempt: Attempt, error: CoreError) -> Result<Renewed> {
+    async fn asked_to_wait(&self, attempt: &mut Attempt, error: CoreError) -> Result<Renewed> {
         let retry_at = match error.kind() {
             ErrorKind::RateLimited { retry_at } => *retry_at,
             _ => None,
@@ -251,103 +262,42 @@ impl Host {
         self.failed(attempt, Settlement::AskedToWait(wait), error).await
     }
 
-    async fn in_doubt(&self, attempt: Attempt, error: CoreError) -> Result<Renewed> {
+    async fn in_doubt(&self, attempt: &mut Attempt, error: CoreError) -> Result<Renewed> {
         let generation = attempt.record.generation;
         let detail = json!({ "generation": generation, "kind": error.kind().as_str(), "code": error.code() });
-        let audit = self.audit(&attempt, "refresh_in_doubt", &detail)?;
-        self.settle(&attempt, Settlement::InDoubt, Some(&error), Some(audit)).await?;
+        let audit = self.audit(attempt, "refresh_in_doubt", &detail)?;
+        self.settle(attempt, Settlement::InDoubt, Some(&error), Some(audit)).await?;
         Err(error.context("the access token could not be refreshed").into())
     }
 
     /// Nothing is known to have changed at the platform.
-    async fn failed(&self, attempt: Attempt, settlement: Settlement, error: CoreError) -> Result<Renewed> {
+    async fn failed(&self, attempt: &mut Attempt, settlement: Settlement, error: CoreError) -> Result<Renewed> {
         let audit = match &settlement {
             Settlement::AppRefused { .. } => {
                 let detail = json!({ "app": attempt.record.app, "code": error.code() });
-                Some(self.audit(&attempt, "app_refused", &detail)?)
+                Some(self.audit(attempt, "app_refused", &detail)?)
             }
             _ => None,
         };
-        self.settle(&attempt, settlement, Some(&error), audit).await?;
+        self.settle(attempt, settlement, Some(&error), audit).await?;
         Err(error.context("the access token could not be refreshed").into())
     }
 
-    /// The grant needs its person, unless somebody else took over meanwhile: a failure never changes a row that has moved.
-    async fn rejected(&self, attempt: Attempt, error: CoreError) -> Result<Renewed> {
-        let reason = self.reason_for(&attempt, &error);
-        let audit = self.audit_of_rejection(&attempt, &error, &reason)?;
-        let error = error.for_reason(reason.clone());
-        if self.settle(&attempt, Settlement::Rejected { reason }, Some(&error), Some(audit)).await? {
-            return Err(error.context("the access token could not be refreshed").into());
-        }
-        // Somebody else has settled it: what they stored is what is true.
-        self.moved(&attempt.record).await
-    }
-
-    /// A token that was never in doubt, had not expired and is rejected all the same may have been used by somebody else: that is an event
-    /// of its own.
-    fn audit_of_rejection(&self, attempt: &Attempt, error: &CoreError, reason: &str) -> Result<AuditRecord> {
-        let record = &attempt.record;
-        let unanswered = record.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
-        let rejected = self::reason(error) == Some("refresh_token_rejected");
-        let unexpected = rejected && unanswered == 0 && reason != "refresh_token_expired";
-        let mut detail = json!({ "reason": reason, "generation": record.generation, "unanswered": unanswered });
-        if unexpected {
-            detail["unexpected"] = json!(true);
-        }
-        if let (Some(ours), Some(theirs)) = (&record.subject, &attempt.came) {
-            detail["expected"] = json!(pseudonym(ours));
-            detail["came"] = json!(pseudonym(theirs));
-        }
-        let event = match () {
-            () if unexpected => "refresh_token_rejected",
-            () if attempt.came.is_some() => "identity_changed",
-            () => "reauth_required",
-        };
-        self.audit(attempt, event, &detail)
-    }
-
-    /// A token that is rejected after an earlier request with it went unanswered was spent by that one: its answer is lost.
-    fn reason_for(&self, attempt: &Attempt, error: &CoreError) -> String {
-        let said = reason(error).unwrap_or("refresh_token_rejected");
-        let rejected = said == "refresh_token_rejected";
-        let record = &attempt.record;
-        let word = match () {
-            () if rejected && record.refresh_mark.as_ref().is_some_and(|mark| mark.unanswered > 0) => {
-                "refresh_result_lost"
-            }
-            () if rejected && record.refresh_expires_at.is_some_and(|at| at <= self.context().now()) => {
-                "refresh_token_expired"
-            }
-            () if rejected && attempt.because == Because::Refused => "user_revoked",
-            () => said,
-        };
-        word.to_owned()
-    }
-
-    /// The grant cannot be refreshed at all.
-    async fn cannot_refresh(&self, record: &GrantRecord, error: CoreError) -> Result<Renewed> {
-        if let Some(reason) = reason(&error) {
-            self.needs_person(record, reason).await?;
-        }
-        let noted = LastError::new(&error, self.context().now());
-        self.store().note_grant_error(&record.id, Some(noted)).await?;
-        Err(error.context("the access token could not be refreshed").into())
-    }
-
-    async fn settle(
+    pub(super) async fn settle(
         &self,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
         settlement: Settlement,
         error: Option<&CoreError>,
         audit: Option<AuditRecord>,
     ) -> Result<bool> {
         let now = self.context().now();
         let settle = attempt.settle(settlement, error.map(|error| LastError::new(error, now)), audit, now);
-        Ok(self.store().settle_refresh(&settle).await?)
+        let settled = self.store().settle_refresh(&settle).await?;
+        attempt.is_settled |= settled;
+        Ok(settled)
     }
 
-    fn audit(&self, attempt: &Attempt, event: &str, detail: &serde_json::Value) -> Result<AuditRecord> {
+    pub(super) fn audit(&self, attempt: &Attempt, event: &str, detail: &serde_json::Value) -> Result<AuditRecord> {
         let record = AuditRecord::new(self.context(), &attempt.record.tenant, event)?;
         Ok(record.of_grant(&attempt.record.id).with(detail))
     }
@@ -356,13 +306,23 @@ impl Host {
 impl Attempt {
     fn new(record: GrantRecord, claim: &RefreshClaim, because: Because, session: Session) -> Self {
         let credentials = claim.credentials.clone();
-        Self { because, credentials, ..Self::resumed(record, claim.attempt.clone(), session) }
+        Self { because, credentials, is_kept: false, ..Self::resumed(record, claim.attempt.clone(), session) }
     }
 
-    /// One whose answer is there already.
+    /// One whose answer is there already, and kept.
     pub(super) fn resumed(record: GrantRecord, name: String, session: Session) -> Self {
-        let (because, credentials) = (Because::Expiring, String::new());
-        Self { record, name, because, credentials, session, slot: None, tell: None, came: None }
+        Self {
+            record,
+            name,
+            because: Because::Expiring,
+            credentials: String::new(),
+            session,
+            slot: None,
+            is_kept: true,
+            is_settled: false,
+            tell: None,
+            came: None,
+        }
     }
 
     /// Hands the new tokens, which are durable, to whoever waits.

@@ -6,8 +6,10 @@
 mod attempt;
 mod keep;
 mod late;
+mod replay;
 mod terms;
 mod told;
+mod verdict;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +22,7 @@ use serde_json::json;
 use tokio::sync::SetOnce;
 use tokio::time::timeout;
 
+pub use self::replay::Replayed;
 pub(crate) use self::terms::QUARANTINE;
 #[cfg(feature = "cli")]
 pub(crate) use self::terms::rests_until;

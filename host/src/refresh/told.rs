@@ -19,6 +19,13 @@ pub(super) fn under_way() -> Error {
     )
 }
 
+pub(super) fn in_spool() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the platform has refreshed the access token, and what it answered is in the spool of this machine, because the store does not take it yet: try again once the store works",
+    )
+}
+
 pub(super) fn in_quarantine(until: Timestamp) -> Error {
     let message = format!(
         "the access token could not be refreshed: an earlier refresh was not answered, and the platform may still be at it; the next try is at {until:.0}"

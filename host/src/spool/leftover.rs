@@ -19,6 +19,8 @@ const ASIDE: &str = ".damaged-";
 pub(crate) struct Leftovers {
     /// Whole entries, for this caller alone as long as they are held.
     pub(crate) entries: Vec<Leftover>,
+    /// Whole entries that living processes hold, as they were written: they are theirs to store.
+    pub(crate) held: Vec<Vec<u8>>,
     /// Files that hold something, but no whole entry. They are kept until a person has looked at them.
     pub(crate) damaged: Vec<Damaged>,
 }
@@ -81,16 +83,35 @@ fn is_slot(name: &str) -> bool {
     name.strip_prefix(PREFIX).is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Looks into a slot, unless a living process holds it.
+/// Takes a slot, unless a living process holds it: then it is looked into.
 fn take(path: &Path, found: &mut Leftovers) -> Result<()> {
     let Some(file) = private_files::open(path, Access::Write)? else { return Ok(()) };
-    let Some(reserved) = Reserved::lock(path.to_owned(), file)? else { return Ok(()) };
+    let Some(reserved) = Reserved::lock(path.to_owned(), file)? else {
+        found.held.extend(look(path)?);
+        return Ok(());
+    };
     match entry::decode(&reserved.read()?) {
         Content::Nothing => reserved.remove()?,
         Content::Entry(sealed) => found.entries.push(Leftover { sealed, reserved }),
         Content::Damaged => found.damaged.push(Damaged::set_aside(aside(&reserved)?)),
     }
     Ok(())
+}
+
+/// The whole entry of a slot, whoever holds it. What looks damaged may be half-way in or out.
+fn look(path: &Path) -> Result<Option<Vec<u8>>> {
+    let Some(file) = private_files::open(path, Access::Read)? else { return Ok(None) };
+    match entry::decode(&super::read(path, &file)?) {
+        Content::Entry(sealed) => Ok(Some(sealed)),
+        Content::Nothing | Content::Damaged => Ok(None),
+    }
+}
+
+/// Every whole entry in a directory, whoever holds it.
+pub(super) fn entries(dir: &Path) -> Result<Vec<Vec<u8>>> {
+    let files = files(dir)?.into_iter();
+    let slots = files.filter(|path| is_slot(path.file_name().and_then(OsStr::to_str).unwrap_or_default()));
+    slots.filter_map(|path| look(&path).transpose()).collect()
 }
 
 /// Gives a slot another name, that nobody has. Whoever holds the lock on a slot is the only one to do so.

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use self::leftover::{Leftover, Leftovers};
 use crate::private_files::{self, FileError};
+use crate::vault::{KeyId, Sealed};
 
 /// The bytes of a slot, its header included.
 const SIZE: usize = 128 * 1024;
@@ -90,6 +91,15 @@ impl Spool {
         leftover::collect(&self.0.dir)
     }
 
+    /// How many entries are sealed with this key, those that living processes hold included: as long as there are any, the key is needed.
+    ///
+    /// # Errors
+    /// When the directory or a file in it cannot be read.
+    pub fn count_sealed_with(&self, key: KeyId) -> Result<usize> {
+        let entries = leftover::entries(&self.0.dir)?.into_iter();
+        Ok(entries.filter(|sealed| Sealed::from_stored(sealed.clone()).key_id() == Some(key)).count())
+    }
+
     /// A slot that came back, unless somebody has removed its file.
     fn unused(&self) -> Result<Option<Arc<Reserved>>> {
         loop {
@@ -141,6 +151,11 @@ impl Slot {
         }
         self.used = self.used.max(bytes.len());
         self.reserved.write(&bytes)
+    }
+
+    /// Whether something was written to it, be it not a whole entry.
+    pub(crate) fn is_used(&self) -> bool {
+        self.used > 0
     }
 
     /// Takes the entry out again: the store has it.
@@ -222,12 +237,8 @@ impl Reserved {
         written.map_err(failed("write to", &self.path))
     }
 
-    /// All of it, and what it has beyond the size of a slot, up to one byte.
     fn read(&self) -> Result<Vec<u8>> {
-        let (mut file, mut bytes) = (&self.file, Vec::new());
-        let read = file.rewind().and_then(|()| file.take(SIZE as u64 + 1).read_to_end(&mut bytes));
-        read.map_err(failed("read", &self.path))?;
-        Ok(bytes)
+        read(&self.path, &self.file)
     }
 
     /// Its lock ends after its name does, so that nobody takes it for a leftover in between.
@@ -238,6 +249,14 @@ impl Reserved {
             None => Ok(()),
         }
     }
+}
+
+/// All of a slot, and what it has beyond its size, up to one byte.
+fn read(path: &Path, mut file: &File) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = file.rewind().and_then(|()| file.take(SIZE as u64 + 1).read_to_end(&mut bytes));
+    read.map_err(failed("read", path))?;
+    Ok(bytes)
 }
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SpoolError {

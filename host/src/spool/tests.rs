@@ -5,9 +5,11 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Barrier;
 use std::thread;
 
+use connector_core::testing::FakeTransport;
 use tempfile::TempDir;
 
 use super::*;
+use crate::vault::{KeyRing, Vault};
 
 /// Where this program, run again by one of its tests, finds the spool.
 const ROLE: &str = "CONNECTOR_SPOOL_TEST";
@@ -58,6 +60,24 @@ fn say(text: &str) {
 
 fn assert_passed(output: &Output) {
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+}
+
+#[test]
+fn an_entry_of_a_living_process_is_seen_and_counts_for_its_key() {
+    let (_home, dir) = place();
+    let spool = Spool::open(&dir).unwrap();
+    let cx = FakeTransport::default().context();
+    let (ours, other) = (KeyRing::generate(&cx).unwrap(), KeyRing::generate(&cx).unwrap());
+    let keys = [&ours, &other].map(|ring| ring.ids().next().unwrap());
+    let sealed = Vault::new(ours).prove(&cx).unwrap();
+    let (mut slot, _unused) = (spool.reserve().unwrap(), spool.reserve().unwrap());
+    assert_eq!(spool.leftovers().unwrap().held, Vec::<Vec<u8>>::new());
+    slot.write(sealed.as_bytes()).unwrap();
+    let counts = || keys.map(|key| spool.count_sealed_with(key).unwrap());
+    assert_eq!((spool.leftovers().unwrap().held, counts()), (vec![sealed.as_bytes().to_vec()], [1, 0]));
+    drop(slot);
+    assert_eq!(counts(), [1, 0], "it is there whoever holds it");
+    assert_eq!(spool.leftovers().unwrap().held, Vec::<Vec<u8>>::new());
 }
 
 #[test]

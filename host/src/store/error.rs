@@ -134,6 +134,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether no patience mends it: a later try would say the same.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Conflict(_) | Self::NotFound { .. })
+    }
+
     /// Something stored that makes no sense.
     pub fn corrupt(what: &'static str, why: impl std::fmt::Display) -> Self {
         Self::Corrupt { what, why: why.to_string() }

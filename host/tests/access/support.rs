@@ -1,6 +1,9 @@
 //! A host with a platform that answers as it is told.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,8 +22,8 @@ use http::Response;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
-use tempfile::TempDir;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use tempfile::{Builder, TempDir};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -191,12 +194,17 @@ impl Bench {
     }
 
     pub(crate) async fn host(dir: &TempDir, cx: &Context) -> Host {
+        Self::host_on(dir, cx, &dir.path().join("data")).await
+    }
+
+    /// A host on the store of another directory, with the keys and the spool of this one.
+    pub(crate) async fn host_on(dir: &TempDir, cx: &Context, store: &Path) -> Host {
         let secret = dir.path().join("secret");
         std::fs::write(&secret, "hush").unwrap();
         let config = CONFIG.replace("SECRET_FILE", secret.to_str().unwrap());
         let config = Config::of(vec![Layer::embedded("test", &config).unwrap()]).unwrap();
         let data = dir.path().join("data");
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, store).await.unwrap());
         let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
         let registry = Registry::new([Registration::new(DESCRIPTOR, PLATFORM, ConfiguredConnector::build)]).unwrap();
         let spool = Some(Spool::open(&data.join("spool")).unwrap());
@@ -290,6 +298,26 @@ impl Bench {
         let mut connection = options.connect().await.unwrap();
         sqlx::query(statement).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
+    }
+
+    /// Somebody who writes to the database, and does not end.
+    pub(crate) async fn busy(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.dir.path().join("data/store.db"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        connection
+    }
+
+    /// Another directory, with the store as it is now.
+    pub(crate) async fn copy_of_store(&self) -> TempDir {
+        let copy = Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
+        let path = copy.path().join("store.db");
+        let options = SqliteConnectOptions::new().filename(self.dir.path().join("data/store.db"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("VACUUM INTO $1").bind(path.to_str().unwrap()).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        copy
     }
 
     pub(crate) async fn state(&self) -> GrantState {

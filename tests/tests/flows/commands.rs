@@ -168,6 +168,16 @@ fn quiet_leaves_the_results_and_verbose_names_the_files() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let stage = Stage::new();
+    for command in ["list", "list --json", "connections", "connections --json"] {
+        stage.cli(command).without_out().run().ends(1, &["the result could not be written: No space left on device"]);
+    }
+    stage.cli("list").without_err().run().ok();
+    stage.cli("metrics nobody").without_err().run().ends(2, &[]);
+}
+
+#[test]
 fn a_person_reads_and_a_program_decides_by_the_exit_code_when_there_is_nothing() {
     let stage = Stage::new();
     for command in ["connections", "metrics"] {

@@ -44,6 +44,25 @@ fn ctrl_c_waits_for_a_refresh_under_way_and_keeps_it() {
 }
 
 #[test]
+fn a_command_that_nobody_can_hear_any_more_keeps_a_refresh_under_way() {
+    let stage = Stage::new();
+    let line = stage.held_line();
+    stage.connect(&person(MIRA));
+    for (args, signal) in [("", "INT"), ("", "HUP"), ("--log-format json", "INT"), ("-vv", "TERM")] {
+        stage.let_access_expire();
+        let (before, _) = stage.tiktok.refreshes();
+        line.hold();
+        let running = stage.cli("metrics --max-age 0").args(args).without_err().start();
+        line.wait();
+        running.signal(signal);
+        line.release();
+        running.done().ends(130, &[]);
+        stage.metrics("--max-age 0");
+        assert_eq!(stage.tiktok.refreshes(), (before + 1, 0), "{signal} {args}");
+    }
+}
+
+#[test]
 fn ctrl_c_during_the_exchange_keeps_what_was_allowed() {
     let stage = Stage::new();
     let line = stage.held_line();

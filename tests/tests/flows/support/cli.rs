@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -69,11 +70,27 @@ impl Cli {
         self
     }
 
+    /// Nothing can be written to standard error, as when its terminal is gone.
+    pub(crate) fn without_err(mut self) -> Self {
+        self.command.stderr(full());
+        self
+    }
+
+    /// Nothing can be written to standard output.
+    pub(crate) fn without_out(mut self) -> Self {
+        self.command.stdout(full());
+        self
+    }
+
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().unwrap();
         let (tell, said) = mpsc::channel();
-        listen(child.stdout.take().unwrap(), tell.clone(), Said::Out);
-        listen(child.stderr.take().unwrap(), tell, Said::Err);
+        if let Some(out) = child.stdout.take() {
+            listen(out, tell.clone(), Said::Out);
+        }
+        if let Some(err) = child.stderr.take() {
+            listen(err, tell, Said::Err);
+        }
         let input = child.stdin.take();
         let shown = format!("{:?}", self.command.get_args().collect::<Vec<_>>());
         Running { child, input, said, out: String::new(), err: String::new(), shown, log: self.said }
@@ -82,6 +99,11 @@ impl Cli {
     pub(crate) fn run(self) -> Done {
         self.start().done()
     }
+}
+
+/// A file on a disk without room.
+fn full() -> File {
+    File::options().write(true).open("/dev/full").unwrap()
 }
 
 /// A line of a stream.
@@ -173,7 +195,8 @@ impl Running {
         self.signal("HUP");
     }
 
-    fn signal(&self, name: &str) {
+    /// Tells the program to stop, in one of the ways there are.
+    pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status().unwrap();
         assert!(kill.success());
     }

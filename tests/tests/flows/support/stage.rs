@@ -119,6 +119,11 @@ impl Stage {
         );
     }
 
+    /// Lets the access tokens of all grants be at their end.
+    pub(crate) fn let_access_expire(&self) {
+        self.by_others("UPDATE grants SET access_expires_at = issued_at");
+    }
+
     /// Lets the time pass for which the platform asked to wait.
     pub(crate) fn app_is_well_again(&self) {
         self.by_others("DELETE FROM app_health");

@@ -10,12 +10,12 @@ use connector_core::ErrorKind;
 use connector_core::account::Session;
 use connector_core::app::App;
 use connector_core::grant::TokenAnswer;
-use connector_core::http::{RawAnswer, Reach, Request};
-use connector_core::oauth::{OAuthProvider, RefreshOutcome};
+use connector_core::http::{RawAnswer, Reach, Request, Sent};
+use connector_core::oauth::{OAuthProvider, RefreshClass, RefreshOutcome};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::terms::{terms, too_young_until};
+use super::terms::{is_spent_by_use, terms, too_young_until};
 use super::{Because, PATIENCE, Renewed, Tell, reason, told};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -153,16 +153,23 @@ impl Host {
         request: Request,
         tell: &Tell,
     ) -> Result<Renewed> {
-        let answer = match self.context().send(request).await {
-            Ok(answer) => answer,
-            Err(error) if error.reach == Reach::NotSent => {
+        let (answer, outcome) = match self.context().send_once(request).await {
+            Sent::Answered(answer) => {
+                let outcome = oauth.read_refresh(&answer);
+                (answer, outcome)
+            }
+            Sent::CutOff(answer, error) => {
+                let outcome = oauth.read_refresh(&answer).of_cut_off(&answer, error);
+                (answer, outcome)
+            }
+            Sent::Failed(error) if error.reach == Reach::NotSent => {
                 return self.failed(attempt, Settlement::NotSent, error.into()).await;
             }
-            Err(error) => return self.in_doubt(attempt, error.into()).await,
+            Sent::Failed(error) => return self.in_doubt(attempt, error.into()).await,
         };
         reach(KillPoint::AnswerRead);
         attempt.tell = Some(tell.clone());
-        self.conclude(oauth, attempt, &answer).await
+        self.carry_out(attempt, &answer, outcome).await
     }
 
     /// Does what an answer means.
@@ -172,7 +179,11 @@ impl Host {
         attempt: Attempt,
         answer: &RawAnswer,
     ) -> Result<Renewed> {
-        match oauth.read_refresh(answer) {
+        self.carry_out(attempt, answer, oauth.read_refresh(answer)).await
+    }
+
+    async fn carry_out(&self, attempt: Attempt, answer: &RawAnswer, outcome: RefreshOutcome) -> Result<Renewed> {
+        match outcome {
             RefreshOutcome::Refreshed(tokens) => self.take_over(attempt, answer, tokens).await,
             RefreshOutcome::Unreadable(error) => self.keep_answer(attempt, answer, error).await,
             RefreshOutcome::Rejected(error) => self.rejected(attempt, error).await,
@@ -274,7 +285,8 @@ impl Host {
 
     /// The grant needs its person, unless somebody else took over meanwhile: a failure never changes a row that has moved.
     async fn rejected(&self, attempt: Attempt, error: CoreError) -> Result<Renewed> {
-        let reason = self.reason_for(&attempt, &error);
+        let class = self.platform(attempt.record.platform.as_str())?.connector.oauth().refresh_class();
+        let reason = self.reason_for(class, &attempt, &error);
         let audit = self.audit_of_rejection(&attempt, &error, &reason)?;
         let error = error.for_reason(reason.clone());
         if self.settle(&attempt, Settlement::Rejected { reason }, Some(&error), Some(audit)).await? {
@@ -290,7 +302,7 @@ impl Host {
         let record = &attempt.record;
         let unanswered = record.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
         let rejected = self::reason(error) == Some("refresh_token_rejected");
-        let unexpected = rejected && unanswered == 0 && reason != "refresh_token_expired";
+        let unexpected = rejected && !matches!(reason, "refresh_result_lost" | "refresh_token_expired");
         let mut detail = json!({ "reason": reason, "generation": record.generation, "unanswered": unanswered });
         if unexpected {
             detail["unexpected"] = json!(true);
@@ -307,15 +319,15 @@ impl Host {
         self.audit(attempt, event, &detail)
     }
 
-    /// A token that is rejected after an earlier request with it went unanswered was spent by that one: its answer is lost.
-    fn reason_for(&self, attempt: &Attempt, error: &CoreError) -> String {
+    /// A token that is rejected after an earlier request with it went unanswered was spent by that one: its answer is lost. A token that no
+    /// use spends is rejected for the platform's own reasons.
+    fn reason_for(&self, class: RefreshClass, attempt: &Attempt, error: &CoreError) -> String {
         let said = reason(error).unwrap_or("refresh_token_rejected");
         let rejected = said == "refresh_token_rejected";
         let record = &attempt.record;
+        let unanswered = record.refresh_mark.as_ref().is_some_and(|mark| mark.unanswered > 0);
         let word = match () {
-            () if rejected && record.refresh_mark.as_ref().is_some_and(|mark| mark.unanswered > 0) => {
-                "refresh_result_lost"
-            }
+            () if rejected && unanswered && is_spent_by_use(class) => "refresh_result_lost",
             () if rejected && record.refresh_expires_at.is_some_and(|at| at <= self.context().now()) => {
                 "refresh_token_expired"
             }

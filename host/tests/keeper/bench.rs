@@ -201,7 +201,7 @@ impl HttpTransport for Server {
         let refresh = pairs.find(|(name, _)| name == "refresh_token").unwrap().1.into_owned();
         let answer = self.token(&refresh);
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        let failed = |reach| TransportError { reach, cause: Cause::Exchange, message: "broken".to_owned() };
+        let failed = |reach| TransportError::new(reach, Cause::Exchange, "broken");
         match answer {
             Ok((status, body)) => Ok(Response::builder().status(status).body(body.to_string().into_bytes()).unwrap()),
             Err(Wrong::NotSent) => Err(failed(Reach::NotSent)),

@@ -160,7 +160,8 @@ impl Context {
     /// # Errors
     /// When no answer came. Any answer, whatever its status, is an answer.
     pub async fn send(&self, request: Request) -> Result<RawAnswer, TransportError> {
-        match self.send_once(request).await {
+        let sent_at = self.now();
+        match Sent::of(self.transport.send(request).await, sent_at) {
             Sent::Answered(answer) => Ok(answer),
             Sent::CutOff(_, error) | Sent::Failed(error) => Err(error),
         }

@@ -173,13 +173,13 @@ impl Host {
     }
 
     /// Does what an answer means.
-    pub(super) async fn conclude(
+    pub(super) fn conclude(
         &self,
         oauth: &dyn OAuthProvider,
         attempt: Attempt,
         answer: &RawAnswer,
-    ) -> Result<Renewed> {
-        self.carry_out(attempt, answer, oauth.read_refresh(answer)).await
+    ) -> impl Future<Output = Result<Renewed>> + Send {
+        self.carry_out(attempt, answer, oauth.read_refresh(answer))
     }
 
     async fn carry_out(&self, attempt: Attempt, answer: &RawAnswer, outcome: RefreshOutcome) -> Result<Renewed> {

@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use connector_core::config::{Config, Layer};
 use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError};
-use connector_core::scope::GrantScopes;
 use connector_core::testing::{CountingRandom, FakeClock};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
 use connector_host::keeper::{Keep, Tally};
-use connector_host::store::{GrantId, GrantRecord, GrantState, SqliteStore, Store};
+use connector_host::store::{GrantId, GrantRecord, SqliteStore, Store};
 use connector_host::vault::{Binding, KeySource, Vault, field, unlock};
 use connector_host::{Host, Parts, Realm};
 use http::Response;
@@ -247,29 +246,12 @@ impl Bench {
         };
         let now = cx.now();
         let grant = GrantRecord {
-            id: id.clone(),
-            tenant: TENANT.to_owned(),
-            platform: "example".parse().unwrap(),
-            app: "default".to_owned(),
-            client_id: "id-1".to_owned(),
             base_urls: [("api".to_owned(), "https://example.test".parse().unwrap())].into(),
-            subject: None,
-            scopes: GrantScopes::default(),
             access: Some(seal(field::ACCESS, format!("{id}!1"))),
             access_expires_at: Some(now + ACCESS_LIFE),
             refresh: refresh.then(|| seal(field::REFRESH, format!("{id}#1"))),
             refresh_expires_at: refresh.then_some(now + REFRESH_LIFE),
-            issued_at: now,
-            generation: 1,
-            refresh_mark: None,
-            parked_until: None,
-            kept_answer: None,
-            state: GrantState::Active,
-            state_since: now,
-            unlinked: None,
-            last_error: None,
-            created_at: now,
-            updated_at: now,
+            ..GrantRecord::new(id.clone(), TENANT, "example".parse().unwrap(), "default", "id-1", now)
         };
         let allowed =
             connector_host::store::AuditRecord::new(self.host.context(), &grant.tenant, "access_allowed").unwrap();

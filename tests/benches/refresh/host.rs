@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use connector_core::config::{Config, Layer};
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
-use connector_host::store::{AuditRecord, GrantId, GrantRecord, GrantState, SqliteStore, Store};
+use connector_host::store::{AuditRecord, GrantId, GrantRecord, SqliteStore, Store};
 use connector_host::vault::{Binding, KeySource, Sealed, field, unlock};
 use connector_host::{Host, Parts, Realm, Spool};
 use jiff::SignedDuration;
@@ -107,29 +107,12 @@ fn expired(cx: &Context, origin: &str) -> Outcome<GrantRecord> {
     let scopes = split_scopes("read");
     let granted = Granted::Known { scopes: scopes.clone(), source: GrantedSource::Token };
     Ok(GrantRecord {
-        id: GrantId::new(cx)?,
-        tenant: TENANT.to_owned(),
-        platform: DESCRIPTOR.id.parse()?,
-        app: "default".to_owned(),
-        client_id: "id-1".to_owned(),
         base_urls: [("api".to_owned(), origin.parse()?)].into(),
-        subject: None,
         scopes: GrantScopes::of_flow(scopes, granted),
-        access: None,
         access_expires_at: Some(now - SignedDuration::from_hours(1)),
-        refresh: None,
         refresh_expires_at: Some(now + SignedDuration::from_hours(24 * 100)),
         issued_at: now - SignedDuration::from_hours(25),
-        generation: 1,
-        refresh_mark: None,
-        parked_until: None,
-        kept_answer: None,
-        state: GrantState::Active,
-        state_since: now,
-        unlinked: None,
-        last_error: None,
-        created_at: now,
-        updated_at: now,
+        ..GrantRecord::new(GrantId::new(cx)?, TENANT, DESCRIPTOR.id.parse()?, "default", "id-1", now)
     })
 }
 

@@ -16,6 +16,7 @@ mod layers;
 mod linked;
 mod metrics;
 mod moment;
+mod open;
 mod private_files;
 mod pseudonym;
 mod refresh;
@@ -39,6 +40,7 @@ pub use self::flow::{
 pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
+pub use self::open::{Opened, Opening};
 pub use self::private_files::FileError;
 pub use self::restore::{Doubt, Doubted, doubt_after_restore};
 #[cfg(feature = "sqlite")]

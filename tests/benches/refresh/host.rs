@@ -9,7 +9,7 @@ use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
 use connector_host::store::{AuditRecord, GrantId, GrantRecord, SqliteStore, Store};
 use connector_host::vault::{Binding, KeySource, Sealed, field, unlock};
-use connector_host::{Host, Parts, Realm, Spool};
+use connector_host::{Host, Opening, Realm};
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tracing::field::{Field, Visit};
@@ -89,8 +89,9 @@ pub(crate) async fn with_expired_grants(
     }
     let ids = made.iter().map(|grant| grant.id.clone()).collect();
     put(cx, &store, made).await?;
-    let (cx, realm, spool) = (cx.clone(), Realm::Live, Some(Spool::open(&data.join("spool"))?));
-    Ok((Host::new(Parts { registry, settings, realm, store, vault, cx, spool }), ids))
+    let (cx, realm, keys, spool) = (cx.clone(), Realm::Live, KeySource::in_dir(&data), Some(data.join("spool")));
+    let opening = Opening { registry, settings, realm, store, keys, spool, cx };
+    Ok((Host::open(opening).await?.host, ids))
 }
 
 async fn put(cx: &Context, store: &Arc<dyn Store>, grants: Vec<GrantRecord>) -> Outcome {

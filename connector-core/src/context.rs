@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::http::{HttpTransport, RawAnswer, Request, TransportError};
+use crate::http::{HttpTransport, RawAnswer, Request, Sent, TransportError};
 use crate::{Error, Result, Secret};
 
 /// Tells the time.
@@ -161,8 +161,16 @@ impl Context {
     /// When no answer came. Any answer, whatever its status, is an answer.
     pub async fn send(&self, request: Request) -> Result<RawAnswer, TransportError> {
         let sent_at = self.now();
-        let (parts, body) = self.transport.send(request).await?.into_parts();
-        Ok(RawAnswer { status: parts.status.as_u16(), headers: parts.headers, body, sent_at })
+        match Sent::of(self.transport.send(request).await, sent_at) {
+            Sent::Answered(answer) => Ok(answer),
+            Sent::CutOff(_, error) | Sent::Failed(error) => Err(error),
+        }
+    }
+
+    /// Like [`Context::send`], for a request whose answer exists only once: what came of a success that was cut off is handed over.
+    pub async fn send_once(&self, request: Request) -> Sent {
+        let sent_at = self.now();
+        Sent::of(self.transport.send(request).await, sent_at)
     }
 }
 
@@ -175,7 +183,7 @@ impl fmt::Debug for Context {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{FakeClock, MockClock};
+    use crate::testing::{FakeClock, MockClock, MockRandom};
 
     fn apart(later: &dyn Clock, earlier: &SinceBoot) -> Option<SignedDuration> {
         later.since_boot().unwrap().duration_since(earlier)
@@ -218,6 +226,15 @@ mod tests {
         clock.reboot();
         assert_eq!(apart(&clock, &before), None);
         assert_eq!(clock.since_boot().unwrap().elapsed, SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn without_randomness_there_is_no_token() {
+        let mut random = MockRandom::new();
+        random.expect_fill().once().returning(|_| Err(Error::config("the system gives no randomness")));
+        let transport = Arc::new(crate::testing::FakeTransport::default());
+        let cx = Context::new(transport, Arc::new(SystemClock), Arc::new(random));
+        assert!(cx.random_token().is_err());
     }
 
     #[test]

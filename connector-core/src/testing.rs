@@ -38,19 +38,16 @@ impl FakeTransport {
         self
     }
 
-    /// Answers the next request with this.
-    pub fn respond(&self, answer: Response<Vec<u8>>) -> &Self {
-        lock(&self.answers).push_back(Ok(answer));
+    /// Fails the next request.
+    pub fn fail(&self, reach: Reach, message: &str) -> &Self {
+        lock(&self.answers).push_back(Err(TransportError::new(reach, Cause::Exchange, message)));
         self
     }
 
-    /// Fails the next request.
-    pub fn fail(&self, reach: Reach, message: &str) -> &Self {
-        lock(&self.answers).push_back(Err(TransportError {
-            reach,
-            cause: Cause::Exchange,
-            message: message.to_owned(),
-        }));
+    /// Breaks off the next answer, a success, after this much of its body.
+    pub fn break_off(&self, body: impl Into<Vec<u8>>) -> &Self {
+        let broken = TransportError::new(Reach::MaybeSent, Cause::Exchange, "the exchange broke off");
+        lock(&self.answers).push_back(Err(broken.after(Response::new(body.into()))));
         self
     }
 
@@ -69,13 +66,8 @@ impl FakeTransport {
 impl HttpTransport for FakeTransport {
     async fn send(&self, request: Request) -> Result<Response<Vec<u8>>, TransportError> {
         lock(&self.sent).push(request);
-        let none = || {
-            Err(TransportError {
-                reach: Reach::NotSent,
-                cause: Cause::Exchange,
-                message: "the fake transport has no answer left".to_owned(),
-            })
-        };
+        let none =
+            || Err(TransportError::new(Reach::NotSent, Cause::Exchange, "the fake transport has no answer left"));
         lock(&self.answers).pop_front().unwrap_or_else(none)
     }
 }
@@ -152,6 +144,22 @@ impl Random for CountingRandom {
 }
 
 /// A connector of mocks. An accessor trait cannot be mocked itself.
+///
+/// ```
+/// use connector_core::Connector;
+/// use connector_core::oauth::{RefreshClass, RevocationClass};
+/// use connector_core::testing::{FakeConnector, MockAccountMetrics};
+///
+/// let mut connector = FakeConnector::default();
+/// connector.oauth.expect_refresh_class().return_const(RefreshClass::NonRotating);
+/// connector.oauth.expect_revocation().return_const(RevocationClass::NotOffered);
+/// connector.accounts.expect_accounts().returning(|_, _| Ok(Vec::new()));
+/// assert!(connector.account_metrics().is_none());
+///
+/// connector.account_metrics = Some(MockAccountMetrics::new());
+/// assert!(connector.account_metrics().is_some());
+/// assert_eq!(connector.oauth().refresh_class(), RefreshClass::NonRotating);
+/// ```
 #[derive(Default)]
 pub struct FakeConnector {
     /// Its provider.

@@ -19,6 +19,7 @@ mod linked;
 mod loopback;
 mod metrics;
 mod moment;
+mod open;
 mod private_files;
 mod pseudonym;
 mod refresh;
@@ -42,6 +43,7 @@ pub use self::flow::{
 pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
+pub use self::open::{Opened, Opening};
 pub use self::private_files::FileError;
 pub use self::refresh::Replayed;
 pub use self::restore::{Doubt, Doubted, doubt_after_restore};

@@ -7,12 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use connector_core::scope::GrantScopes;
 use connector_core::testing::FakeTransport;
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry};
 use connector_host::store::{
-    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _,
-    Meta as _, Ownership as _, SqliteStore, Store,
+    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, Grants as _, InstanceName, Inventory as _, Meta as _,
+    Ownership as _, SqliteStore, Store,
 };
 use connector_host::vault::{KeyFile, KeySource, Sealed, unlock};
 use connector_host::{Doubt, Restore, Restored, doubt_after_restore, restore};
@@ -138,29 +137,16 @@ fn allowed(cx: &Context) -> AuditRecord {
 
 fn grant(cx: &Context, platform: &str) -> GrantRecord {
     GrantRecord {
-        id: GrantId::new(cx).unwrap(),
-        tenant: TENANT.to_owned(),
-        platform: platform.parse().unwrap(),
-        app: "default".to_owned(),
-        client_id: "client-1".to_owned(),
-        base_urls: [].into(),
-        subject: None,
-        scopes: GrantScopes::default(),
         access: Some(Sealed::from_stored(b"access".to_vec())),
-        access_expires_at: None,
         refresh: Some(Sealed::from_stored(b"refresh".to_vec())),
-        refresh_expires_at: None,
-        issued_at: cx.now(),
-        generation: 1,
-        refresh_mark: None,
-        parked_until: None,
-        kept_answer: None,
-        state: GrantState::Active,
-        state_since: cx.now(),
-        unlinked: None,
-        last_error: None,
-        created_at: cx.now(),
-        updated_at: cx.now(),
+        ..GrantRecord::new(
+            GrantId::new(cx).unwrap(),
+            TENANT,
+            platform.parse().unwrap(),
+            "default",
+            "client-1",
+            cx.now(),
+        )
     }
 }
 

@@ -10,7 +10,7 @@ use connector_core::scope::GrantScopes;
 use connector_core::testing::FakeTransport;
 use connector_core::{Context, Secret};
 use connector_host::store::{
-    AuditRecord, FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, GrantState, Grants as _, Meta as _, Refreshed,
+    AuditRecord, FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, Grants as _, Meta as _, Refreshed,
     Refreshes as _, Settle, Settlement, SqliteStore, Store, StoreError,
 };
 use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, field, unlock};
@@ -86,29 +86,15 @@ fn flow(cx: &Context, state_digest: &str) -> FlowRecord {
 
 fn grant(cx: &Context) -> GrantRecord {
     GrantRecord {
-        id: GrantId::new(cx).unwrap(),
-        tenant: TENANT.to_owned(),
-        platform: "lantern".parse().unwrap(),
-        app: "default".to_owned(),
-        client_id: "client-1".to_owned(),
-        base_urls: [].into(),
-        subject: None,
-        scopes: GrantScopes::default(),
         access: Some(Sealed::from_stored(b"access".to_vec())),
-        access_expires_at: None,
-        refresh: None,
-        refresh_expires_at: None,
-        issued_at: cx.now(),
-        generation: 1,
-        refresh_mark: None,
-        parked_until: None,
-        kept_answer: None,
-        state: GrantState::Active,
-        state_since: cx.now(),
-        unlinked: None,
-        last_error: None,
-        created_at: cx.now(),
-        updated_at: cx.now(),
+        ..GrantRecord::new(
+            GrantId::new(cx).unwrap(),
+            TENANT,
+            "lantern".parse().unwrap(),
+            "default",
+            "client-1",
+            cx.now(),
+        )
     }
 }
 

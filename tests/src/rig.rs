@@ -7,7 +7,7 @@ use connector_core::http::{ReqwestTransport, Retry};
 use connector_core::{Context, Error as CoreError, Registry, Secret};
 use connector_host::store::{GrantId, GrantRecord, PostgresStore, SqliteStore, Store, StoreError};
 use connector_host::vault::{Binding, KeySource, Vault, field, unlock};
-use connector_host::{ConfigFiles, Emulated, Host, Parts, Realm, Result, Spool};
+use connector_host::{ConfigFiles, Emulated, Host, Opening, Realm, Result};
 
 /// The platform whose refresh tokens work once.
 pub const STRICT: &str = "tiktok";
@@ -44,16 +44,16 @@ impl Place {
         let realm = Realm::Emulated([(linked.id().clone(), info)].into());
         let store = self.store(&cx).await?;
         let keys = KeySource::in_dir(&self.data);
-        let host = Host::new(Parts {
+        let opening = Opening {
             settings: ConfigFiles::default().load(&registry)?.settings,
             registry,
             realm,
-            vault: unlock(&cx, &keys, &store).await?.vault,
-            spool: Some(Spool::open(&self.data.join("spool"))?),
+            keys: keys.clone(),
+            spool: Some(self.data.join("spool")),
             store: Arc::clone(&store),
             cx: cx.clone(),
-        });
-        host.replay_spool().await?;
+        };
+        let host = Host::open(opening).await?.host;
         Ok(Rig { host, vault: unlock(&cx, &keys, &store).await?.vault })
     }
 

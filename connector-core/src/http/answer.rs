@@ -1,7 +1,7 @@
 use std::fmt;
 
 use ::http::header::CONTENT_TYPE;
-use ::http::{HeaderMap, HeaderValue};
+use ::http::{HeaderMap, HeaderValue, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -21,6 +21,12 @@ pub struct RawAnswer {
 }
 
 impl RawAnswer {
+    /// An answer to a request that left at this time.
+    pub(crate) fn of(answer: Response<Vec<u8>>, sent_at: Timestamp) -> Self {
+        let (parts, body) = answer.into_parts();
+        Self { status: parts.status.as_u16(), headers: parts.headers, body, sent_at }
+    }
+
     /// An answer that was kept, with of its headers only what the body is.
     pub fn kept(status: u16, content_type: Option<&str>, body: Vec<u8>, sent_at: Timestamp) -> Self {
         let content_type = content_type.and_then(|text| HeaderValue::from_str(text).ok());
@@ -58,7 +64,7 @@ impl RawAnswer {
     pub(crate) fn status_kind(&self) -> ErrorKind {
         match self.status {
             429 => ErrorKind::RateLimited { retry_at: self.retry_at() },
-            500..=599 => ErrorKind::Unavailable,
+            408 | 500..=599 => ErrorKind::Unavailable,
             400..=499 => ErrorKind::Rejected,
             _ => ErrorKind::Protocol,
         }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod loopback;
+mod partial;
 mod request;
 mod reqwest;
 mod retry;
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 
 pub use self::answer::RawAnswer;
 pub use self::loopback::is_loopback;
+pub use self::partial::{Partial, Sent};
 pub use self::request::{Policy, Request, Retries};
 pub use self::reqwest::ReqwestTransport;
 pub use self::retry::Retry;
@@ -21,7 +23,8 @@ pub trait HttpTransport: Send + Sync {
     /// Sends one request as its [`Policy`] says and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// When no whole answer came within the policy's deadline and cap. It says whether the request may have been processed.
+    /// When no whole answer came within the policy's deadline and cap. It says whether the request may have been processed, and holds what
+    /// did come of a success: whatever wraps a transport passes that on.
     async fn send(&self, request: Request) -> Result<::http::Response<Vec<u8>>, TransportError>;
 }
 
@@ -35,6 +38,21 @@ pub struct TransportError {
     pub cause: Cause,
     /// What happened, in words, with the host's name at most.
     pub message: String,
+    /// What had come of a success by then. It may hold tokens that exist nowhere else.
+    pub partial: Option<Box<Partial>>,
+}
+
+impl TransportError {
+    /// A failure before anything came.
+    pub fn new(reach: Reach, cause: Cause, message: impl Into<String>) -> Self {
+        Self { reach, cause, message: message.into(), partial: None }
+    }
+
+    /// The same failure after this much of an answer.
+    #[must_use]
+    pub fn after(self, answer: ::http::Response<Vec<u8>>) -> Self {
+        Self { partial: Partial::of(answer), ..self }
+    }
 }
 
 /// What stood in the way of an answer.
@@ -58,7 +76,9 @@ pub enum Reach {
 }
 
 impl From<TransportError> for crate::Error {
-    fn from(error: TransportError) -> Self {
+    /// An error is for people: what had come of an answer does not go along.
+    fn from(mut error: TransportError) -> Self {
+        error.partial = None;
         let at_fault = error.cause == Cause::Machine;
         let kind = if at_fault { crate::ErrorKind::Config } else { crate::ErrorKind::Unavailable };
         Self::new(kind, error.message.clone()).with_source(error)

@@ -95,7 +95,7 @@ fn build(builder: ClientBuilder) -> Result<Client, TransportError> {
     })
 }
 
-/// Reads the body up to the cap, counted after decompression.
+/// Reads the body up to the cap, counted after decompression. What was read until a failure goes along with it.
 async fn read(
     mut answer: ::reqwest::Response,
     host: &str,
@@ -104,13 +104,19 @@ async fn read(
     let mut whole = Response::new(Vec::new());
     *whole.status_mut() = answer.status();
     *whole.headers_mut() = std::mem::take(answer.headers_mut());
-    while let Some(chunk) = answer.chunk().await.map_err(|error| failed(host, &error.without_url(), policy.deadline))? {
-        if whole.body().len() + chunk.len() > policy.body_cap {
-            return Err(maybe_sent(format!("{host} answered more than the {} bytes allowed here", policy.body_cap)));
+    loop {
+        let chunk = match answer.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(whole),
+            Err(error) => return Err(failed(host, &error.without_url(), policy.deadline).after(whole)),
+        };
+        let room = policy.body_cap - whole.body().len();
+        whole.body_mut().extend(chunk.iter().take(room));
+        if chunk.len() > room {
+            let message = format!("{host} answered more than the {} bytes allowed here", policy.body_cap);
+            return Err(TransportError::new(Reach::MaybeSent, Cause::Exchange, message).after(whole));
         }
-        whole.body_mut().extend_from_slice(&chunk);
     }
-    Ok(whole)
 }
 
 fn failed(host: &str, error: &::reqwest::Error, deadline: Duration) -> TransportError {
@@ -122,7 +128,7 @@ fn failed(host: &str, error: &::reqwest::Error, deadline: Duration) -> Transport
     };
     let reach = if error.is_connect() || error.is_builder() { Reach::NotSent } else { Reach::MaybeSent };
     let cause = if error.is_timeout() { Cause::Deadline } else { Cause::Exchange };
-    TransportError { reach, cause, message: what }
+    TransportError::new(reach, cause, what)
 }
 
 /// The innermost cause: the outer ones repeat it, and the outermost prints the URL.
@@ -135,11 +141,7 @@ fn causes(error: &::reqwest::Error) -> String {
 }
 
 fn local(message: String) -> TransportError {
-    TransportError { reach: Reach::NotSent, cause: Cause::Machine, message }
-}
-
-fn maybe_sent(message: String) -> TransportError {
-    TransportError { reach: Reach::MaybeSent, cause: Cause::Exchange, message }
+    TransportError::new(Reach::NotSent, Cause::Machine, message)
 }
 
 fn host(url: &Url) -> &str {
@@ -152,7 +154,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::http::Policy;
+    use crate::http::{Policy, Sent};
     use ::http::Method;
 
     /// Serves one connection with the given bytes and gives the URL to ask.
@@ -186,6 +188,76 @@ mod tests {
         let error = send(serve(endless), Policy { body_cap: 1000, ..Policy::READ }).await.unwrap_err();
         assert_eq!(error.message, "127.0.0.1 answered more than the 1000 bytes allowed here");
         assert_eq!(error.reach, Reach::MaybeSent);
+    }
+
+    const WHOLE: &str = r#"{"access_token":"act.hush","refresh_token":"rft.hush"}"#;
+
+    /// A chunk with the whole text, and no end of the body.
+    fn endless(status: &str, text: &str) -> String {
+        format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n", text.len())
+    }
+
+    /// What had come when the exchange failed.
+    async fn part(url: Url, policy: Policy) -> Option<(String, TransportError)> {
+        let request = Request::new(Method::POST, url, policy);
+        match crate::Context::system(std::sync::Arc::new(ReqwestTransport::new())).send_once(request).await {
+            Sent::CutOff(answer, error) => Some((String::from_utf8(answer.body).unwrap(), error)),
+            Sent::Failed(_) => None,
+            Sent::Answered(answer) => panic!("it is whole: {answer:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_before_the_connection_broke_is_not_thrown_away() {
+        for answer in [
+            endless("200 OK", WHOLE),
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{WHOLE}"),
+            endless("201 Created", WHOLE),
+        ] {
+            let (came, error) = part(serve(answer.clone()), Policy::TOKEN).await.unwrap();
+            assert_eq!(came, WHOLE, "{answer}");
+            assert_eq!((error.reach, error.cause), (Reach::MaybeSent, Cause::Exchange), "{error}");
+        }
+        assert!(part(serve(endless("500 Oops", WHOLE)), Policy::TOKEN).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_came_before_the_deadline_is_not_thrown_away() {
+        // As long as it takes this machine to read what is there.
+        for millis in [100, 1_000, 10_000, 60_000] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+            let (hold, held) = std::sync::mpsc::channel::<()>();
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(endless("200 OK", WHOLE).as_bytes());
+                let _ = held.recv();
+            });
+            let part = part(url, Policy { deadline: Duration::from_millis(millis), ..Policy::TOKEN }).await;
+            drop(hold);
+            server.join().unwrap();
+            let Some((came, error)) = part else { continue };
+            assert_eq!((came.as_str(), error.cause), (WHOLE, Cause::Deadline));
+            return;
+        }
+        panic!("nothing came within a minute");
+    }
+
+    #[tokio::test]
+    async fn what_came_below_the_cap_is_not_thrown_away() {
+        let (url, policy) = (serve(endless("200 OK", WHOLE)), Policy { body_cap: 20, ..Policy::TOKEN });
+        assert_eq!(part(url, policy).await.unwrap().0, WHOLE[..20]);
+    }
+
+    #[tokio::test]
+    async fn no_error_shows_what_came() {
+        let error = send(serve(endless("200 OK", WHOLE)), Policy::TOKEN).await.unwrap_err();
+        assert!(error.partial.is_some());
+        let shown = format!("{error} {error:?}");
+        let error = crate::Error::from(error);
+        let shown = format!("{shown} {error} {error:?}");
+        assert!(!shown.contains("hush"), "{shown}");
     }
 
     #[tokio::test]

@@ -76,6 +76,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_came_of_an_answer_that_broke_off_is_passed_on() {
+        let mut inner = MockHttpTransport::new();
+        inner.expect_send().once().returning(|_| {
+            Err(TransportError::new(Reach::MaybeSent, Cause::Exchange, "broken").after(answer(StatusCode::OK)))
+        });
+        let request = Request::new(Method::POST, "https://api.example/".parse().unwrap(), Policy::TOKEN);
+        assert!(Retry::new(inner).send(request).await.unwrap_err().partial.is_some());
+    }
+
+    #[tokio::test]
     async fn a_rate_limit_is_not_hammered() {
         assert_eq!(statuses(Policy::READ, StatusCode::TOO_MANY_REQUESTS, 1).await, StatusCode::TOO_MANY_REQUESTS);
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::app::{App, Pkce};
 use crate::grant::{BaseUrls, Grant};
-use crate::http::{Policy, RawAnswer, Request};
+use crate::http::{Policy, RawAnswer, Request, Sent};
 use crate::platform::{AuthorizeFacts, ClientAuth, Protocol, RevokedToken, TokenBody, TokenFacts};
 use crate::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use crate::text::{shown, words};
@@ -123,15 +123,11 @@ impl ConfiguredOAuth2 {
         })
     }
 
-    /// What the platform said was granted: the token answer, else the callback's own parameter.
-    fn granted(&self, answered: Granted, callback: &CallbackParams) -> Result<Granted> {
-        match (&answered, self.authorize()?.granted_param.as_deref()) {
-            (Granted::Unknown, Some(name)) => {
-                let listed = callback.one(name)?.map(split_scopes);
-                Ok(listed.map_or(answered, |scopes| Granted::Known { scopes, source: GrantedSource::Callback }))
-            }
-            _ => Ok(answered),
-        }
+    /// What the callback's own parameter says was granted.
+    fn listed(&self, callback: &CallbackParams) -> Result<Granted> {
+        let Some(name) = self.authorize()?.granted_param.as_deref() else { return Ok(Granted::Unknown) };
+        let listed = callback.one(name)?.map(split_scopes);
+        Ok(listed.map_or(Granted::Unknown, |scopes| Granted::Known { scopes, source: GrantedSource::Callback }))
     }
 }
 
@@ -167,9 +163,15 @@ impl OAuthProvider for ConfiguredOAuth2 {
         let mut fields =
             vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", pending.redirect_uri.as_str())];
         fields.extend(pending.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose())));
-        let answer = cx.send(self.token_request(app, &app.base_urls, fields)?).await?;
-        let answer = self.reader()?.exchange(&answer)?;
-        let granted = self.granted(answer.granted, callback)?;
+        // Whatever can be wrong is found before the code is used up: nothing between the exchange and its tokens can fail.
+        let (listed, reader) = (self.listed(callback)?, self.reader()?);
+        let answer = match cx.send_once(self.token_request(app, &app.base_urls, fields)?).await {
+            Sent::Answered(answer) => reader.exchange(&answer)?,
+            // The tokens are all there, or they are not: a code is not exchanged twice.
+            Sent::CutOff(answer, error) => reader.exchange(&answer).map_err(|_| error)?,
+            Sent::Failed(error) => return Err(error.into()),
+        };
+        let granted = if answer.granted == Granted::Unknown { listed } else { answer.granted };
         Ok(Grant {
             tokens: answer.tokens,
             scopes: GrantScopes::of_flow(pending.requested.iter().cloned().collect(), granted),
@@ -277,3 +279,7 @@ fn standard_callback_kind(error: &str, detail: Option<&str>) -> ErrorKind {
 fn join(scopes: &[Scope], separator: &str) -> String {
     scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(separator)
 }
+
+#[cfg(test)]
+#[path = "configured_tests.rs"]
+mod tests;

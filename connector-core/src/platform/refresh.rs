@@ -45,9 +45,6 @@ pub(super) struct RefreshTable {
     /// With `rotating_grace`: how many seconds a refresh token goes on working after its first use.
     #[serde(default)]
     grace_seconds: Option<u32>,
-    /// With `extension`: how many seconds old an access token must be before it can be prolonged; 0 where any age will do.
-    #[serde(default)]
-    min_age_seconds: Option<u32>,
 }
 
 /// What a refresh does to the token it uses. It decides whether a request may ever be sent twice.
@@ -61,7 +58,8 @@ enum ClassWord {
     RotatingGrace,
     /// It stays the same.
     NonRotating,
-    /// There is none: the access token itself is prolonged, once it is `min_age_seconds` old.
+    /// There is none: the access token itself is prolonged. Data cannot say how, so this is refused.
+    #[schemars(skip)]
     Extension,
     /// There is no refresh.
     #[default]
@@ -72,22 +70,17 @@ impl TryFrom<RefreshTable> for RefreshFacts {
     type Error = Error;
 
     fn try_from(table: RefreshTable) -> Result<Self> {
-        let RefreshTable { class, grace_seconds, min_age_seconds } = table;
+        let RefreshTable { class, grace_seconds } = table;
         if class != ClassWord::RotatingGrace && grace_seconds.is_some() {
             return Err(Error::config(
                 "`grace_seconds` belongs to class = \"rotating_grace\": remove it, or change the class",
-            ));
-        }
-        if class != ClassWord::Extension && min_age_seconds.is_some() {
-            return Err(Error::config(
-                "`min_age_seconds` belongs to class = \"extension\": remove it, or change the class",
             ));
         }
         let class = match class {
             ClassWord::RotatingStrict => RefreshClass::RotatingStrict,
             ClassWord::RotatingGrace => RefreshClass::RotatingGrace { grace: grace(grace_seconds)? },
             ClassWord::NonRotating => RefreshClass::NonRotating,
-            ClassWord::Extension => RefreshClass::Extension { min_age: min_age(min_age_seconds)? },
+            ClassWord::Extension => return Err(no_extension()),
             ClassWord::None => RefreshClass::None,
         };
         Ok(Self { class })
@@ -104,13 +97,10 @@ fn grace(seconds: Option<u32>) -> Result<SignedDuration> {
     }
 }
 
-fn min_age(seconds: Option<u32>) -> Result<SignedDuration> {
-    let needed = || {
-        Error::config(
-            "class = \"extension\" needs `min_age_seconds`: how many seconds old an access token must be before it can be prolonged, 0 where any age will do",
-        )
-    };
-    seconds.map(|seconds| SignedDuration::from_secs(seconds.into())).ok_or_else(needed)
+fn no_extension() -> Error {
+    Error::config(
+        "class = \"extension\" is not followed by data: how an access token is exchanged for a longer-lived one needs an `OAuthProvider` of its own; without one write class = \"none\", and people connect again when their access ends",
+    )
 }
 
 #[cfg(test)]
@@ -132,8 +122,6 @@ mod tests {
             ("class = \"rotating_strict\"", RefreshClass::RotatingStrict),
             ("class = \"non_rotating\"", RefreshClass::NonRotating),
             ("class = \"rotating_grace\"\ngrace_seconds = 30", RefreshClass::RotatingGrace { grace: seconds(30) }),
-            ("class = \"extension\"\nmin_age_seconds = 86_400", RefreshClass::Extension { min_age: seconds(86_400) }),
-            ("class = \"extension\"\nmin_age_seconds = 0", RefreshClass::Extension { min_age: seconds(0) }),
         ] {
             assert_eq!(class(table).unwrap(), wanted, "{table}");
         }
@@ -146,11 +134,10 @@ mod tests {
             ("class = \"rotating_grace\"\ngrace_seconds = 0", "`grace_seconds = 0` is no grace"),
             ("class = \"rotating_grace\"\ngrace_seconds = -1", "invalid value: integer `-1`"),
             ("class = \"rotating_grace\"\ngrace_seconds = \"30s\"", "invalid type: string \"30s\""),
-            ("class = \"extension\"", "class = \"extension\" needs `min_age_seconds`"),
-            ("class = \"extension\"\nmin_age_seconds = 0\ngrace_seconds = 1", "`grace_seconds` belongs to"),
+            ("class = \"extension\"", "needs an `OAuthProvider` of its own"),
+            ("class = \"extension\"\ngrace_seconds = 1", "`grace_seconds` belongs to"),
             ("class = \"rotating_strict\"\ngrace_seconds = 30", "`grace_seconds` belongs to"),
-            ("class = \"non_rotating\"\nmin_age_seconds = 30", "`min_age_seconds` belongs to"),
-            ("min_age_seconds = 30", "`min_age_seconds` belongs to"),
+            ("class = \"non_rotating\"\nmin_age_seconds = 30", "unknown field `min_age_seconds`"),
             ("class = \"rotating\"", "unknown variant `rotating`"),
             ("grace = 30", "unknown field `grace`"),
         ] {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use connector_core::{Context, ErrorKind, Secret};
+use connector_core::{Context, Secret};
 
 use super::args::Global;
 use crate::error::{Error, Result};
 use crate::store::{InstanceName, Store};
-use crate::vault::{KeySource, Unlocked, unlock};
+use crate::vault::{self, KeyFile, KeySource};
 
 /// Refuses a database for emulators: what they make is no data of the platforms.
 ///
@@ -49,15 +49,22 @@ pub(super) async fn open(cx: &Context, url: &Secret, name: Option<InstanceName>)
     connect(cx, url, name).await
 }
 
-/// Comes to the vault of a database that several machines share. None of them makes a key once one of them has.
+/// Makes sure that the keys of this machine are those of a database that several machines share. None of them makes a key once one of them
+/// has.
 ///
 /// # Errors
 /// When the keys are missing or other ones than those of the database, with what to do.
-pub(super) async fn unlocked(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) -> Result<Unlocked> {
-    unlock(cx, source, store).await.map_err(|error| match error.kind() {
-        ErrorKind::Unavailable => error.into(),
-        _ => other_key(source, error),
-    })
+pub(super) async fn check_keys(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) -> Result<()> {
+    let Some(proof) = store.vault_check().await? else { return Ok(()) };
+    let file = match source {
+        KeySource::DataDir(dir) => Some(dir.join(KeyFile::NAME)),
+        KeySource::File(path) => Some(path.clone()),
+        _ => None,
+    };
+    if file.is_some_and(|file| !file.exists()) {
+        return Err(other_key(source, "the database was sealed with a key that this machine does not have"));
+    }
+    vault::check_keys(cx, source, &proof).map_err(|error| other_key(source, error))
 }
 
 /// What to do where the keys of a machine are not those of the database.

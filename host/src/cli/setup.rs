@@ -14,11 +14,11 @@ use super::running::{Emulators, Running};
 use crate::apps::Realm;
 use crate::emulate::Emulated;
 use crate::error::{Error, Result};
-use crate::host::{Host, Parts};
+use crate::host::Host;
 use crate::layers::{ConfigFiles, default_file};
-use crate::spool::Spool;
+use crate::open::{Opened, Opening};
 use crate::store::{SqliteStore, Store};
-use crate::vault::{KeyFile, KeySource, Vault, unlock};
+use crate::vault::{KeyFile, KeySource, Unlocked, Vault, unlock};
 
 /// Holds the vault's keys themselves.
 const KEYS: &str = "CONNECTOR_VAULT_KEY";
@@ -108,18 +108,15 @@ impl Setup {
         output.detail(format!("data: {}", dir.display()));
         let live = matches!(realm, Realm::Live);
         let store = self.open_store(&cx, dir, live).await?;
-        store.claim_ownership().await?;
-        let (vault, _) = self.unlocked(&cx, dir, &store, live, output).await?;
-        let (registry, settings) = (self.registry.clone(), config.settings);
-        let spool = Some(Spool::open(&dir.join("spool"))?);
-        let parts = Parts { registry, settings, realm, store, vault, cx, spool };
-        let host = Host::new(parts);
+        let keys = self.keys(&cx, dir, &store, live, output).await?;
+        let (registry, settings, spool) = (self.registry.clone(), config.settings, Some(dir.join("spool")));
+        let opened = Host::open(Opening { registry, settings, realm, store, keys, spool, cx }).await?;
+        let Opened { host, made, replayed, recovered } = opened;
         running.host(&host);
-        let stored = host.replay_spool().await?.stored;
-        if stored > 0 {
-            output.note(format!("Stored {stored} answers that an earlier process could not store."));
+        tell_of_key(made.as_deref().filter(|_| live), output);
+        if replayed.stored > 0 {
+            output.note(format!("Stored {} answers that an earlier process could not store.", replayed.stored));
         }
-        let recovered = Box::pin(host.recover_lost()).await?;
         if recovered > 0 {
             output.note(format!("The tokens of {recovered} grants open again: their key is back."));
         }
@@ -160,7 +157,9 @@ impl Setup {
         output.detail(format!("data: {}", dir.display()));
         let live = !self.global.emulator;
         let store = self.open_store(cx, &dir, live).await?;
-        let (vault, source) = self.unlocked(cx, &dir, &store, live, output).await?;
+        let source = self.keys(cx, &dir, &store, live, output).await?;
+        let Unlocked { vault, made } = unlock(cx, &source, &store).await?;
+        tell_of_key(made.as_deref().filter(|_| live), output);
         Ok((store, vault, source))
     }
 
@@ -173,23 +172,20 @@ impl Setup {
         }
     }
 
-    async fn unlocked(
+    /// Where the keys of the store are. Those of a database that machines share have to be there already, once one of them has made them.
+    async fn keys(
         &self,
         cx: &Context,
         dir: &Path,
         store: &Arc<dyn Store>,
         live: bool,
         output: Output,
-    ) -> Result<(Vault, KeySource)> {
+    ) -> Result<KeySource> {
         let source = self.key_source(dir, live, output)?;
-        let unlocked = match &self.global.database {
-            Some(_) if live => database::unlocked(cx, &source, store).await?,
-            _ => unlock(cx, &source, store).await?,
-        };
-        if let Some(path) = unlocked.made.filter(|_| live) {
-            output.note(format!("Made the key {}. Keep a copy of it apart from the database: without it every account has to be connected again.", path.display()));
+        if live && self.global.database.is_some() {
+            database::check_keys(cx, &source, store).await?;
         }
-        Ok((unlocked.vault, source))
+        Ok(source)
     }
 
     /// Where the vault's keys are: in the one place that was named, else in the data directory. An emulator's are always there.
@@ -243,6 +239,12 @@ impl Setup {
         let infos = emulators.iter().map(|(id, emulated)| (id.clone(), emulated.info.clone())).collect();
         running.emulators(emulators).await;
         Ok(Realm::Emulated(infos))
+    }
+}
+
+fn tell_of_key(made: Option<&Path>, output: Output) {
+    if let Some(path) = made {
+        output.note(format!("Made the key {}. Keep a copy of it apart from the database: without it every account has to be connected again.", path.display()));
     }
 }
 

@@ -1,5 +1,4 @@
 use connector_core::account::Profile;
-use connector_core::scope::GrantScopes;
 use connector_core::testing::FakeTransport;
 use jiff::SignedDuration;
 
@@ -17,29 +16,15 @@ fn later() -> Timestamp {
 
 fn grant(state: GrantState) -> GrantRecord {
     GrantRecord {
-        id: "01a20320-a200-7000-8000-000000000001".parse::<GrantId>().unwrap(),
-        tenant: "default".to_owned(),
-        platform: "example".parse().unwrap(),
-        app: "default".to_owned(),
-        client_id: "client".to_owned(),
-        base_urls: [].into(),
-        subject: None,
-        scopes: GrantScopes::default(),
-        access: None,
-        access_expires_at: None,
-        refresh: None,
-        refresh_expires_at: None,
-        issued_at: now(),
-        generation: 1,
-        refresh_mark: None,
-        parked_until: None,
-        kept_answer: None,
         state,
-        state_since: now(),
-        unlinked: None,
-        last_error: None,
-        created_at: now(),
-        updated_at: now(),
+        ..GrantRecord::new(
+            "01a20320-a200-7000-8000-000000000001".parse::<GrantId>().unwrap(),
+            "default",
+            "example".parse().unwrap(),
+            "default",
+            "client",
+            now(),
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use super::accounts::Finished;
 use super::{Started, pending};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{AuditRecord, FlowRecord, GrantId, GrantRecord, GrantState, LinkIntent, StoreError};
+use crate::store::{AuditRecord, FlowRecord, GrantId, GrantRecord, LinkIntent, StoreError};
 use crate::tokens::Place;
 
 /// What came back from the browser.
@@ -132,11 +132,6 @@ impl Host {
             other_account_allowed,
         };
         let record = GrantRecord {
-            id,
-            tenant: flow.tenant.clone(),
-            platform: flow.platform.clone(),
-            app: flow.app.clone(),
-            client_id: app.client_id.clone(),
             base_urls: grant.base_urls.clone(),
             subject: grant.subject.clone(),
             scopes: grant.scopes.clone(),
@@ -144,17 +139,15 @@ impl Host {
             access_expires_at: grant.tokens.access_expires_at,
             refresh: sealed.refresh,
             refresh_expires_at: grant.tokens.refresh_expires_at,
-            issued_at: now,
-            generation: 1,
-            refresh_mark: None,
-            parked_until: None,
-            kept_answer: None,
-            state: GrantState::Active,
-            state_since: now,
             unlinked: Some(intent),
-            last_error: None,
-            created_at: now,
-            updated_at: now,
+            ..GrantRecord::new(
+                id,
+                flow.tenant.clone(),
+                flow.platform.clone(),
+                flow.app.clone(),
+                app.client_id.clone(),
+                now,
+            )
         };
         // The code is used up, so these tokens are to be had nowhere else.
         let audit = AuditRecord::new(self.context(), &record.tenant, "access_allowed")?.of_grant(&record.id);

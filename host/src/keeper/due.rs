@@ -112,29 +112,18 @@ mod tests {
     /// An access token for 2 hours, a refresh token for 100.
     fn grant() -> GrantRecord {
         GrantRecord {
-            id: "018f0000-0000-7000-8000-000000000000".parse().unwrap(),
-            tenant: "default".to_owned(),
-            platform: "example".parse().unwrap(),
-            app: "default".to_owned(),
-            client_id: "id".to_owned(),
-            base_urls: std::collections::BTreeMap::new(),
-            subject: None,
-            scopes: connector_core::scope::GrantScopes::default(),
             access: Some(Sealed::from_stored(vec![1])),
             access_expires_at: Some(start() + HOUR * 2),
             refresh: Some(Sealed::from_stored(vec![1])),
             refresh_expires_at: Some(start() + HOUR * 100),
-            issued_at: start(),
-            generation: 1,
-            refresh_mark: None,
-            parked_until: None,
-            kept_answer: None,
-            state: GrantState::Active,
-            state_since: start(),
-            unlinked: None,
-            last_error: None,
-            created_at: start(),
-            updated_at: start(),
+            ..GrantRecord::new(
+                "018f0000-0000-7000-8000-000000000000".parse().unwrap(),
+                "default",
+                "example".parse().unwrap(),
+                "default",
+                "id",
+                start(),
+            )
         }
     }
 

@@ -10,7 +10,7 @@ use connector_core::ErrorKind;
 use connector_core::account::Session;
 use connector_core::app::App;
 use connector_core::grant::TokenAnswer;
-use connector_core::http::{RawAnswer, Reach, Request};
+use connector_core::http::{RawAnswer, Reach, Request, Sent};
 use connector_core::oauth::{OAuthProvider, RefreshOutcome};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -160,16 +160,23 @@ impl Host {
         request: Request,
         tell: &Tell,
     ) -> Result<Renewed> {
-        let answer = match self.context().send(request).await {
-            Ok(answer) => answer,
-            Err(error) if error.reach == Reach::NotSent => {
+        let (answer, outcome) = match self.context().send_once(request).await {
+            Sent::Answered(answer) => {
+                let outcome = read(oauth, &answer);
+                (answer, outcome)
+            }
+            Sent::CutOff(answer, error) => {
+                let outcome = read(oauth, &answer).of_cut_off(&answer, error);
+                (answer, outcome)
+            }
+            Sent::Failed(error) if error.reach == Reach::NotSent => {
                 return self.failed(&mut attempt, Settlement::NotSent, error.into()).await;
             }
-            Err(error) => return self.in_doubt(&mut attempt, error.into()).await,
+            Sent::Failed(error) => return self.in_doubt(&mut attempt, error.into()).await,
         };
         reach(KillPoint::AnswerRead);
         attempt.tell = Some(tell.clone());
-        self.conclude(oauth, &mut attempt, &answer).await
+        self.carry_out(&mut attempt, &answer, outcome).await
     }
 
     /// Does what an answer means.
@@ -179,7 +186,11 @@ impl Host {
         attempt: &mut Attempt,
         answer: &RawAnswer,
     ) -> Result<Renewed> {
-        match read(oauth, answer) {
+        self.carry_out(attempt, answer, read(oauth, answer)).await
+    }
+
+    async fn carry_out(&self, attempt: &mut Attempt, answer: &RawAnswer, outcome: RefreshOutcome) -> Result<Renewed> {
+        match outcome {
             RefreshOutcome::Refreshed(tokens) => self.take_over(attempt, answer, tokens).await,
             RefreshOutcome::Unreadable(error) => self.keep_answer(attempt, answer, error).await,
             RefreshOutcome::Rejected(error) => self.rejected(attempt, error).await,

@@ -30,6 +30,11 @@ pub(super) fn terms(class: RefreshClass) -> RefreshTerms {
     }
 }
 
+/// Whether a request may spend its token, so that a lost answer is a lost token.
+pub(super) fn is_spent_by_use(class: RefreshClass) -> bool {
+    matches!(class, RefreshClass::RotatingStrict | RefreshClass::RotatingGrace { .. })
+}
+
 /// Until when a token that was sent is left alone, by the wall clock.
 #[cfg(feature = "cli")]
 pub(crate) fn rests_until(class: RefreshClass, mark: &RefreshMark) -> Timestamp {

@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use connector_core::Error as CoreError;
 use connector_core::http::RawAnswer;
-use connector_core::oauth::{OAuthProvider, RefreshOutcome};
+use connector_core::oauth::{OAuthProvider, RefreshClass, RefreshOutcome};
 use serde_json::json;
 
 use super::attempt::Attempt;
+use super::terms::is_spent_by_use;
 use super::{Because, Renewed};
 use crate::error::Result;
 use crate::host::Host;
@@ -27,7 +28,8 @@ pub(super) fn read(oauth: &dyn OAuthProvider, answer: &RawAnswer) -> RefreshOutc
 impl Host {
     /// The grant needs its person, unless somebody else took over meanwhile: a failure never changes a row that has moved.
     pub(super) async fn rejected(&self, attempt: &mut Attempt, error: CoreError) -> Result<Renewed> {
-        let reason = self.reason_for(attempt, &error);
+        let class = self.platform(attempt.record.platform.as_str())?.connector.oauth().refresh_class();
+        let reason = self.reason_for(class, attempt, &error);
         let audit = self.audit_of_rejection(attempt, &error, &reason)?;
         let error = error.for_reason(reason.clone());
         if self.settle(attempt, Settlement::Rejected { reason }, Some(&error), Some(audit)).await? {
@@ -43,7 +45,7 @@ impl Host {
         let record = &attempt.record;
         let unanswered = record.refresh_mark.as_ref().map_or(0, |mark| mark.unanswered);
         let rejected = super::reason(error) == Some("refresh_token_rejected");
-        let unexpected = rejected && unanswered == 0 && reason != "refresh_token_expired";
+        let unexpected = rejected && !matches!(reason, "refresh_result_lost" | "refresh_token_expired");
         let mut detail = json!({ "reason": reason, "generation": record.generation, "unanswered": unanswered });
         if unexpected {
             detail["unexpected"] = json!(true);
@@ -60,15 +62,15 @@ impl Host {
         self.audit(attempt, event, &detail)
     }
 
-    /// A token that is rejected after an earlier request with it went unanswered was spent by that one: its answer is lost.
-    fn reason_for(&self, attempt: &Attempt, error: &CoreError) -> String {
+    /// A token that is rejected after an earlier request with it went unanswered was spent by that one: its answer is lost. A token that no
+    /// use spends is rejected for the platform's own reasons.
+    fn reason_for(&self, class: RefreshClass, attempt: &Attempt, error: &CoreError) -> String {
         let said = super::reason(error).unwrap_or("refresh_token_rejected");
         let rejected = said == "refresh_token_rejected";
         let record = &attempt.record;
+        let unanswered = record.refresh_mark.as_ref().is_some_and(|mark| mark.unanswered > 0);
         let word = match () {
-            () if rejected && record.refresh_mark.as_ref().is_some_and(|mark| mark.unanswered > 0) => {
-                "refresh_result_lost"
-            }
+            () if rejected && unanswered && is_spent_by_use(class) => "refresh_result_lost",
             () if rejected && record.refresh_expires_at.is_some_and(|at| at <= self.context().now()) => {
                 "refresh_token_expired"
             }

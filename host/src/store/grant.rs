@@ -61,6 +61,43 @@ pub struct GrantRecord {
 }
 
 impl GrantRecord {
+    /// A grant as it begins: active, in its first generation, without tokens, scopes or base URLs. `client_id` is the app's public id at the
+    /// platform.
+    pub fn new(
+        id: GrantId,
+        tenant: impl Into<String>,
+        platform: PlatformId,
+        app: impl Into<String>,
+        client_id: impl Into<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            tenant: tenant.into(),
+            platform,
+            app: app.into(),
+            client_id: client_id.into(),
+            base_urls: BaseUrls::new(),
+            subject: None,
+            scopes: GrantScopes::default(),
+            access: None,
+            access_expires_at: None,
+            refresh: None,
+            refresh_expires_at: None,
+            issued_at: now,
+            generation: 1,
+            refresh_mark: None,
+            parked_until: None,
+            kept_answer: None,
+            state: GrantState::Active,
+            state_since: now,
+            unlinked: None,
+            last_error: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Whether its accounts are still to be linked, and the connection's would be among them: the flow was for that connection, or the same
     /// person allowed it who allowed the grant the connection works by.
     pub fn would_link(&self, Connected { connection, grant }: &Connected) -> bool {

@@ -220,28 +220,17 @@ impl Importer {
         let state = GrantState::Held { reason: "imported".to_owned() };
         let grant = GrantRecord {
             scopes: entry.scopes(),
-            tenant,
-            platform: self.importing.platform.clone(),
-            app: self.importing.app.clone(),
-            client_id: self.app.client_id.clone(),
             base_urls: self.app.base_urls.clone(),
-            subject: None,
-            access: None,
-            access_expires_at: None,
-            refresh: None,
-            refresh_expires_at: None,
-            issued_at: now,
             generation,
-            refresh_mark: None,
-            parked_until: None,
-            kept_answer: None,
             state,
-            state_since: now,
-            unlinked: None,
-            last_error: None,
-            created_at: now,
-            updated_at: now,
-            id,
+            ..GrantRecord::new(
+                id,
+                tenant,
+                self.importing.platform.clone(),
+                self.importing.app.clone(),
+                self.app.client_id.clone(),
+                now,
+            )
         };
         let seen = own.map(|own| SeenGrant {
             id: own.grant.id.clone(),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use connector_core::{Context, Result};
 
+#[cfg(feature = "cli")]
+use super::Sealed;
 use super::{IfMissing, KeySource, Rotation, Vault, VaultError, key_file};
 use crate::store::{Store, StoreError};
 
@@ -15,6 +17,15 @@ pub struct Unlocked {
     pub vault: Vault,
     /// The key file, if it was made just now: whoever runs this should be told to keep a copy of it, apart from the database.
     pub made: Option<PathBuf>,
+}
+
+/// Makes sure that the keys are those that this proof was sealed with. None are made.
+///
+/// # Errors
+/// When the keys are missing, unsafe or others.
+#[cfg(feature = "cli")]
+pub(crate) fn check_keys(cx: &Context, source: &KeySource, proof: &Sealed) -> Result<()> {
+    Ok(Vault::new(source.load(cx, IfMissing::Refuse)?.ring).verify(proof)?)
 }
 
 /// Reads the keys, makes their file if the store has never had any, and makes sure that they are this store's. Another instance's store

@@ -27,6 +27,63 @@ async fn a_request_that_was_lost_is_made_good_by_one_delayed_probe() {
     assert_eq!(bench.server.token_requests(), 2);
 }
 
+/// The tokens of an answer whose connection broke behind them.
+fn cut_off(n: u32, length: impl FnOnce(&str) -> usize) -> Answer {
+    let Answer::Json(_, tokens) = tokens(n) else { panic!("tokens are JSON") };
+    let text = tokens.to_string();
+    Answer::CutOff(text[..length(&text)].to_owned())
+}
+
+#[tokio::test]
+async fn tokens_that_came_whole_before_the_connection_broke_are_taken() {
+    let bench = Bench::expired().await;
+    bench.server.set("/token", [cut_off(2, str::len), oauth_error("invalid_grant")]);
+    assert_eq!(bench.session().await.unwrap(), "access-2");
+    let grant = bench.connected().await.grant;
+    assert_eq!((grant.state, grant.generation, grant.refresh_mark), (GrantState::Active, 2, None));
+    assert_eq!(bench.server.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_came_before_the_connection_broke_is_kept() {
+    let bench = Bench::expired().await;
+    let behind_it = |text: &str| text.find("refresh-2").unwrap() + "refresh-2\"".len();
+    bench.server.set("/token", [cut_off(2, behind_it), oauth_error("invalid_grant")]);
+    assert_eq!(kind(&bench.session().await.unwrap_err()), "protocol");
+    bench.clock.advance(OVER);
+    assert!(bench.session().await.unwrap_err().to_string().contains("the answer is kept"));
+    let grant = bench.connected().await.grant;
+    assert_eq!((grant.state, grant.kept_answer.is_some()), (GrantState::Active, true));
+    assert_eq!(bench.server.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_part_without_a_refresh_token_is_a_doubt() {
+    let bench = Bench::expired().await;
+    let inside = |text: &str| text.find("refresh-2").unwrap() + 3;
+    let rejected = Answer::CutOff(json!({ "error": "invalid_grant" }).to_string());
+    bench.server.set("/token", [cut_off(2, inside), rejected, tokens(2)]);
+    for _ in 0..2 {
+        assert_eq!(kind(&bench.session().await.unwrap_err()), "unavailable");
+        assert!(bench.connected().await.grant.refresh_mark.is_some());
+        bench.clock.advance(OVER);
+    }
+    assert_eq!(bench.session().await.unwrap(), "access-2");
+}
+
+#[tokio::test]
+async fn where_no_use_spends_a_token_a_rejection_is_the_platforms_own() {
+    let bench = Bench::expired().await;
+    let host = bench.another_non_rotating().await;
+    let grant = bench.connected().await.connection.grant_id;
+    bench.server.set("/token", [Answer::Broken(Reach::MaybeSent), oauth_error("invalid_grant")]);
+    host.session(TENANT, &grant).await.unwrap_err();
+    bench.clock.advance(OVER);
+    host.session(TENANT, &grant).await.unwrap_err();
+    assert_eq!(bench.server.token_requests(), 2);
+    assert_eq!(bench.state().await, GrantState::ReauthRequired { reason: "refresh_token_rejected".to_owned() });
+}
+
 #[tokio::test]
 async fn the_wall_clock_settles_no_doubt() {
     let bench = Bench::expired().await;

@@ -9,7 +9,7 @@ use sqlx::Executor as _;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Answer, Bench, Log, TENANT, first_error, kind, oauth_error, tokens};
+use crate::support::{Answer, Bench, Log, PLATFORM, TENANT, first_error, kind, oauth_error, tokens};
 
 const FULL: &str = "CREATE TRIGGER full BEFORE UPDATE OF generation ON grants BEGIN SELECT RAISE(ABORT, 'full'); END";
 
@@ -107,7 +107,7 @@ fn an_answer_in_the_spool_is_newer_than_all_that_an_earlier_state_of_the_store_k
     end_with_a_spooled_answer(&bench);
     runtime.block_on(async {
         let grant = bench.connected().await.connection.grant_id;
-        let restored = Bench::host_on(&bench.dir, bench.host.context(), earlier.path()).await;
+        let restored = Bench::host_on(PLATFORM, &bench.dir, bench.host.context(), earlier.path()).await;
         assert_eq!(restored.replay_spool().await.unwrap().stored, 1);
         let session = restored.session(TENANT, &grant).await.unwrap();
         assert!(session.grant.tokens.access.matches("access-3"));
@@ -124,7 +124,7 @@ fn an_answer_in_the_spool_is_stored_in_its_own_store_alone() {
     runtime.block_on(async {
         bench.by_others("DROP TRIGGER full").await;
         let empty = TempDir::new().unwrap();
-        let other = Bench::host_on(&bench.dir, bench.host.context(), &empty.path().join("data")).await;
+        let other = Bench::host_on(PLATFORM, &bench.dir, bench.host.context(), &empty.path().join("data")).await;
         let replayed = other.replay_spool().await.unwrap();
         assert_eq!((replayed.foreign, replayed.stored + replayed.dropped + replayed.waiting), (1, 0));
         assert_eq!(bench.host.replay_spool().await.unwrap().stored, 1);

@@ -32,7 +32,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 pub(crate) const TENANT: &str = "default";
 
-const PLATFORM: &str = r#"
+pub(crate) const PLATFORM: &str = r#"
 verified_on = "2026-11-22"
 base_urls = { api = "https://example.test" }
 
@@ -86,6 +86,8 @@ pub(crate) struct Server {
 #[derive(Clone)]
 pub(crate) enum Answer {
     Json(u16, Value),
+    /// A success that breaks off after this much of its body.
+    CutOff(String),
     Broken(Reach),
 }
 
@@ -149,9 +151,11 @@ impl HttpTransport for Server {
             Answer::Json(status, body) => {
                 Ok(Response::builder().status(status).body(body.to_string().into_bytes()).unwrap())
             }
-            Answer::Broken(reach) => {
-                Err(TransportError { reach, cause: Cause::Exchange, message: "broken".to_owned() })
+            Answer::CutOff(body) => {
+                let broken = TransportError::new(Reach::MaybeSent, Cause::Exchange, "broken");
+                Err(broken.after(Response::new(body.into_bytes())))
             }
+            Answer::Broken(reach) => Err(TransportError::new(reach, Cause::Exchange, "broken")),
         }
     }
 }
@@ -194,11 +198,11 @@ impl Bench {
     }
 
     pub(crate) async fn host(dir: &TempDir, cx: &Context) -> Host {
-        Self::host_on(dir, cx, &dir.path().join("data")).await
+        Self::host_on(PLATFORM, dir, cx, &dir.path().join("data")).await
     }
 
     /// A host on the store of another directory, with the keys and the spool of this one.
-    pub(crate) async fn host_on(dir: &TempDir, cx: &Context, store: &Path) -> Host {
+    pub(crate) async fn host_on(platform: &'static str, dir: &TempDir, cx: &Context, store: &Path) -> Host {
         let secret = dir.path().join("secret");
         std::fs::write(&secret, "hush").unwrap();
         let config = CONFIG.replace("SECRET_FILE", secret.to_str().unwrap());
@@ -206,7 +210,7 @@ impl Bench {
         let data = dir.path().join("data");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, store).await.unwrap());
         let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
-        let registry = Registry::new([Registration::new(DESCRIPTOR, PLATFORM, ConfiguredConnector::build)]).unwrap();
+        let registry = Registry::new([Registration::new(DESCRIPTOR, platform, ConfiguredConnector::build)]).unwrap();
         let spool = Some(Spool::open(&data.join("spool")).unwrap());
         let (settings, realm, cx) = (config.settings, Realm::Live, cx.clone());
         Host::new(Parts { registry, settings, realm, store, vault, cx, spool })
@@ -215,6 +219,12 @@ impl Bench {
     /// Another host on the same data, as another process would be.
     pub(crate) async fn another(&self) -> Host {
         Self::host(&self.dir, self.host.context()).await
+    }
+
+    /// The same, at a platform whose refresh tokens stay the same.
+    pub(crate) async fn another_non_rotating(&self) -> Host {
+        let platform = PLATFORM.replace("rotating_strict", "non_rotating").leak();
+        Self::host_on(platform, &self.dir, self.host.context(), &self.dir.path().join("data")).await
     }
 
     /// The same, at a platform that answers its token requests with these.

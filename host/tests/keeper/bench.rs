@@ -8,12 +8,11 @@ use async_trait::async_trait;
 use connector_core::config::{Config, Layer};
 use connector_core::grant::BaseUrls;
 use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError};
-use connector_core::scope::GrantScopes;
 use connector_core::testing::{CountingRandom, FakeClock};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
 use connector_host::keeper::{Keep, Tally};
 use connector_host::store::{
-    AuditRecord, GrantId, GrantRecord, GrantState, RevocationId, RevocationRecord, RevocationTokens, SqliteStore, Store,
+    AuditRecord, GrantId, GrantRecord, RevocationId, RevocationRecord, RevocationTokens, SqliteStore, Store,
 };
 use connector_host::vault::{Binding, KeyRing, KeySource, Sealed, Vault, field, unlock};
 use connector_host::{Host, Parts, Realm};
@@ -204,7 +203,7 @@ impl HttpTransport for Server {
         let refresh = pairs.find(|(name, _)| name == "refresh_token").unwrap().1.into_owned();
         let answer = self.token(&refresh);
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        let failed = |reach| TransportError { reach, cause: Cause::Exchange, message: "broken".to_owned() };
+        let failed = |reach| TransportError::new(reach, Cause::Exchange, "broken");
         match answer {
             Ok((status, body)) => Ok(Response::builder().status(status).body(body.to_string().into_bytes()).unwrap()),
             Err(Wrong::NotSent) => Err(failed(Reach::NotSent)),
@@ -294,29 +293,12 @@ impl Bench {
         };
         let now = cx.now();
         let grant = GrantRecord {
-            id: id.clone(),
-            tenant: TENANT.to_owned(),
-            platform: "example".parse().unwrap(),
-            app: app.to_owned(),
-            client_id: client_id.to_owned(),
             base_urls: base_urls(),
-            subject: None,
-            scopes: GrantScopes::default(),
             access: Some(seal(field::ACCESS, format!("{id}!1"))),
             access_expires_at: Some(now + ACCESS_LIFE),
             refresh: refresh.then(|| seal(field::REFRESH, format!("{id}#1"))),
             refresh_expires_at: refresh.then_some(now + REFRESH_LIFE),
-            issued_at: now,
-            generation: 1,
-            refresh_mark: None,
-            parked_until: None,
-            kept_answer: None,
-            state: GrantState::Active,
-            state_since: now,
-            unlinked: None,
-            last_error: None,
-            created_at: now,
-            updated_at: now,
+            ..GrantRecord::new(id.clone(), TENANT, "example".parse().unwrap(), app, client_id, now)
         };
         self.host.store().put_grant(&grant, &self.record("access_allowed")).await.unwrap();
         let mut state = self.server.state.lock().unwrap();

@@ -125,27 +125,8 @@ impl Bench {
         GrantRecord {
             access: sealed(field::ACCESS, format!("access-{id}")),
             refresh: sealed(field::REFRESH, format!("refresh-{id}")),
-            id,
-            tenant: TENANT.to_owned(),
-            platform: "example".parse().unwrap(),
-            app: "default".to_owned(),
-            client_id: "id-1".to_owned(),
             base_urls: [("api".to_owned(), "https://example.test".parse().unwrap())].into(),
-            subject: None,
-            scopes: GrantScopes::default(),
-            access_expires_at: None,
-            refresh_expires_at: None,
-            issued_at: now,
-            generation: 1,
-            refresh_mark: None,
-            parked_until: None,
-            kept_answer: None,
-            state: GrantState::Active,
-            state_since: now,
-            unlinked: None,
-            last_error: None,
-            created_at: now,
-            updated_at: now,
+            ..GrantRecord::new(id, TENANT, "example".parse().unwrap(), "default", "id-1", now)
         }
     }
 

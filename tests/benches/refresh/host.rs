@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use connector_core::config::{Config, Layer};
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
-use connector_host::store::{AuditRecord, GrantId, GrantRecord, GrantState, SqliteStore, Store};
+use connector_host::store::{AuditRecord, GrantId, GrantRecord, SqliteStore, Store};
 use connector_host::vault::{Binding, KeySource, Sealed, field, unlock};
-use connector_host::{Host, Parts, Realm, Spool};
+use connector_host::{Host, Opening, Realm};
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tracing::field::{Field, Visit};
@@ -89,8 +89,9 @@ pub(crate) async fn with_expired_grants(
     }
     let ids = made.iter().map(|grant| grant.id.clone()).collect();
     put(cx, &store, made).await?;
-    let (cx, realm, spool) = (cx.clone(), Realm::Live, Some(Spool::open(&data.join("spool"))?));
-    Ok((Host::new(Parts { registry, settings, realm, store, vault, cx, spool }), ids))
+    let (cx, realm, keys, spool) = (cx.clone(), Realm::Live, KeySource::in_dir(&data), Some(data.join("spool")));
+    let opening = Opening { registry, settings, realm, store, keys, spool, cx };
+    Ok((Host::open(opening).await?.host, ids))
 }
 
 async fn put(cx: &Context, store: &Arc<dyn Store>, grants: Vec<GrantRecord>) -> Outcome {
@@ -107,29 +108,12 @@ fn expired(cx: &Context, origin: &str) -> Outcome<GrantRecord> {
     let scopes = split_scopes("read");
     let granted = Granted::Known { scopes: scopes.clone(), source: GrantedSource::Token };
     Ok(GrantRecord {
-        id: GrantId::new(cx)?,
-        tenant: TENANT.to_owned(),
-        platform: DESCRIPTOR.id.parse()?,
-        app: "default".to_owned(),
-        client_id: "id-1".to_owned(),
         base_urls: [("api".to_owned(), origin.parse()?)].into(),
-        subject: None,
         scopes: GrantScopes::of_flow(scopes, granted),
-        access: None,
         access_expires_at: Some(now - SignedDuration::from_hours(1)),
-        refresh: None,
         refresh_expires_at: Some(now + SignedDuration::from_hours(24 * 100)),
         issued_at: now - SignedDuration::from_hours(25),
-        generation: 1,
-        refresh_mark: None,
-        parked_until: None,
-        kept_answer: None,
-        state: GrantState::Active,
-        state_since: now,
-        unlinked: None,
-        last_error: None,
-        created_at: now,
-        updated_at: now,
+        ..GrantRecord::new(GrantId::new(cx)?, TENANT, DESCRIPTOR.id.parse()?, "default", "id-1", now)
     })
 }
 

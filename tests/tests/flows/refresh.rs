@@ -160,6 +160,20 @@ fn a_refresh_whose_answer_was_lost_is_said_to_be_lost() {
 }
 
 #[test]
+fn a_connection_that_breaks_behind_the_tokens_loses_nothing() {
+    let stage = Stage::new();
+    stage.tiktok.let_tokens_expire_at_once();
+    stage.tiktok.fail(&json!({ "endpoint": "token", "times": 100, "body": "reset_at_end", "after": true }));
+    stage.connect(&person(MIRA));
+    for _ in 0..3 {
+        time_passes(&stage);
+        stage.metrics("--max-age 0");
+    }
+    let (refreshes, reuses) = stage.tiktok.refreshes();
+    assert!(refreshes >= 3 && reuses == 0, "{refreshes} refreshes, {reuses} reuses");
+}
+
+#[test]
 fn a_platform_that_fails_while_refreshing_costs_nothing() {
     let stage = Stage::new();
     stage.tiktok.let_tokens_expire_at_once();

@@ -129,7 +129,7 @@ impl HttpTransport for Wire {
 }
 
 fn failed(reach: Reach, cause: Cause) -> TransportError {
-    TransportError { reach, cause, message: "the network failed".to_owned() }
+    TransportError::new(reach, cause, "the network failed")
 }
 
 fn answer(status: u16, body: &Value) -> Answer {

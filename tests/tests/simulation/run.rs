@@ -9,8 +9,8 @@ use connector_core::account::Profile;
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use connector_core::{Clock as _, Context, Secret};
 use connector_host::store::{
-    AuditId, AuditRecord, ConnectionId, Connections as _, GrantId, GrantRecord, GrantState, Grants as _, LinkIntent,
-    NewConnection, Refreshes as _, Revocations as _,
+    AuditId, AuditRecord, ConnectionId, Connections as _, GrantId, GrantRecord, Grants as _, LinkIntent, NewConnection,
+    Refreshes as _, Revocations as _,
 };
 use connector_host::vault::{Binding, field};
 use tokio::time::{Instant, sleep_until};
@@ -126,10 +126,6 @@ fn grant(world: &World, cx: &Context, account: usize) -> GrantRecord {
     };
     let granted = Granted::Known { scopes: split_scopes("read"), source: GrantedSource::Token };
     GrantRecord {
-        tenant: TENANT.to_owned(),
-        platform: PLATFORM.parse().unwrap(),
-        app: APP.to_owned(),
-        client_id: CLIENT_ID.to_owned(),
         base_urls: world.template.base_urls.clone(),
         subject: Some(format!("p{account}")),
         scopes: GrantScopes::of_flow(split_scopes("read"), granted),
@@ -138,17 +134,8 @@ fn grant(world: &World, cx: &Context, account: usize) -> GrantRecord {
         refresh: Some(seal(field::REFRESH, refresh_token(account, 1))),
         refresh_expires_at: Some(at(180 * 24 * 60 * MINUTE)),
         issued_at: at(world.plan.first_expiry - world.plan.life * SECOND),
-        generation: 1,
-        refresh_mark: None,
-        parked_until: None,
-        kept_answer: None,
-        state: GrantState::Active,
-        state_since: at(0),
         unlinked: Some(LinkIntent::default()),
-        last_error: None,
-        created_at: at(0),
-        updated_at: at(0),
-        id,
+        ..GrantRecord::new(id, TENANT, PLATFORM.parse().unwrap(), APP, CLIENT_ID, at(0))
     }
 }
 

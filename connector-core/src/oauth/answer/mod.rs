@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use self::spare::holds_refresh_token;
 use crate::grant::{TokenAnswer, TokenSet};
-use crate::http::RawAnswer;
+use crate::http::{RawAnswer, TransportError};
 use crate::platform::{OAuthErrors, TokenPointers};
 use crate::scope::{Granted, GrantedSource, read_scopes};
 use crate::text::{shown, words};
@@ -74,6 +74,19 @@ enum Reading {
 pub(super) struct TokenReader<'a> {
     pointers: &'a TokenPointers,
     errors: &'a OAuthErrors,
+}
+
+impl RefreshOutcome {
+    /// What an answer means whose end did not come: tokens count if they are all there, in a text that is whole; what may hold a refresh
+    /// token is kept; whatever else it says is not believed.
+    #[must_use]
+    pub fn of_cut_off(self, answer: &RawAnswer, error: TransportError) -> Self {
+        match self {
+            Self::Refreshed(tokens) if answer.json().is_some() => Self::Refreshed(tokens),
+            Self::Refreshed(_) | Self::Unreadable(_) => Self::Unreadable(error.into()),
+            _ => Self::InDoubt(error.into()),
+        }
+    }
 }
 
 impl<'a> TokenReader<'a> {
@@ -243,7 +256,8 @@ fn by_status(answer: &RawAnswer, error: Error) -> RefreshOutcome {
     let retry_at = answer.retry_at();
     match answer.status {
         429 => RefreshOutcome::NotProcessed(error.with_kind(ErrorKind::RateLimited { retry_at })),
-        400..=499 => RefreshOutcome::Refused(error.with_kind(ErrorKind::Rejected)),
+        // A server that gave up waiting for a request does not say how much of it arrived.
+        400..=499 if answer.status != 408 => RefreshOutcome::Refused(error.with_kind(ErrorKind::Rejected)),
         _ => RefreshOutcome::InDoubt(error.with_kind(ErrorKind::Unavailable)),
     }
 }

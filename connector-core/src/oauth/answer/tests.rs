@@ -1,13 +1,15 @@
 use http::HeaderMap;
 
 use super::*;
+use crate::http::{Cause, Reach};
 
 /// Every status that is asked for, with what it means where the body holds no code and no token.
-const STATUSES: [(u16, &str); 9] = [
+const STATUSES: [(u16, &str); 10] = [
     (200, "in_doubt"),
     (400, "refused"),
     (401, "refused"),
     (403, "refused"),
+    (408, "in_doubt"),
     (429, "not_processed"),
     (500, "in_doubt"),
     (502, "in_doubt"),
@@ -204,6 +206,29 @@ fn tokens_count_only_in_a_success() {
     for (status, wanted) in STATUSES.into_iter().filter(|(status, _)| *status != 200) {
         let by_the_book = r#"{"access_token":"a","refresh_token":"r"}"#;
         assert_eq!(class_of(status, JSON, by_the_book), wanted, "HTTP {status}");
+    }
+}
+
+/// What a success means that came this far, then broke off.
+fn class_cut_off(status: u16, body: &str) -> &'static str {
+    let (answer, broken) =
+        (answer(status, JSON, body), TransportError::new(Reach::MaybeSent, Cause::Exchange, "broken"));
+    class(&read(&answer).of_cut_off(&answer, broken))
+}
+
+#[test]
+fn of_an_answer_that_was_cut_off_tokens_count_alone() {
+    for (body, wanted) in [
+        (r#"{"access_token":"a","refresh_token":"r"}"#, "refreshed"),
+        (r#"{"access_token":"a","refresh_token":"r"#, "in_doubt"),
+        (r#"{"access_token":"a","refresh_token":"r""#, "unreadable"),
+        (r#"{"access_token":"a","refresh_token":"r","sc"#, "unreadable"),
+        (r#"{"refresh_token":"r","access_token":"a"#, "unreadable"),
+        (r#"{"error":"invalid_grant"}"#, "in_doubt"),
+        (r#"{"error":"invalid_client""#, "in_doubt"),
+        ("", "in_doubt"),
+    ] {
+        assert_eq!(class_cut_off(200, body), wanted, "{body}");
     }
 }
 

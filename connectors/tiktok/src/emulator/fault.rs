@@ -1,16 +1,16 @@
 //! Faults that an admin orders: the next calls of an endpoint go wrong.
 
 use std::collections::{HashMap, VecDeque};
-use std::io;
-use std::pin::Pin;
-use std::task::{Context as Poller, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context as Poller, Poll, Waker};
 use std::time::Duration;
+use std::{io, mem};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use connector_core::Result;
+use connector_core::{Error, Result};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -58,6 +58,9 @@ enum FaultBody {
     Truncated,
     /// The connection breaks.
     Reset,
+    /// The endpoint's own error shape, then the connection breaks before the end of the body. If the call has its effect all the same, its
+    /// own answer, then the same.
+    ResetAtEnd,
     /// The endpoint's own error shape, late. If the call has its effect all the same, its own answer, late.
     Slow,
 }
@@ -116,10 +119,11 @@ impl Fault {
         self.after && self.body == FaultBody::Slow
     }
 
-    /// The wrong answer.
-    pub(super) fn answer(self, scene: &Scene<'_>, endpoint: Endpoint) -> Result<Answer> {
-        let mut answer = match endpoint {
-            Endpoint::UserInfo => answers::reject_with(scene, Rejection::INTERNAL, self.status)?,
+    /// The wrong answer. The call's own one is there if the call has its effect all the same.
+    pub(super) fn answer(self, scene: &Scene<'_>, endpoint: Endpoint, own: Option<Answer>) -> Result<Answer> {
+        let mut answer = match (own, endpoint) {
+            (Some(own), _) if self.body == FaultBody::ResetAtEnd => own,
+            (_, Endpoint::UserInfo) => answers::reject_with(scene, Rejection::INTERNAL, self.status)?,
             _ => answers::refuse_with(scene, Refusal::SERVER, self.status)?,
         };
         "fault".clone_into(&mut answer.note.outcome);
@@ -127,7 +131,11 @@ impl Fault {
             FaultBody::Json | FaultBody::Slow => {}
             FaultBody::Html => answer.response = self.html(),
             FaultBody::Truncated => answer.response = self.truncated(),
-            FaultBody::Reset => *answer.response.body_mut() = Body::from_stream(ReaderStream::new(Broken)),
+            FaultBody::Reset => *answer.response.body_mut() = Broken::after(Bytes::new()),
+            FaultBody::ResetAtEnd => {
+                let whole = bytes(mem::take(answer.response.body_mut()))?;
+                *answer.response.body_mut() = Broken::after(whole);
+            }
         }
         Ok(answer)
     }
@@ -142,11 +150,40 @@ impl Fault {
     }
 }
 
-/// A body that breaks off before its first byte.
-struct Broken;
+/// The bytes of a body that is in memory, as all of the emulator's are.
+fn bytes(body: Body) -> Result<Bytes> {
+    let mut reading = pin!(to_bytes(body, usize::MAX));
+    match reading.as_mut().poll(&mut Poller::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(bytes)) => Ok(bytes),
+        Poll::Ready(Err(_)) | Poll::Pending => Err(Error::protocol("the answer to break off cannot be read")),
+    }
+}
+
+/// A body that breaks off after these bytes.
+struct Broken {
+    bytes: Bytes,
+    sent: bool,
+}
+
+impl Broken {
+    fn after(bytes: Bytes) -> Body {
+        Body::from_stream(ReaderStream::new(Self { sent: bytes.is_empty(), bytes }))
+    }
+}
 
 impl AsyncRead for Broken {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Poller<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.bytes.is_empty() {
+            let most = into.remaining().min(self.bytes.len());
+            into.put_slice(&self.bytes.split_to(most));
+            return Poll::Ready(Ok(()));
+        }
+        // The server writes to the network while a body has nothing to give: what came before the break leaves first.
+        if !self.sent {
+            self.sent = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
     }
 }

@@ -167,7 +167,7 @@ fn recorded(world: &World, call: &Call, served: Served, fault: Option<Fault>) ->
         _ => Some(act(&mut scene, call, served.answering)),
     };
     if let (Some(fault), Some(endpoint)) = (fault.filter(|fault| !fault.is_only_late()), served.endpoint) {
-        answer = Some(fault.answer(&scene, endpoint).unwrap_or_else(|error| answers::trouble(&error)));
+        answer = Some(fault.answer(&scene, endpoint, answer).unwrap_or_else(|error| answers::trouble(&error)));
     }
     let Some(Answer { response, note }) = answer else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     let now = scene.now;

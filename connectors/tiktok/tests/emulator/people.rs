@@ -1,7 +1,7 @@
 //! People, their counts, and what goes wrong on order.
 
 use connector_core::emulator::Emulator as _;
-use connector_core::http::{Policy, Reach, Request};
+use connector_core::http::{Policy, Reach, Request, Sent};
 use connector_tiktok::emulator::TikTokEmulator;
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -110,6 +110,11 @@ async fn calls_fail_as_ordered() {
     is(&lab.refresh("desktop", &first.refresh).await.1, "oauth_token.error.invalid_grant.refresh_token");
     let (_, record) = lab.admin("/admin/record", None).await;
     assert_eq!((&record["refreshes"], &record["reuses"]), (&json!(1), &json!(1)));
+
+    let second = lab.connect("desktop", "nova", ALL).await;
+    lab.set("/admin/fail", json!({"endpoint": "token", "body": "reset_at_end", "after": true})).await;
+    let Sent::CutOff(came, _) = lab.cx.send_once(token(&second.refresh)).await else { panic!("nothing came") };
+    assert!(came.json().unwrap()["refresh_token"].is_string(), "all of it came, and not its end");
 
     let slow = json!({"endpoint": "user_info", "body": "slow", "after": true, "seconds": 0});
     lab.set("/admin/fail", slow).await;

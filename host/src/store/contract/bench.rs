@@ -65,11 +65,6 @@ impl Bench {
     pub(super) fn grant(&self) -> Result<GrantRecord> {
         let granted = Granted::Known { scopes: split_scopes("basic stats"), source: GrantedSource::Token };
         Ok(GrantRecord {
-            id: GrantId::new(&self.cx)?,
-            tenant: TENANT.to_owned(),
-            platform: platform("lantern")?,
-            app: "default".to_owned(),
-            client_id: "client-1".to_owned(),
             base_urls: [("api".to_owned(), "https://api.example/v2".parse()?)].into(),
             subject: Some("-0007".to_owned()),
             scopes: GrantScopes::of_flow(split_scopes("basic stats list"), granted),
@@ -77,17 +72,9 @@ impl Bench {
             access_expires_at: Some(self.minutes(120)),
             refresh: Some(sealed("refresh 1")),
             refresh_expires_at: Some(self.minutes(500_000)),
-            issued_at: self.now(),
-            generation: 1,
-            refresh_mark: None,
-            parked_until: None,
-            kept_answer: None,
-            state: GrantState::Active,
-            state_since: self.now(),
             unlinked: Some(LinkIntent { reference: Some("person-1".to_owned()), ..LinkIntent::default() }),
             last_error: Some(self.last_error("busy")),
-            created_at: self.now(),
-            updated_at: self.now(),
+            ..GrantRecord::new(GrantId::new(&self.cx)?, TENANT, platform("lantern")?, "default", "client-1", self.now())
         })
     }
 

@@ -106,6 +106,27 @@ impl State {
         unlinked
     }
 
+    /// Puts a grant of the same or a later generation in place of a stored one that is not over. Whose it is, its subject and what is to
+    /// become of its accounts stay.
+    pub(super) fn replace_grant(&mut self, new: &GrantRecord) -> bool {
+        let Some(row) = self.grants.get_mut(&new.id) else { return false };
+        let old = &mut row.grant;
+        if old.state.is_over() || old.generation > new.generation {
+            return false;
+        }
+        let new = GrantRecord {
+            tenant: old.tenant.clone(),
+            platform: old.platform.clone(),
+            app: old.app.clone(),
+            subject: old.subject.clone(),
+            unlinked: old.unlinked.clone(),
+            created_at: old.created_at,
+            ..new.clone()
+        };
+        (*old, row.sent) = (new, None);
+        true
+    }
+
     /// Whether a person allowed it. Of a grant that came without a subject, the accounts of its connections tell.
     fn is_of_person(&self, grant: &GrantRecord, subject: &str) -> bool {
         if let Some(own) = &grant.subject {

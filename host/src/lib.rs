@@ -40,9 +40,9 @@ pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
 pub use self::private_files::FileError;
-pub use self::restore::{Doubt, Doubted, doubt_after_restore};
 #[cfg(feature = "sqlite")]
 pub use self::restore::{Carried, Restore, Restored, restore, stores_kept_aside};
+pub use self::restore::{Doubt, Doubted, doubt_after_restore};
 pub use self::spool::{Spool, SpoolError};
 pub use self::transfer::{
     ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,

@@ -270,7 +270,9 @@ async fn a_backup_that_is_newer_than_what_is_there_leaves_every_token_in_doubt()
     store.close().await;
     drop(store);
     fs::copy(place.path("data/store.db"), place.path("later")).unwrap();
-    place.by_others("later", "UPDATE grants SET generation = 2 WHERE created_at = (SELECT min(created_at) FROM grants)").await;
+    place
+        .by_others("later", "UPDATE grants SET generation = 2 WHERE created_at = (SELECT min(created_at) FROM grants)")
+        .await;
     let restored = place.restore_from("data", "later", None, false).await.unwrap();
     assert_eq!(doubts(&restored), [(&once.id, Doubt::Unknown), (&other.id, Doubt::Unknown)]);
     assert!(restored.carried_over.is_empty());

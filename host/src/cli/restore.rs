@@ -32,7 +32,8 @@ pub(super) async fn run(setup: &Setup, args: &Restore, output: Output) -> Result
 }
 
 fn data(done: &Restored) -> Value {
-    let ids = |connections: &[ConnectionRecord]| connections.iter().map(|one| json!(one.id.as_str())).collect::<Value>();
+    let ids =
+        |connections: &[ConnectionRecord]| connections.iter().map(|one| json!(one.id.as_str())).collect::<Value>();
     json!({
         "kept_aside": done.kept_aside,
         "compared": done.compared,

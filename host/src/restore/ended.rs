@@ -73,12 +73,7 @@ pub(super) async fn purge_again(
     Ok(purged)
 }
 
-async fn purge(
-    cx: &Context,
-    restored: &dyn Store,
-    connection: &ConnectionRecord,
-    audit: AuditRecord,
-) -> Result<()> {
+async fn purge(cx: &Context, restored: &dyn Store, connection: &ConnectionRecord, audit: AuditRecord) -> Result<()> {
     disconnect(cx, restored, connection).await?;
     let (tenant, connection) = (connection.tenant.clone(), connection.id.clone());
     // What is still to be revoked is known to the store that was there.

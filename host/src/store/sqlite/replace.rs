@@ -139,7 +139,9 @@ fn unless_damaged(error: StoreError, path: &Path) -> Result<Option<SqliteStore>>
         StoreError::Corrupt { .. } | StoreError::Foreign { .. } => Ok(None),
         StoreError::Database(error) => Err(unfit(
             path,
-            format!("cannot be read to compare it with the backup ({error}): make it readable, or move it away to do without"),
+            format!(
+                "cannot be read to compare it with the backup ({error}): make it readable, or move it away to do without"
+            ),
         )),
         error => Err(error),
     }

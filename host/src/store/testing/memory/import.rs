@@ -7,8 +7,7 @@ use serde_json::json;
 
 use super::{MemoryStore, Row, State, there_already};
 use crate::store::{
-    AuditRecord, Connected, ConnectionId, ConnectionRecord, Import, Imported, Imports, NewConnection,
-    Result, SeenGrant,
+    AuditRecord, Connected, ConnectionId, ConnectionRecord, Import, Imported, Imports, NewConnection, Result, SeenGrant,
 };
 
 #[async_trait]

@@ -8,7 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::MemoryStore;
 use super::tick::Tick;
-use crate::store::{AuditRecord, ConnectionRecord, GrantId, GrantRecord, GrantState, Inventory, Place, RefreshMark, Result, Stock};
+use crate::store::{
+    AuditRecord, ConnectionRecord, GrantId, GrantRecord, GrantState, Inventory, Place, RefreshMark, Result, Stock,
+};
 
 const KIND: &str = "memory";
 /// It is always made anew, so that its shape has one step.

@@ -185,12 +185,11 @@ fn check_header(file: &Path) -> Result<()> {
 }
 
 /// Gives the database that is there a second name, and what belongs to it a new one. Until the rename that follows it still has its own.
+/// A log goes aside without its database as well: it would be taken for that of the new one, and ruin it.
 fn set_aside(dir: &Path, aside: &str) -> Result<Option<PathBuf>> {
     let path = dir.join(DATABASE);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let kept = second_name(&path, dir, aside).map_err(io("keep aside", &path))?;
+    let there = path.exists();
+    let kept = if there { second_name(&path, dir, aside).map_err(io("keep aside", &path))? } else { dir.join(aside) };
     for suffix in COMPANIONS {
         match fs::rename(companion(&path, suffix), companion(&kept, suffix)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -198,7 +197,7 @@ fn set_aside(dir: &Path, aside: &str) -> Result<Option<PathBuf>> {
         }
     }
     private_files::sync_dir(dir).map_err(io("write", dir))?;
-    Ok(Some(kept))
+    Ok(there.then_some(kept))
 }
 
 /// The name, or with a number behind it where that is taken.

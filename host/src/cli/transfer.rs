@@ -229,8 +229,9 @@ pub(super) async fn adopt(host: &Host, tenant: &str, args: &Adopt, output: Outpu
     }
     let not = failed.iter().map(|(id, why)| json!({ "connection": id, "why": why })).collect::<Value>();
     output.either(&json!({ "adopted": adopted, "failed": not }), || {
-        let failed = failed.iter().map(|(_, why)| format!("\nNot adopted: {why}")).collect::<String>();
-        format!("{} adopted: from now on they are refreshed here.{failed}", adopted.len())
+        let done = format!("{} adopted: from now on they are refreshed here.", adopted.len());
+        let failed = failed.iter().map(|(_, why)| format!("Not adopted: {why}"));
+        std::iter::once(done).chain(failed).collect::<Vec<_>>().join("\n")
     });
     Ok(if failed.is_empty() { Exit::Done } else { Exit::Failed })
 }

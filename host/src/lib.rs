@@ -46,9 +46,9 @@ pub use self::metrics::{Metrics, Shown};
 pub use self::open::{Opened, Opening};
 pub use self::private_files::FileError;
 pub use self::refresh::Replayed;
-pub use self::restore::{Doubt, Doubted, doubt_after_restore};
 #[cfg(feature = "sqlite")]
-pub use self::restore::{Restore, Restored, restore};
+pub use self::restore::{Carried, Restore, Restored, restore, stores_kept_aside};
+pub use self::restore::{Doubt, Doubted, doubt_after_restore};
 pub use self::spool::{Spool, SpoolError};
 pub use self::transfer::{
     ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,

@@ -74,7 +74,7 @@ impl<'a> Place<'a> {
         Self::of_grant(&record.tenant, &record.id, record.generation)
     }
 
-    fn field(self, field: &'a str) -> Binding<'a> {
+    pub(crate) fn field(self, field: &'a str) -> Binding<'a> {
         Binding { tenant: self.tenant, owner: self.owner, field, generation: self.generation }
     }
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connector_core::testing::FakeTransport;
-use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry};
+use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
 use connector_host::store::{
-    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, Grants as _, InstanceName, Inventory as _, Meta as _,
-    Ownership as _, SqliteStore, Store,
+    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _,
+    Meta as _, Ownership as _, SqliteStore, Store,
 };
-use connector_host::vault::{KeyFile, KeySource, Sealed, unlock};
+use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, Vault, field, unlock};
 use connector_host::{Doubt, Restore, Restored, doubt_after_restore, restore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -75,6 +75,12 @@ impl Place {
         let store = Arc::new(SqliteStore::open(&self.cx, &self.path(name)).await.unwrap());
         unlock(&self.cx, &KeySource::in_dir(self.path(name)), &(Arc::clone(&store) as Arc<dyn Store>)).await.unwrap();
         store
+    }
+
+    /// What the store of `data` is sealed with.
+    async fn vault(&self, store: &Arc<SqliteStore>) -> Vault {
+        let store = Arc::clone(store) as Arc<dyn Store>;
+        unlock(&self.cx, &KeySource::in_dir(self.path("data")), &store).await.unwrap().vault
     }
 
     /// A store with a grant of each platform, closed, and its backup.
@@ -238,6 +244,123 @@ async fn what_was_refreshed_since_the_backup_is_in_doubt() {
     let mut kept = SqliteConnectOptions::new().filename(kept).connect().await.unwrap();
     let generation: i64 = sqlx::query_scalar("SELECT max(generation) FROM grants").fetch_one(&mut kept).await.unwrap();
     assert_eq!(generation, 2, "what was there is kept");
+}
+
+#[tokio::test]
+async fn a_backup_that_is_newer_than_what_is_there_leaves_every_token_in_doubt() {
+    let place = Place::new();
+    let [once, _] = place.backed_up().await;
+    let store = place.store("data").await;
+    let other = grant(&place.cx, "once");
+    store.put_grant(&other, &allowed(&place.cx)).await.unwrap();
+    store.close().await;
+    drop(store);
+    fs::copy(place.path("data/store.db"), place.path("later")).unwrap();
+    place
+        .by_others("later", "UPDATE grants SET generation = 2 WHERE created_at = (SELECT min(created_at) FROM grants)")
+        .await;
+    let restored = place.restore_from("data", "later", None, false).await.unwrap();
+    assert_eq!(doubts(&restored), [(&once.id, Doubt::Unknown), (&other.id, Doubt::Unknown)]);
+    assert!(restored.carried_over.is_empty());
+}
+
+/// A grant whose tokens are those of a vault.
+fn tokens(cx: &Context, vault: &Vault, grant: &GrantRecord, generation: i64) -> GrantRecord {
+    let place = |field| Binding { tenant: TENANT, owner: grant.id.as_str(), field, generation };
+    let seal = |name, text: &str| Some(vault.seal(cx, &place(name), &Secret::from(text)).unwrap());
+    GrantRecord {
+        access: seal(field::ACCESS, "an access token"),
+        refresh: seal(field::REFRESH, "a refresh token"),
+        generation,
+        ..grant.clone()
+    }
+}
+
+#[tokio::test]
+async fn newer_tokens_and_how_a_grant_stands_are_carried_over() {
+    let place = Place::new();
+    let store = place.store("data").await;
+    let vault = place.vault(&store).await;
+    let held = || GrantState::Held { reason: "imported".to_owned() };
+    let given = || GrantState::Held { reason: "exported".to_owned() };
+    let needed = || GrantState::ReauthRequired { reason: "user_revoked".to_owned() };
+    let before_and_after = [
+        (GrantState::Active, GrantState::Active, 2),
+        (GrantState::Active, given(), 1),
+        (GrantState::Active, needed(), 1),
+        (held(), GrantState::Active, 2),
+        (held(), GrantState::Active, 1),
+    ];
+    let mut expected = Vec::new();
+    for (before, after, generation) in before_and_after {
+        let sealed = tokens(&place.cx, &vault, &grant(&place.cx, "once"), 1);
+        let grant = GrantRecord { state: before, ..sealed };
+        store.put_grant(&grant, &allowed(&place.cx)).await.unwrap();
+        expected.push(GrantRecord { state: after, ..tokens(&place.cx, &vault, &grant, generation) });
+    }
+    let unchanged = tokens(&place.cx, &vault, &grant(&place.cx, "once"), 1);
+    store.put_grant(&unchanged, &allowed(&place.cx)).await.unwrap();
+    store.back_up(&place.path("backup")).await.unwrap();
+    for later in &expected {
+        assert!(store.carry_over(later, &allowed(&place.cx)).await.unwrap());
+    }
+    store.close().await;
+    drop(store);
+
+    let restored = place.restore(None).await.unwrap();
+    assert_eq!(doubts(&restored), [], "nothing is lost, so nothing is in doubt");
+    let carried: Vec<_> = restored.carried_over.iter().map(|one| (&one.grant.state, one.newer_tokens)).collect();
+    let all = expected.iter().map(|grant| (&grant.state, grant.generation == 2)).collect::<Vec<_>>();
+    assert_eq!(carried, all);
+    let store = place.store("data").await;
+    for later in expected.iter().filter(|grant| grant.generation == 2) {
+        assert_eq!(store.grant(TENANT, &later.id).await.unwrap().as_ref(), Some(later));
+    }
+    for (later, found) in expected.iter().zip(store.every_grant().await.unwrap()) {
+        assert_eq!((&found.id, &found.state, found.generation), (&later.id, &later.state, later.generation));
+    }
+    let filter = AuditFilter { event: Some("grant_carried_over".to_owned()), ..AuditFilter::default() };
+    assert_eq!(store.audit(TENANT, &filter).await.unwrap().len(), expected.len());
+}
+
+#[tokio::test]
+async fn a_held_grant_that_was_adopted_and_refreshed_since_is_in_doubt_where_its_tokens_do_not_open() {
+    let place = Place::new();
+    let [once, _] = place.backed_up().await;
+    place.by_others("backup", "UPDATE grants SET state = 'held', reason = 'imported'").await;
+    place.by_others("data/store.db", "UPDATE grants SET generation = 3").await;
+    assert_eq!(doubts(&place.restore(None).await.unwrap()), [(&once.id, Doubt::Rotated)]);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_just_now_is_not_taken_for_none() {
+    let place = Place::new();
+    place.backed_up().await;
+    fs::remove_file(place.path("data/store.db-wal")).ok();
+    fs::create_dir(place.path("data/store.db-wal")).unwrap();
+    place.refused("to compare it with the backup").await;
+    fs::remove_dir(place.path("data/store.db-wal")).unwrap();
+    assert!(place.restore(None).await.unwrap().compared);
+}
+
+#[tokio::test]
+async fn what_was_stopped_on_the_way_is_removed_by_the_next() {
+    let place = Place::new();
+    place.backed_up().await;
+    let (copy, draft) = (place.path("data/restoring-x"), place.path(".connector-host-backup-x1"));
+    fs::create_dir_all(copy.join("store")).unwrap();
+    fs::write(&draft, b"half a copy").unwrap();
+    let (held, other) = (place.path(".connector-host-backup-x2"), place.path(".connector-host-backup-x1-journal"));
+    let holder = fs::File::create(&held).unwrap();
+    holder.lock().unwrap();
+    fs::write(&other, b"").unwrap();
+    let store = place.store("data").await;
+    store.back_up(&place.path("second")).await.unwrap();
+    store.close().await;
+    drop(store);
+    place.restore(None).await.unwrap();
+    assert!(!copy.exists() && !draft.exists());
+    assert!(held.exists() && other.exists(), "what is somebody's is left alone");
 }
 
 #[tokio::test]

@@ -227,12 +227,12 @@ mod tests {
         for millis in [100, 1_000, 10_000, 60_000] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-            let (hold, held) = std::sync::mpsc::channel::<()>();
+            let (hold, waiting) = std::sync::mpsc::channel::<()>();
             let server = std::thread::spawn(move || {
                 let (mut stream, _) = listener.accept().unwrap();
                 let _ = stream.read(&mut [0; 4096]);
                 let _ = stream.write_all(endless("200 OK", WHOLE).as_bytes());
-                let _ = held.recv();
+                let _ = waiting.recv();
             });
             let part = part(url, Policy { deadline: Duration::from_millis(millis), ..Policy::TOKEN }).await;
             drop(hold);

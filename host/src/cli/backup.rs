@@ -8,9 +8,9 @@ use crate::error::Result;
 
 pub(super) async fn run(setup: &Setup, args: &Backup, output: Output) -> Result<Exit> {
     let store = setup.file(&Setup::context(), output).await?;
+    let keys = setup.key_source(&setup.data_dir()?, !setup.global.emulator, output)?;
     store.back_up(&args.file).await?;
     store.close().await;
-    let keys = setup.key_source(&setup.data_dir()?, !setup.global.emulator, output)?;
     let data = json!({ "file": args.file, "store": store.path(), "keys": keys.to_string() });
     output.either(&data, || {
         format!(

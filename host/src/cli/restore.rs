@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use super::args::Restore;
 use super::exit::Exit;
-use super::format;
 use super::output::Output;
 use super::setup::Setup;
+use super::{database, format};
 use crate::error::Result;
-use crate::restore::{Doubt, Restore as Order, Restored, restore};
-use crate::store::{ConnectionRecord, GrantId, GrantRecord, InstanceName};
+use crate::restore::{Carried, Doubt, Doubted, Restore as Order, Restored, restore};
+use crate::store::{ConnectionRecord, GrantId, GrantRecord, GrantState, InstanceName};
 
 pub(super) async fn run(setup: &Setup, args: &Restore, output: Output) -> Result<Exit> {
+    database::refuse(&setup.global)?;
     let dir = setup.data_dir()?;
     let keys = setup.key_source(&dir, !setup.global.emulator, output)?;
     let order = Order {
@@ -31,21 +32,37 @@ pub(super) async fn run(setup: &Setup, args: &Restore, output: Output) -> Result
 }
 
 fn data(done: &Restored) -> Value {
-    let doubted = |doubted: &crate::restore::Doubted| {
-        let mut row = grant_data(&doubted.grant);
-        row["doubt"] = json!(doubted.doubt.as_str());
-        row["connections"] =
-            json!(of_grant(done, &doubted.grant.id).map(|found| found.id.as_str()).collect::<Vec<_>>());
-        row
-    };
+    let ids =
+        |connections: &[ConnectionRecord]| connections.iter().map(|one| json!(one.id.as_str())).collect::<Value>();
     json!({
         "kept_aside": done.kept_aside,
         "compared": done.compared,
         "instance": done.owner.as_ref().map(InstanceName::as_str),
-        "in_doubt": done.in_doubt.iter().map(doubted).collect::<Vec<_>>(),
-        "forgotten": done.forgotten.iter().map(grant_data).collect::<Vec<_>>(),
-        "kept_disconnected": done.kept_disconnected.iter().map(|connection| connection.id.as_str()).collect::<Vec<_>>(),
+        "carried_over": done.carried_over.iter().map(|carried| carried_data(done, carried)).collect::<Value>(),
+        "in_doubt": done.in_doubt.iter().map(|doubted| doubted_data(done, doubted)).collect::<Value>(),
+        "forgotten": done.forgotten.iter().map(grant_data).collect::<Value>(),
+        "kept_disconnected": ids(&done.kept_disconnected),
+        "purged_again": ids(&done.purged_again),
     })
+}
+
+fn carried_data(done: &Restored, Carried { grant, newer_tokens }: &Carried) -> Value {
+    let mut row = with_connections(done, grant);
+    row["newer_tokens"] = json!(newer_tokens);
+    row["state"] = json!(grant.state.as_str());
+    row
+}
+
+fn doubted_data(done: &Restored, Doubted { grant, doubt }: &Doubted) -> Value {
+    let mut row = with_connections(done, grant);
+    row["doubt"] = json!(doubt.as_str());
+    row
+}
+
+fn with_connections(done: &Restored, grant: &GrantRecord) -> Value {
+    let mut row = grant_data(grant);
+    row["connections"] = of_grant(done, &grant.id).map(|found| json!(found.id.as_str())).collect();
+    row
 }
 
 fn grant_data(grant: &GrantRecord) -> Value {
@@ -77,35 +94,64 @@ fn text(args: &Restore, done: &Restored) -> String {
             "There was no readable store to compare it with, so nobody knows what happened since the backup was made."
         );
     }
-    if !done.in_doubt.is_empty() {
-        let _ = writeln!(
-            text,
-            "Their refresh tokens may be spent; the next use asks the platform once, and may say `reauth_required (refresh_result_lost)`:"
-        );
-    }
-    for doubted in &done.in_doubt {
-        let names = of_grant(done, &doubted.grant.id).map(name).collect::<Vec<_>>().join(", ");
-        let names = if names.is_empty() { format!("grant {}", doubted.grant.id) } else { names };
-        let _ = writeln!(text, "  {names}: {}", why(doubted.doubt));
-    }
-    if !done.kept_disconnected.is_empty() {
-        let _ = writeln!(text, "Disconnected since the backup was made, and so they stay:");
-    }
-    for connection in &done.kept_disconnected {
-        let _ = writeln!(text, "  {}", name(connection));
-    }
-    if !done.forgotten.is_empty() {
-        let _ = writeln!(
-            text,
-            "Allowed since the backup was made, and not in it; this access lives on at the platform, and nothing here knows it. Connect again, or have the person remove the app there:"
-        );
-    }
-    for grant in &done.forgotten {
-        let subject = grant.subject.as_deref().map(format::text).unwrap_or_default();
-        let _ =
-            writeln!(text, "  {} {subject}, allowed {}", grant.platform, grant.created_at.strftime("%Y-%m-%d %H:%M"));
-    }
+    let carried = done.carried_over.iter().map(|carried| carried_line(done, carried));
+    list(&mut text, "Carried over from what was there, so it is as it was:", carried);
+    let doubted = done.in_doubt.iter().map(|doubted| {
+        let Doubted { grant, doubt } = doubted;
+        format!("{}: {}", names(done, grant), why(*doubt))
+    });
+    list(
+        &mut text,
+        "Their refresh tokens may be spent; the next use asks the platform once, and may say `reauth_required (refresh_result_lost)`:",
+        doubted,
+    );
+    let disconnected = done.kept_disconnected.iter().map(name);
+    list(&mut text, "Disconnected since the backup was made, and so they stay:", disconnected);
+    let purged = done.purged_again.iter().map(|connection| format!("{} {}", connection.platform, connection.id));
+    list(
+        &mut text,
+        "Purged since the backup was made, and erased from the restored store as well; the backup still holds them, so delete it when you can:",
+        purged,
+    );
+    list(
+        &mut text,
+        "Allowed since the backup was made, and not in it; this access lives on at the platform, and nothing here knows it. Connect again, or have the person remove the app there:",
+        done.forgotten.iter().map(forgotten_line),
+    );
     text
+}
+
+/// A sentence with what it is about, if it is about anything.
+fn list(text: &mut String, sentence: &str, lines: impl Iterator<Item = String>) {
+    let mut lines = lines.peekable();
+    if lines.peek().is_some() {
+        let _ = writeln!(text, "{sentence}");
+    }
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+fn carried_line(done: &Restored, Carried { grant, newer_tokens }: &Carried) -> String {
+    let tokens = newer_tokens.then(|| "its newer tokens".to_owned());
+    let state = match &grant.state {
+        GrantState::Held { reason } | GrantState::ReauthRequired { reason } => {
+            format!("{} ({reason})", grant.state.as_str())
+        }
+        state => state.as_str().to_owned(),
+    };
+    let what: Vec<String> = tokens.into_iter().chain([state]).collect();
+    format!("{}: {}", names(done, grant), what.join(", "))
+}
+
+fn forgotten_line(grant: &GrantRecord) -> String {
+    let subject = grant.subject.as_deref().map(format::text).unwrap_or_default();
+    format!("{} {subject}, allowed {}", grant.platform, grant.created_at.strftime("%Y-%m-%d %H:%M"))
+}
+
+fn names(done: &Restored, grant: &GrantRecord) -> String {
+    let names = of_grant(done, &grant.id).map(name).collect::<Vec<_>>().join(", ");
+    if names.is_empty() { format!("grant {}", grant.id) } else { names }
 }
 
 fn name(connection: &ConnectionRecord) -> String {
@@ -115,7 +161,7 @@ fn name(connection: &ConnectionRecord) -> String {
 
 fn why(doubt: Doubt) -> &'static str {
     match doubt {
-        Doubt::Rotated => "refreshed since",
+        Doubt::Rotated => "refreshed since, and the newer tokens do not open",
         Doubt::Sent => "a refresh was sent since",
         Doubt::Replaced => "connected again since",
         Doubt::Unknown => "nobody knows",

@@ -89,7 +89,7 @@ async fn adopt(setup: &Setup, store: &dyn crate::store::Store, yes: bool, output
         id: AuditId::new(&cx)?,
         at: cx.now(),
         tenant: setup.global.tenant.clone(),
-        event: "adopted".to_owned(),
+        event: "store_adopted".to_owned(),
         connection: None,
         grant: None,
         detail: json!({ "from": before.as_ref().map(InstanceName::as_str), "to": name.as_str() }).to_string(),

@@ -1,6 +1,6 @@
 //! Connections that come from another program, and go to one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal as _, Read};
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::{ask, format};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::private_files::{self, FileError};
-use crate::store::{ConnectionFilter, ConnectionState};
+use crate::store::{Connected, ConnectionFilter, ConnectionState};
 use crate::transfer::{
     ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,
 };
@@ -37,12 +37,14 @@ pub(super) async fn import(host: &Host, tenant: &str, args: &Import, output: Out
     let mut importer = Importer::new(host, importing)?;
     let mut batches = read(&args.file)?;
     let mut counts: BTreeMap<ImportOutcome, u64> = BTreeMap::new();
+    let mut tenants: BTreeSet<String> = BTreeSet::new();
     let (mut lines, mut noted) = (0, 0);
     while let Some(batch) = batches.recv().await {
         let batch = batch.map_err(|error| cannot("read", &args.file, &error))?;
         for done in importer.import(&batch).await? {
             *counts.entry(done.outcome).or_default() += 1;
             lines += 1;
+            tenants.extend(done.tenant.clone().filter(|_| done.outcome < ImportOutcome::Unchanged));
             output.line(&line_json(&done), || line_text(&done));
         }
         if lines - noted >= NOTED {
@@ -65,15 +67,29 @@ pub(super) async fn import(host: &Host, tenant: &str, args: &Import, output: Out
         let dry = if args.dry_run { "Dry run, nothing was changed. " } else { "" };
         format!("{dry}{lines} lines: {words}.")
     });
-    if !args.dry_run && counts.keys().any(|outcome| *outcome < ImportOutcome::Unchanged) {
-        output.note(format!("{ORDER} {}`.", args.platform));
+    if !args.dry_run && !tenants.is_empty() {
+        output.note(format!("{ORDER} {}.", adopting(&args.platform, &tenants)));
     }
     Ok(if counts.contains_key(&ImportOutcome::Failed) { Exit::Failed } else { Exit::Done })
+}
+
+/// So many tenants are named one by one.
+const NAMED: usize = 5;
+
+/// The commands that adopt what was imported: each is one tenant's.
+fn adopting(platform: &str, tenants: &BTreeSet<String>) -> String {
+    let command =
+        |tenant: &str| format!("`connector-host connections adopt --all --platform {platform} --tenant {tenant}`");
+    if tenants.len() > NAMED {
+        return format!("{} for each of the {} tenants", command("TENANT"), tenants.len());
+    }
+    tenants.iter().map(|tenant| command(&format::text(tenant))).collect::<Vec<_>>().join(" and ")
 }
 
 fn line_json(done: &ImportedLine) -> Value {
     json!({
         "line": done.line,
+        "tenant": done.tenant,
         "account_id": done.account_id,
         "connection": done.connection.as_ref().map(ToString::to_string),
         "outcome": done.outcome.as_str(),
@@ -189,21 +205,57 @@ fn exported_text(done: &Exported) -> String {
 }
 
 pub(super) async fn adopt(host: &Host, tenant: &str, args: &Adopt, output: Output) -> Result<Exit> {
-    let chosen = match (&args.connection, &args.platform) {
-        (Some(text), _) => vec![ask::one(host, tenant, text).await?],
-        (None, platform) => {
-            let platform = platform.as_deref().map(str::parse).transpose()?;
-            let state = Some(ConnectionState::Held);
-            host.store().connections(&ConnectionFilter { tenant: tenant.to_owned(), platform, state }).await?
-        }
+    let (chosen, all) = match (&args.connection, &args.platform) {
+        (Some(text), _) => (vec![named(host, tenant, text, args.exported).await?], false),
+        (None, platform) => (imported(host, tenant, platform.as_deref()).await?, true),
     };
+    let (mut adopted, mut failed, mut stopped) = (Vec::new(), Vec::new(), None);
     for connected in &chosen {
-        host.adopt(connected).await?;
+        let id = connected.connection.id.as_str();
+        match host.adopt(connected).await {
+            Ok(()) => adopted.push(id),
+            Err(Error::Request(why)) if all => failed.push((id, why)),
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        }
     }
-    let ids: Vec<&str> = chosen.iter().map(|connected| connected.connection.id.as_str()).collect();
-    output
-        .either(&json!({ "adopted": ids }), || format!("{} adopted: from now on they are refreshed here.", ids.len()));
-    Ok(Exit::Done)
+    if let Some(error) = stopped {
+        if !adopted.is_empty() {
+            output.note(format!("Adopted before it failed, and refreshed here from now on: {}", adopted.join(", ")));
+        }
+        return Err(error);
+    }
+    let not = failed.iter().map(|(id, why)| json!({ "connection": id, "why": why })).collect::<Value>();
+    output.either(&json!({ "adopted": adopted, "failed": not }), || {
+        let done = format!("{} adopted: from now on they are refreshed here.", adopted.len());
+        let failed = failed.iter().map(|(_, why)| format!("Not adopted: {why}"));
+        std::iter::once(done).chain(failed).collect::<Vec<_>>().join("\n")
+    });
+    Ok(if failed.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// One connection. Of one that was exported somebody else may have the tokens, who is not asked.
+async fn named(host: &Host, tenant: &str, text: &str, exported: bool) -> Result<Connected> {
+    let connected = ask::one(host, tenant, text).await?;
+    if connected.grant.state.is_held_for("exported") && !exported {
+        return Err(Error::Request(format!(
+            "the connection {} was exported from here, and whoever imported it refreshes its tokens: two who do lose them. Stop the new owner and import its newest tokens here; or pass --exported if nobody has imported it",
+            connected.connection.id
+        )));
+    }
+    Ok(connected)
+}
+
+/// All that were imported. What was exported is not among them: it is somebody else's until that one's newest tokens come back.
+async fn imported(host: &Host, tenant: &str, platform: Option<&str>) -> Result<Vec<Connected>> {
+    let platform = platform.map(str::parse).transpose()?;
+    let state = Some(ConnectionState::Held);
+    let filter = ConnectionFilter { tenant: tenant.to_owned(), platform, state };
+    let mut held = host.store().connections(&filter).await?;
+    held.retain(|connected| connected.grant.state.is_held_for("imported"));
+    Ok(held)
 }
 
 fn is_standard(file: &Path) -> bool {

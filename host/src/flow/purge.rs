@@ -2,7 +2,7 @@ use connector_core::{Error as CoreError, ErrorKind};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{AuditRecord, Connected, ConnectionFilter, ConnectionId, GrantState, Purge, Purged};
+use crate::store::{AuditRecord, Connected, ConnectionFilter, ConnectionId, GrantState, PURGED, Purge, Purged};
 
 impl Host {
     /// Erases an account for good: revokes its access, and deletes its connection, its history and its grant. What stays on record names
@@ -27,7 +27,7 @@ impl Host {
         } else if let Some(job) = self.store().revocation_of(&connected.grant.id).await? {
             self.revoke_or_wait(&job).await;
         }
-        let audit = AuditRecord::new(self.context(), tenant, "purged")?.of_connection(id);
+        let audit = AuditRecord::new(self.context(), tenant, PURGED)?.of_connection(id);
         let purge = Purge { tenant: tenant.to_owned(), connection: id.clone(), leave_access, audit };
         match self.store().purge_connection(&purge).await? {
             Purged::Done => Ok(self.store().shred().await?),

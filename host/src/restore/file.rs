@@ -6,17 +6,21 @@ use connector_core::{Context, Registry};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::compare::{Grants, doubts, end_again, only_before, take_revocations};
+use super::carry::{Carried, Grants, carry_over};
+use super::ended::{end_again, only_before, purge_again, take_revocations};
 use super::{Doubted, Rotating, audit, put_in_doubt};
 use crate::error::{Error, Result};
 use crate::store::{
-    ConnectionRecord, Flows as _, GrantRecord, InstanceName, Meta as _, Ownership as _, Replacement, SqliteStore,
-    Store, StoreError,
+    ConnectionRecord, Flows as _, GrantRecord, InstanceName, Meta as _, Ownership as _, Purges as _, Replacement,
+    SqliteStore, Store, StoreError,
 };
 use crate::vault::{KeySource, Vault};
 
 /// Nobody is at a token of a restored store: no other process has it open. So no token has to rest.
 const RESTED: SignedDuration = SignedDuration::from_hours(1);
+
+/// How the name of a store begins that was kept aside.
+const ASIDE: &str = "store.db.before-restore-";
 
 /// What is to be restored, and where.
 #[derive(Clone, Debug)]
@@ -40,12 +44,16 @@ pub struct Restore<'a> {
 pub struct Restored {
     /// Whether the store that was there could be compared with the backup.
     pub compared: bool,
+    /// The grants that go on from where they were in the store that was there.
+    pub carried_over: Vec<Carried>,
     /// The grants whose refresh tokens may be spent.
     pub in_doubt: Vec<Doubted>,
     /// The live grants that the backup does not have. Their access lives on at the platform, and nothing here knows it.
     pub forgotten: Vec<GrantRecord>,
     /// The connections that had been disconnected since, and stay so.
     pub kept_disconnected: Vec<ConnectionRecord>,
+    /// The connections that had been purged since, and were purged again.
+    pub purged_again: Vec<ConnectionRecord>,
     /// The connections of the restored store.
     pub connections: Vec<ConnectionRecord>,
     /// Where the store that was there is kept.
@@ -54,14 +62,32 @@ pub struct Restored {
     pub owner: Option<InstanceName>,
 }
 
-/// Puts a backup in place of the store of a data directory, and puts in doubt what may have happened since.
+/// The stores that restores have kept aside in a data directory.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn stores_kept_aside(dir: &Path) -> Result<Vec<PathBuf>> {
+    let cannot_read = |source| Error::Store(StoreError::Io { doing: "read", path: dir.to_owned(), source });
+    let mut kept = Vec::new();
+    for entry in dir.read_dir().map_err(cannot_read)? {
+        let entry = entry.map_err(cannot_read)?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(ASIDE)) {
+            kept.push(entry.path());
+        }
+    }
+    kept.sort();
+    Ok(kept)
+}
+
+/// Puts a backup in place of the store of a data directory, takes over what that one knows of the time since, and puts in doubt what
+/// nobody knows.
 ///
 /// # Errors
 /// When the store is in use or another instance's; when the file is not a sound backup, is of another store, or was sealed with other keys
 /// than the data directory has. Nothing has changed then.
 pub async fn restore(cx: &Context, registry: &Registry, order: &Restore<'_>) -> Result<Restored> {
     let mut replacement = Replacement::prepare(cx, order.dir, order.file).await?;
-    check_keys(order.keys, &replacement.restored).await?;
+    let vault = open_vault(order.keys, &replacement.restored).await?;
     if let Some(present) = replacement.present.take() {
         let present = present.under(order.name.clone());
         present.check_ours().await?;
@@ -76,11 +102,13 @@ pub async fn restore(cx: &Context, registry: &Registry, order: &Restore<'_>) -> 
 
     let restored = &replacement.restored;
     let present = replacement.present.as_ref().filter(|_| comparable);
-    let mut outcome = reconcile(cx, registry, restored, present.map(|present| present as &dyn Store)).await?;
+    let present = present.map(|present| present as &dyn Store);
+    let mut outcome = reconcile(cx, &Rotating::of(registry), &vault, restored, present).await?;
     outcome.owner = owner;
     restored.prune_flows(Timestamp::MAX).await?;
     note(cx, order, restored, &outcome).await?;
-    let aside = format!("store.db.before-restore-{}", cx.now().strftime("%Y%m%dT%H%M%SZ"));
+    restored.shred().await?;
+    let aside = format!("{ASIDE}{}", cx.now().strftime("%Y%m%dT%H%M%SZ"));
     outcome.kept_aside = replacement.commit(&aside).await?;
     Ok(outcome)
 }
@@ -88,34 +116,43 @@ pub async fn restore(cx: &Context, registry: &Registry, order: &Restore<'_>) -> 
 /// Brings a restored store to what is known of the time since.
 async fn reconcile(
     cx: &Context,
-    registry: &Registry,
+    rotating: &Rotating,
+    vault: &Vault,
     restored: &dyn Store,
     present: Option<&dyn Store>,
 ) -> Result<Restored> {
-    let (mut before, mut forgotten, mut kept_disconnected) = (None, Vec::new(), Vec::new());
+    let (mut before, mut forgotten) = (None, Vec::new());
+    let (mut kept_disconnected, mut purged_again) = (Vec::new(), Vec::new());
     if let Some(present) = present {
         let grants: Grants = present.every_grant().await?.into_iter().map(|grant| (grant.id.clone(), grant)).collect();
         forgotten = only_before(&grants, &restored.every_grant().await?);
         kept_disconnected = end_again(cx, restored, present, &grants).await?;
+        purged_again = purge_again(cx, restored, present).await?;
         take_revocations(cx, restored, present).await?;
         before = Some(grants);
     }
-    let suspects = doubts(restored.every_grant().await?, before.as_ref(), &Rotating::of(registry));
+    let (carried_over, suspects) = carry_over(cx, restored, before.as_ref(), vault, rotating).await?;
     Ok(Restored {
         compared: before.is_some(),
+        carried_over,
         in_doubt: put_in_doubt(cx, restored, suspects, RESTED).await?,
         forgotten,
         kept_disconnected,
+        purged_again,
         connections: restored.every_connection().await?,
         kept_aside: None,
         owner: None,
     })
 }
 
-/// What is in the backup must open with the keys at hand.
-async fn check_keys(keys: &KeySource, restored: &SqliteStore) -> Result<()> {
-    let Some(proof) = restored.vault_check().await? else { return Ok(()) };
-    Ok(Vault::new(keys.read()?).verify(&proof)?)
+/// The vault of the keys at hand, with which what is in the backup must open.
+async fn open_vault(keys: &KeySource, restored: &SqliteStore) -> Result<Vault> {
+    let proof = restored.vault_check().await?;
+    let vault = Vault::new(keys.read()?);
+    if let Some(proof) = proof {
+        vault.verify(&proof)?;
+    }
+    Ok(vault)
 }
 
 /// Whether the store that is there is an earlier or later state of the backup.
@@ -142,7 +179,7 @@ async fn give_to(
     if let Some(owner) = owner.filter(|owner| before.as_ref() != Some(owner)) {
         let detail =
             json!({ "from": before.as_ref().map(InstanceName::as_str), "to": owner.as_str(), "because": "restored" });
-        restored.adopt(owner, &audit(cx, order.tenant, "adopted", &detail)?).await?;
+        restored.adopt(owner, &audit(cx, order.tenant, "store_adopted", &detail)?).await?;
     }
     let owner = owner.cloned().or(before);
     Ok(restored.under(owner))
@@ -152,9 +189,11 @@ async fn note(cx: &Context, order: &Restore<'_>, restored: &dyn Store, outcome: 
     let detail = json!({
         "file": order.file.display().to_string(),
         "compared": outcome.compared,
+        "carried_over": outcome.carried_over.len(),
         "in_doubt": outcome.in_doubt.len(),
         "forgotten": outcome.forgotten.iter().map(|grant| grant.id.as_str()).collect::<Vec<_>>(),
         "kept_disconnected": outcome.kept_disconnected.len(),
+        "purged_again": outcome.purged_again.len(),
     });
     Ok(restored.append_audit(&audit(cx, order.tenant, "restored", &detail)?).await?)
 }

@@ -1,11 +1,14 @@
 //! After a store has been put back to an earlier state.
 //!
-//! A refresh token that rotates is worth one request. What was sent since the backup was made is not in the backup, so its tokens may be
-//! spent without a trace. Such a grant is in doubt, as after a request that was never answered: its next use asks the platform once, and
-//! either it works or the grant needs its person.
+//! A refresh token that rotates is worth one request. What was sent since the backup was made is not in the backup. As far as the store that
+//! was there can be read, it knows: its newer tokens and how each grant stands are carried over, and what a person ended or erased stays so.
+//! Where nobody knows, a token may be spent without a trace. Such a grant is in doubt, as after a request that was never answered: its next
+//! use asks the platform once, and either it works or the grant needs its person.
 
 #[cfg(feature = "sqlite")]
-mod compare;
+mod carry;
+#[cfg(feature = "sqlite")]
+mod ended;
 #[cfg(feature = "sqlite")]
 mod file;
 
@@ -20,7 +23,9 @@ use crate::error::Result;
 use crate::store::{AuditRecord, GrantRecord, GrantState, Store};
 
 #[cfg(feature = "sqlite")]
-pub use self::file::{Restore, Restored, restore};
+pub use self::carry::Carried;
+#[cfg(feature = "sqlite")]
+pub use self::file::{Restore, Restored, restore, stores_kept_aside};
 
 /// A grant whose refresh token may be spent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub struct Doubted {
 /// Why a refresh token may be spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// The store that was there had later tokens.
+    /// The store that was there had later tokens, which do not open.
     Rotated,
     /// The store that was there had sent it.
     Sent,
@@ -87,22 +92,18 @@ async fn put_in_doubt(
 ) -> Result<Vec<Doubted>> {
     let mut doubted = Vec::new();
     for suspect in suspects {
-        if !store.doubt_refresh(&suspect.grant.id, ago).await? {
-            continue;
+        let Doubted { grant, doubt } = &suspect;
+        let detail = json!({ "generation": grant.generation, "because": "restored", "doubt": doubt.as_str() });
+        let record = audit(cx, &grant.tenant, "refresh_in_doubt", &detail)?.of_grant(&grant.id);
+        if store.doubt_refresh(&grant.id, ago, &record).await? {
+            doubted.push(suspect);
         }
-        let detail = json!({
-            "generation": suspect.grant.generation, "because": "restored", "doubt": suspect.doubt.as_str(),
-        });
-        let mut record = audit(cx, &suspect.grant.tenant, "refresh_in_doubt", &detail)?;
-        record.grant = Some(suspect.grant.id.clone());
-        store.append_audit(&record).await?;
-        doubted.push(suspect);
     }
     Ok(doubted)
 }
 
 fn audit(cx: &Context, tenant: &str, event: &str, detail: &serde_json::Value) -> Result<AuditRecord> {
-    Ok(AuditRecord { detail: detail.to_string(), ..AuditRecord::new(cx, tenant, event)? })
+    Ok(AuditRecord::new(cx, tenant, event)?.with(detail))
 }
 
 /// On which platforms a refresh token is used once.
@@ -119,9 +120,10 @@ impl Rotating {
         Self(known.collect())
     }
 
-    /// Whether the grant could be lost by one request too many. A platform that is not linked is taken for one where it could.
+    /// Whether the grant could be lost by one request too many, now or once it is adopted. A platform that is not linked is taken for one
+    /// where it could.
     fn is_at_stake(&self, grant: &GrantRecord) -> bool {
         let rotates = self.0.get(&grant.platform).copied().unwrap_or(true);
-        rotates && grant.state == GrantState::Active && grant.refresh.is_some()
+        rotates && matches!(grant.state, GrantState::Active | GrantState::Held { .. }) && grant.refresh.is_some()
     }
 }

@@ -153,6 +153,11 @@ impl GrantState {
         }
     }
 
+    /// Whether it is held for this reason.
+    pub fn is_held_for(&self, wanted: &str) -> bool {
+        matches!(self, Self::Held { reason } if reason == wanted)
+    }
+
     /// Whether it has been or is being given up.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Disconnecting | Self::Disconnected)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 
-use super::{ConnectionRecord, GrantId, GrantRecord, Place, Result};
+use super::{AuditRecord, ConnectionRecord, GrantId, GrantRecord, Place, Result};
 
 /// What a store is and how much is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,12 @@ pub trait Inventory {
     async fn every_connection(&self) -> Result<Vec<ConnectionRecord>>;
 
     /// Notes that a grant's refresh token may have been sent without anybody here knowing what came of it, as after a restore: a
-    /// request that was sent so long ago, by the clock of the store, and ended in doubt. False means that the grant is not active or has no refresh token.
-    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool>;
+    /// request that was sent so long ago, by the clock of the store, and ended in doubt. It is recorded with this. False means that the
+    /// grant is neither active nor held, or has no refresh token: then nothing changes, and nothing is recorded.
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration, audit: &AuditRecord) -> Result<bool>;
+
+    /// Puts a grant as another state of this store knows it in place of what this one knows: its tokens with their generation and what was
+    /// sent, its scopes, and how it stands. Whose it is, its subject and what is to become of its accounts stay. It is recorded with this.
+    /// False means that there is no such grant, that it is over in one of the two, or is of a later generation here: then nothing changes.
+    async fn carry_over(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<bool>;
 }

@@ -53,7 +53,7 @@ pub use self::owner::{InstanceName, Ownership};
 pub use self::place::Place;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
-pub use self::purge::{Purge, Purged, Purges};
+pub use self::purge::{PURGED, Purge, Purged, Purges};
 pub use self::refresh::{
     Begun, DueRefresh, DueRefreshes, RefreshClaim, RefreshMark, RefreshTerms, Refreshed, Refreshes, Settle, Settlement,
     Standing,

@@ -48,6 +48,8 @@ impl fmt::Display for InstanceName {
 ///
 /// Whoever is not the owner only looks: [`Flows::put_flow`](super::Flows::put_flow), [`Flows::take_flow`](super::Flows::take_flow),
 /// [`Grants::set_grant_state`](super::Grants::set_grant_state), [`Connections::disconnect`](super::Connections::disconnect),
+/// [`Imports::import_connections`](super::Imports::import_connections), [`Purges::purge_connection`](super::Purges::purge_connection),
+/// [`Inventory::doubt_refresh`](super::Inventory::doubt_refresh), [`Inventory::carry_over`](super::Inventory::carry_over),
 /// [`Refreshes::begin_refresh`](super::Refreshes::begin_refresh), [`Meta::set_vault_check`](super::Meta::set_vault_check),
 /// [`Meta::note_alive`](super::Meta::note_alive) and
 /// [`Revocations::claim_revocation`](super::Revocations::claim_revocation) compare the owner in their own transaction and end with

@@ -4,6 +4,9 @@ use async_trait::async_trait;
 
 use super::{AuditRecord, ConnectionId, Result};
 
+/// The word of the record of a purge.
+pub const PURGED: &str = "purged";
+
 /// A connection to be erased.
 #[derive(Clone, Debug)]
 pub struct Purge {
@@ -13,7 +16,7 @@ pub struct Purge {
     pub connection: ConnectionId,
     /// Erase it although the platform has not been told that its access has ended.
     pub leave_access: bool,
-    /// The record of it, which is all that stays besides the earlier records.
+    /// The record of it, [`PURGED`], which is all that stays besides the earlier records.
     pub audit: AuditRecord,
 }
 
@@ -36,6 +39,9 @@ pub trait Purges {
     /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such connection,
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when it is not disconnected.
     async fn purge_connection(&self, purge: &Purge) -> Result<Purged>;
+
+    /// The records of all purges, of any tenant, the earliest first.
+    async fn purge_records(&self) -> Result<Vec<AuditRecord>>;
 
     /// Makes what was deleted leave the store's files too. False where that cannot be done, or not while others read.
     async fn shred(&self) -> Result<bool>;

@@ -1,5 +1,6 @@
 //! Gives connections to another program, and holds them here from then on.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use connector_core::Secret;
@@ -11,7 +12,8 @@ use super::line::Written;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{
-    AuditRecord, Connected, ConnectionFilter, ConnectionId, ConnectionState, GrantRecord, GrantState, StateChange,
+    AuditRecord, Connected, ConnectionFilter, ConnectionId, ConnectionState, GrantId, GrantRecord, GrantState,
+    StateChange,
 };
 
 /// What is exported.
@@ -60,12 +62,17 @@ impl Host {
             state: None,
         };
         let all = self.store().connections(&filter).await?;
+        let mut live: HashMap<&GrantId, usize> = HashMap::new();
+        for connected in all.iter().filter(|connected| connected.connection.disconnected_at.is_none()) {
+            *live.entry(&connected.grant.id).or_default() += 1;
+        }
         let mut exported = Vec::new();
         for connected in all.iter().filter(|connected| connected.connection.app == exporting.app) {
             if connected.connection.disconnected_at.is_some() || connected.grant.state.is_over() {
                 continue;
             }
-            let outcome = match obstacle(connected, &all, exporting.with_held) {
+            let shared = live.get(&connected.grant.id).is_some_and(|connections| *connections > 1);
+            let outcome = match obstacle(connected, shared, exporting.with_held) {
                 Some(why) => ExportOutcome::Skipped(why),
                 None => self.export_one(connected, to).await?,
             };
@@ -126,15 +133,13 @@ impl Host {
 }
 
 /// What keeps a connection from being exported.
-fn obstacle(connected: &Connected, all: &[Connected], with_held: bool) -> Option<&'static str> {
-    let shares =
-        |other: &&Connected| other.grant.id == connected.grant.id && other.connection.disconnected_at.is_none();
+fn obstacle(connected: &Connected, shared: bool, with_held: bool) -> Option<&'static str> {
     match connected.state() {
         ConnectionState::ReauthRequired => return Some("its person has to connect again"),
         ConnectionState::Held if !with_held => return Some("it is held here: --held exports it as well"),
         _ => {}
     }
-    if all.iter().filter(shares).count() > 1 {
+    if shared {
         return Some("its access reaches several accounts, which a line cannot say: connect each of them there");
     }
     in_doubt(&connected.grant).then_some("an earlier refresh was not answered, so its token may be spent")

@@ -13,7 +13,8 @@ use super::lines::Line;
 use crate::error::Result;
 use crate::host::Host;
 use crate::store::{
-    AuditId, Connected, ConnectionId, ConnectionState, GrantId, GrantRecord, GrantState, Import, Imported, SeenGrant,
+    AuditId, Connected, ConnectionId, ConnectionRecord, ConnectionState, GrantId, GrantRecord, GrantState, Import,
+    Imported, SeenGrant,
 };
 use crate::tokens::Place;
 
@@ -63,6 +64,8 @@ impl ImportOutcome {
 pub struct ImportedLine {
     /// Its number.
     pub line: u64,
+    /// Whose the connection is, if the line can be read.
+    pub tenant: Option<String>,
     /// The account, if the line says.
     pub account_id: Option<String>,
     /// The account's connection, if it has one.
@@ -81,6 +84,8 @@ pub struct Importer {
     importing: Importing,
     /// The accounts and refresh tokens of earlier lines, by a short digest each.
     seen: HashSet<u64>,
+    /// The connections of the platform by account, as they were when the first line was read.
+    known: Option<HashMap<String, Vec<ConnectionRecord>>>,
 }
 
 /// A line that can be read, and what is to be done with it.
@@ -96,7 +101,7 @@ impl Importer {
     /// When the app is not configured, or lacks its credentials.
     pub fn new(host: &Host, importing: Importing) -> Result<Self> {
         let app = host.app(importing.platform.as_str(), &importing.app)?;
-        Ok(Self { host: host.clone(), app, importing, seen: HashSet::new() })
+        Ok(Self { host: host.clone(), app, importing, seen: HashSet::new(), known: None })
     }
 
     /// Imports some lines in one transaction, and says what became of each. A line that is no good fails alone.
@@ -109,6 +114,11 @@ impl Importer {
         let mut planned = Vec::with_capacity(read.len());
         for (line, entry) in read {
             planned.push(match entry {
+                Ok(entry) if self.is_anothers(&entry).await? => {
+                    let why = "another tenant has this account here with the same refresh token, and two grants would lose it: is `tenant` or --tenant right?";
+                    let account = Some(entry.account_id);
+                    Planned { report: failed(line, account, why.to_owned()), import: None }
+                }
                 Ok(entry) => self.plan(line, entry, &found)?,
                 Err(why) => Planned { report: failed(line, None, why), import: None },
             });
@@ -151,6 +161,27 @@ impl Importer {
         Ok(found)
     }
 
+    /// Whether another tenant has the same refresh token.
+    async fn is_anothers(&mut self, entry: &Entry) -> Result<bool> {
+        let tenant = self.tenant(entry);
+        let (host, platform) = (self.host.clone(), &self.importing.platform);
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => by_account(host.store().every_connection().await?, platform),
+        };
+        let others: Vec<_> = known.get(&entry.account_id).into_iter().flatten().cloned().collect();
+        self.known = Some(known);
+        for other in others.iter().filter(|other| other.tenant != tenant) {
+            let found = host.store().connection(&other.tenant, &other.id).await?;
+            let tokens = found.and_then(|found| host.open_record(&found.grant).ok());
+            if tokens.is_some_and(|ours| entry.refresh.is_some() && same(ours.refresh.as_ref(), entry.refresh.as_ref()))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn tenant(&self, entry: &Entry) -> String {
         entry.tenant.clone().unwrap_or_else(|| self.importing.tenant.clone())
     }
@@ -166,9 +197,15 @@ impl Importer {
         let elsewhere = elsewhere.map(|other| format!("it is also connected under the app `{}`", other.connection.app));
         let expired = entry.refresh_expires_at.filter(|at| *at <= self.host.context().now());
         let expired = expired.map(|at| format!("its refresh token has expired ({at:.0})"));
-        let why: Vec<String> = why.map(str::to_owned).into_iter().chain(elsewhere).chain(expired).collect();
+        let endless = (outcome < ImportOutcome::Unchanged
+            && entry.refresh.is_some()
+            && entry.refresh_expires_at.is_none())
+        .then(|| "it has no `refresh_expires_at`, so nothing here refreshes it in time unless it is used".to_owned());
+        let why: Vec<String> =
+            why.map(str::to_owned).into_iter().chain(elsewhere).chain(expired).chain(endless).collect();
         let report = ImportedLine {
             line,
+            tenant: Some(tenant.clone()),
             account_id: Some(entry.account_id.clone()),
             connection: own.map(|own| own.connection.id.clone()),
             outcome,
@@ -193,7 +230,9 @@ impl Importer {
                 (ImportOutcome::Kept, Some("it was disconnected here: connect it again, should it come back"))
             }
             ConnectionState::ReauthRequired => (ImportOutcome::Imported, Some("its person was needed here before")),
-            ConnectionState::Held if self.has_tokens(&own.grant, entry) => (ImportOutcome::Unchanged, None),
+            ConnectionState::Held if self.has_tokens(&own.grant, entry) && says_nothing_else(own, entry) => {
+                (ImportOutcome::Unchanged, None)
+            }
             ConnectionState::Held => (ImportOutcome::Updated, None),
         }
     }
@@ -201,15 +240,11 @@ impl Importer {
     /// Whether a grant has the tokens of a line. Tokens that do not open are replaced.
     fn has_tokens(&self, grant: &GrantRecord, entry: &Entry) -> bool {
         let Ok(ours) = self.host.open_record(grant) else { return false };
-        let same = |ours: Option<&Secret>, theirs: Option<&Secret>| match (ours, theirs) {
-            (Some(ours), Some(theirs)) => ours.matches(theirs.expose()),
-            (ours, theirs) => ours.is_none() && theirs.is_none(),
-        };
         let access = (!ours.access.is_empty()).then_some(&ours.access);
         same(access, entry.access.as_ref()) && same(ours.refresh.as_ref(), entry.refresh.as_ref())
     }
 
-    fn import_of(&self, tenant: String, entry: Entry, own: Option<&Connected>) -> Result<Import> {
+    fn import_of(&self, tenant: String, mut entry: Entry, own: Option<&Connected>) -> Result<Import> {
         let cx = self.host.context();
         let now = cx.now();
         let held = own.map(|own| &own.grant).filter(|grant| matches!(grant.state, GrantState::Held { .. }));
@@ -217,9 +252,17 @@ impl Importer {
             Some(grant) => (grant.id.clone(), grant.generation + 1),
             None => (GrantId::new(cx)?, 1),
         };
+        // What a line does not say of the tokens that are here already stays as it is.
+        let known = held.filter(|grant| self.has_tokens(grant, &entry));
+        if let Some(grant) = known {
+            entry.access_expires_at = entry.access_expires_at.or(grant.access_expires_at);
+            entry.refresh_expires_at = entry.refresh_expires_at.or(grant.refresh_expires_at);
+        }
+        let scopes =
+            known.filter(|_| entry.granted.is_none()).map_or_else(|| entry.scopes(), |grant| grant.scopes.clone());
         let state = GrantState::Held { reason: "imported".to_owned() };
         let grant = GrantRecord {
-            scopes: entry.scopes(),
+            scopes,
             base_urls: self.app.base_urls.clone(),
             generation,
             state,
@@ -280,8 +323,33 @@ impl Importer {
     }
 }
 
+/// Whether a line about tokens that are here already says of them and of the connection what is here, or nothing.
+fn says_nothing_else(Connected { connection, grant }: &Connected, entry: &Entry) -> bool {
+    let at = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
+    let same_time = |theirs: Option<Timestamp>, ours| theirs.is_none() || at(theirs) == at(ours);
+    let access = entry.access.is_none() || same_time(entry.access_expires_at, grant.access_expires_at);
+    let scopes = entry.granted.is_none() || entry.scopes().granted == grant.scopes.granted;
+    let reference = entry.reference.is_none() || entry.reference == connection.reference;
+    access && same_time(entry.refresh_expires_at, grant.refresh_expires_at) && scopes && reference
+}
+
+fn same(ours: Option<&Secret>, theirs: Option<&Secret>) -> bool {
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) => ours.matches(theirs.expose()),
+        (ours, theirs) => ours.is_none() && theirs.is_none(),
+    }
+}
+
+fn by_account(all: Vec<ConnectionRecord>, platform: &PlatformId) -> HashMap<String, Vec<ConnectionRecord>> {
+    let mut known: HashMap<_, Vec<_>> = HashMap::new();
+    for connection in all.into_iter().filter(|connection| connection.platform == *platform) {
+        known.entry(connection.account_id.clone()).or_default().push(connection);
+    }
+    known
+}
+
 fn failed(line: u64, account_id: Option<String>, why: String) -> ImportedLine {
-    ImportedLine { line, account_id, connection: None, outcome: ImportOutcome::Failed, why: Some(why) }
+    ImportedLine { line, tenant: None, account_id, connection: None, outcome: ImportOutcome::Failed, why: Some(why) }
 }
 
 fn digest(parts: &[&str]) -> u64 {

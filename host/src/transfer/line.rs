@@ -1,12 +1,15 @@
 //! One line of the file: a JSON object. What is wrong with one is told by its column or key, never by what it holds.
 
+use std::fmt;
+
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use connector_core::{ScopeSet, Secret};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::lines::Line;
+use super::lines::{BYTE_ORDER_MARK, Line};
 
 const KEYS: [&str; 8] = [
     "tenant",
@@ -19,11 +22,14 @@ const KEYS: [&str; 8] = [
     "granted_scopes",
 ];
 
-/// So much of a key that nobody knows is shown.
-const SHOWN: usize = 40;
+/// A key that nobody knows is shown if it is a word of at most so many letters: anything else could be a token.
+const LONGEST_WORD: usize = 32;
 
-/// Longer than any id or token, and shorter than what a database should be asked for.
-const LONGEST: usize = 16 * 1024;
+/// Longer than any id, and short enough for several of them to be one key of a database's index.
+const LONGEST_ID: usize = 512;
+
+/// Longer than any token, and shorter than what a database should be asked for.
+const LONGEST_TOKEN: usize = 16 * 1024;
 
 /// What a line says.
 #[derive(Debug)]
@@ -47,15 +53,15 @@ impl Entry {
         let text = line.text.as_ref().map_err(|why| (*why).to_owned())?;
         let mut fields = object(text, line.complete)?;
         if let Some(unknown) = fields.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let shown: String = unknown.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-            return Err(format!("it has the key `{shown}`, which means nothing here; there are: {}", KEYS.join(", ")));
+            let shown = if is_word(unknown) { format!("the key `{unknown}`") } else { "a key".to_owned() };
+            return Err(format!("it has {shown} that means nothing here; there are: {}", KEYS.join(", ")));
         }
         let entry = Self {
-            tenant: text_of(&mut fields, "tenant")?,
-            reference: text_of(&mut fields, "reference")?,
-            account_id: text_of(&mut fields, "account_id")?.ok_or("`account_id` is missing")?,
-            access: text_of(&mut fields, "access_token")?.map(Secret::from),
-            refresh: text_of(&mut fields, "refresh_token")?.map(Secret::from),
+            tenant: text_of(&mut fields, "tenant", LONGEST_ID)?,
+            reference: text_of(&mut fields, "reference", LONGEST_ID)?,
+            account_id: text_of(&mut fields, "account_id", LONGEST_ID)?.ok_or("`account_id` is missing")?,
+            access: text_of(&mut fields, "access_token", LONGEST_TOKEN)?.map(Secret::from),
+            refresh: text_of(&mut fields, "refresh_token", LONGEST_TOKEN)?.map(Secret::from),
             access_expires_at: time(&fields, "expires_at")?,
             refresh_expires_at: time(&fields, "refresh_expires_at")?,
             granted: scopes(&fields)?,
@@ -76,24 +82,58 @@ impl Entry {
     }
 }
 
+fn is_word(key: &str) -> bool {
+    let letters = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    letters && (1..=LONGEST_WORD).contains(&key.len())
+}
+
+/// An object, of which nobody knows what it says when it says something twice.
+struct Object {
+    fields: Map<String, Value>,
+    twice: bool,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Object { fields: Map::new(), twice: false })
+    }
+}
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Self, A::Error> {
+        while let Some((key, value)) = entries.next_entry::<String, Value>()? {
+            self.twice |= self.fields.insert(key, value).is_some();
+        }
+        Ok(self)
+    }
+}
+
 fn object(text: &[u8], complete: bool) -> Result<Map<String, Value>, Wrong> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    serde_json::from_slice(text).map_err(|error| match error.classify() {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let read: Result<Object, _> = serde_json::from_slice(text);
+    let Object { fields, twice } = read.map_err(|error| match error.classify() {
         serde_json::error::Category::Eof if !complete => "it is cut off: it was not written to its end".to_owned(),
         serde_json::error::Category::Data => "it is not a JSON object".to_owned(),
         _ => format!("it is not JSON, at column {}", error.column()),
-    })
+    })?;
+    if twice { Err("it has a key twice".to_owned()) } else { Ok(fields) }
 }
 
 /// A text that is not empty. Null and a missing key are the same.
-fn text_of(fields: &mut Map<String, Value>, key: &str) -> Result<Option<String>, Wrong> {
+fn text_of(fields: &mut Map<String, Value>, key: &str, longest: usize) -> Result<Option<String>, Wrong> {
     match fields.remove(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Err(format!("`{key}` is empty")),
         Some(Value::String(text)) if text.chars().any(char::is_control) => {
             Err(format!("`{key}` has control characters in it"))
         }
-        Some(Value::String(text)) if text.len() > LONGEST => Err(format!("`{key}` is longer than 16 KiB")),
+        Some(Value::String(text)) if text.len() > longest => Err(format!("`{key}` is longer than {longest} bytes")),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(format!("`{key}` is not a text")),
     }
@@ -171,6 +211,8 @@ mod tests {
             (r#""c4n4ry""#, "it is not a JSON object"),
             (r#"{"account_id":"c4n4ry"} c4n4ry"#, "it is not JSON, at column"),
             (r#"{"account_id":"c4n4ry","refresh_tokn":"c4n4ry"}"#, "the key `refresh_tokn`"),
+            (r#"{"account_id":"-1","refresh_token":"x","Rft.c4n4ry":""}"#, "a key that means nothing here"),
+            (r#"{"account_id":"-1","refresh_token":"x","account_id":"c4n4ry"}"#, "a key twice"),
             (r#"{"refresh_token":"c4n4ry"}"#, "`account_id` is missing"),
             (r#"{"account_id":"c4n4ry"}"#, "neither `access_token` nor `refresh_token`"),
             (r#"{"account_id":{"c4n4ry":1},"refresh_token":"c4n4ry"}"#, "`account_id` is not a text"),
@@ -187,6 +229,19 @@ mod tests {
         for (text, expected) in cases {
             let wrong = read(text).unwrap_err();
             assert!(wrong.contains(expected) && !wrong.contains("c4n4ry"), "{text}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_short_enough_for_the_index_of_a_database() {
+        for key in ["tenant", "reference", "account_id"] {
+            let line = |length: usize| {
+                let mut line = serde_json::json!({ "account_id": "-1", "refresh_token": "b" });
+                line[key] = "x".repeat(length).into();
+                read(&line.to_string())
+            };
+            assert!(line(512).is_ok());
+            assert_eq!(line(513).unwrap_err(), format!("`{key}` is longer than 512 bytes"));
         }
     }
 

@@ -7,6 +7,9 @@ use zeroize::Zeroizing;
 /// A line is longer than any grant, and shorter than what would hurt.
 const LONGEST: usize = 64 * 1024;
 
+/// What some programs write in front of a text.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// One line that is not empty.
 #[derive(Debug)]
 pub struct Line {
@@ -61,7 +64,7 @@ impl<R: BufRead> Lines<R> {
                 let text = Err("it is longer than 64 KiB");
                 return Ok(Some(Line { number: self.number, text, complete }));
             }
-            if !text.trim_ascii().is_empty() {
+            if !text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).trim_ascii().is_empty() {
                 return Ok(Some(Line { number: self.number, text: Ok(text), complete }));
             }
         }
@@ -71,6 +74,11 @@ impl<R: BufRead> Lines<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_alone_is_no_line() {
+        assert!(Lines::of(BYTE_ORDER_MARK).next_line().unwrap().is_none());
+    }
 
     #[test]
     fn each_line_is_read_alone_and_one_that_is_too_long_is_passed_over() {

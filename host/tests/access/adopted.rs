@@ -17,7 +17,7 @@ impl Bench {
             id: AuditId::new(cx).unwrap(),
             at: cx.now(),
             tenant: TENANT.to_owned(),
-            event: "adopted".to_owned(),
+            event: "store_adopted".to_owned(),
             connection: None,
             grant: None,
             detail: "{}".to_owned(),

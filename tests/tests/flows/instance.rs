@@ -10,6 +10,10 @@ use crate::support::{Cli, MIRA, Stage, person};
 
 const JONAS: &str = "jonas";
 
+fn id(connection: &Value) -> &str {
+    connection["id"].as_str().unwrap()
+}
+
 /// Every file of a directory and of those in it.
 fn copy(from: &Path, to: &Path) {
     DirBuilder::new().mode(0o700).recursive(true).create(to).unwrap();
@@ -91,26 +95,43 @@ fn a_name_that_is_none_is_refused_with_the_rule() {
 }
 
 #[test]
-fn after_a_restore_what_was_refreshed_since_is_in_doubt_and_nothing_else() {
+fn after_a_restore_what_was_refreshed_since_goes_on_and_nothing_is_lost() {
     let stage = Stage::new();
     let mira = stage.connect(&person(MIRA));
     let jonas = stage.connect(&person(JONAS));
     stage.cli("backup store.backup").run().ends(0, &["The keys are not in it", "vault.key"]);
     stage.cli("backup store.backup").run().ends(2, &["is there already"]);
-    let id = |connection: &Value| connection["id"].as_str().unwrap().to_owned();
     stage.tiktok.advance(90_000);
     stage.cli("metrics --max-age 0").arg(id(&mira)).run().ok();
     assert_eq!(stage.tiktok.refreshes(), (1, 0));
 
     let done = stage.cli("restore store.backup --json").run().ok().json();
-    assert_eq!(done["compared"], true);
-    let doubts = done["in_doubt"].as_array().unwrap();
-    assert_eq!(doubts.len(), 1, "{done}");
-    assert_eq!((&doubts[0]["doubt"], &doubts[0]["connections"]), (&json!("rotated"), &json!([id(&mira)])));
+    assert_eq!((&done["compared"], &done["in_doubt"]), (&json!(true), &json!([])));
+    let carried = done["carried_over"].as_array().unwrap();
+    assert_eq!(carried.len(), 1, "{done}");
+    assert_eq!((&carried[0]["newer_tokens"], &carried[0]["connections"]), (&json!(true), &json!([id(&mira)])));
     assert_eq!((&done["forgotten"], &done["kept_disconnected"]), (&json!([]), &json!([])));
     let aside = Path::new(done["kept_aside"].as_str().unwrap()).file_name().unwrap().to_owned();
     assert!(stage.realm().join(&aside).is_file(), "{} is kept", aside.display());
 
+    stage.tiktok.advance(90_000);
+    stage.cli("metrics --max-age 0").arg(id(&mira)).run().ok();
+    stage.cli("metrics --max-age 0").arg(id(&jonas)).run().ok();
+    assert_eq!(stage.tiktok.refreshes(), (3, 0), "no token was used twice");
+    stage.assert_nothing_leaked();
+}
+
+#[test]
+fn without_the_store_that_was_there_what_may_be_spent_is_in_doubt() {
+    let stage = Stage::new();
+    let mira = stage.connect(&person(MIRA));
+    let jonas = stage.connect(&person(JONAS));
+    stage.cli("backup store.backup").run().ok();
+    stage.tiktok.advance(90_000);
+    stage.cli("metrics --max-age 0").arg(id(&mira)).run().ok();
+    fs::remove_file(stage.realm().join("store.db")).unwrap();
+
+    stage.cli("restore store.backup").run().ends(0, &["no readable store to compare", "nobody knows", "Mira Okafor"]);
     stage.cli("metrics --max-age 0").arg(id(&mira)).run().ends(3, &["could not be read"]);
     stage.cli("metrics --max-age 0").arg(id(&jonas)).run().ok();
     let shown = stage.cli("connections").run().ends(0, &["reauth_required (refresh_result_lost)"]);
@@ -118,6 +139,43 @@ fn after_a_restore_what_was_refreshed_since_is_in_doubt_and_nothing_else() {
     stage.walk(stage.cli("reconnect mira.bakes --no-browser"), &person(MIRA)).done.ok();
     stage.cli("metrics --max-age 0").run().ok();
     stage.assert_nothing_leaked();
+}
+
+#[test]
+fn a_restore_brings_back_nobody_who_was_purged_and_nothing_that_was_exported() {
+    let stage = Stage::new();
+    let mira = stage.connect(&person(MIRA));
+    stage.connect(&person(JONAS));
+    stage.cli("backup first.backup").run().ok();
+    stage.cli("connections purge mira.bakes --yes").run().ok();
+    stage.cli("connections export grants.ndjson --platform tiktok").run().ok();
+    let asked = stage.tiktok.requests("token").len();
+
+    let words = ["Purged since", id(&mira), "held (exported)", "the backup still holds them"];
+    stage.cli("restore first.backup").run().ends(0, &words).without("Mira").without("mira");
+    let connections = stage.connections();
+    assert_eq!(connections.len(), 1, "{connections:?}");
+    assert_eq!((&connections[0]["state"], &connections[0]["reason"]), (&json!("held"), &json!("exported")));
+    stage.cli("metrics --max-age 0").run().ends(2, &["held here (exported)"]);
+    assert_eq!(stage.tiktok.requests("token").len(), asked);
+    stage.cli("audit --event purged").run().ends(0, &[id(&mira)]);
+    let stored = fs::read(stage.realm().join("store.db")).unwrap();
+    let held = |text: &str| stored.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!held("mira.bakes") && !held("Mira Okafor"), "she is in no page of the restored store");
+
+    let done = stage.cli("restore first.backup --json").run().ok().json();
+    assert_eq!(done["purged_again"], json!([id(&mira)]), "the record of the purge outlives a restore");
+}
+
+#[test]
+fn a_database_on_a_server_is_not_restored_into_a_file() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    stage.cli("backup store.backup").run().ok();
+    let url = "postgres://nobody@127.0.0.1:1/nowhere";
+    let restore = stage.live("restore store.backup").env("CONNECTOR_DATABASE_URL", url);
+    restore.run().ends(2, &["pg_restore", "store restored --since"]);
+    assert!(!stage.path("data/store.db").exists(), "nothing was put in the data directory");
 }
 
 #[test]

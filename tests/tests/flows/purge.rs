@@ -48,7 +48,7 @@ fn a_purged_account_is_found_in_no_file() {
 
     stage.cli("connections purge customer-17").run().ends(2, &["pass --yes", "nothing was changed"]);
     let done = stage.cli("connections purge customer-17 --yes --json").run().ok();
-    assert_eq!(done.json(), json!({ "purged": id, "files_clean": true }));
+    assert_eq!(done.json(), json!({ "purged": id, "files_clean": true, "kept_aside": [] }));
     assert_eq!(stage.tiktok.live_grants(MIRA), 0, "its access is revoked");
     assert_eq!(found(&stage, &needles), Vec::<usize>::new());
     assert!(stage.connections().is_empty());
@@ -70,6 +70,16 @@ fn an_access_that_cannot_be_revoked_is_not_forgotten_unless_told() {
     stage.cli("connections purge customer-17 --yes --leave-access").run().ends(0, &["Erased"]);
     assert!(stage.connections().is_empty());
     assert_eq!(stage.tiktok.live_grants(MIRA), 1);
+}
+
+#[test]
+fn what_a_restore_kept_aside_is_named_by_a_purge() {
+    let stage = Stage::new();
+    stage.connect_with("--reference customer-17", &person(MIRA));
+    stage.cli("backup store.backup").run().ok();
+    stage.cli("restore store.backup").run().ok();
+    let words = ["Backups made before", "store.db.before-restore-", "delete it"];
+    stage.cli("connections purge customer-17 --yes").run().ends(0, &words);
 }
 
 #[test]

@@ -70,6 +70,57 @@ fn a_connection_moves_to_another_owner_and_back_and_goes_on_working() {
 }
 
 #[test]
+fn what_was_exported_is_adopted_by_name_and_on_demand_alone() {
+    let stage = Stage::new();
+    stage.connect_with("--reference customer-17", &person(MIRA));
+    stage.cli("connections export grants.ndjson --platform tiktok").run().ok();
+    let line = json!({ "account_id": "-1", "refresh_token": "rft.1" });
+    stage.file("one.ndjson", &line.to_string());
+    stage.cli("connections import one.ndjson --platform tiktok").run().ends(0, &["--tenant default", "in time unless"]);
+    stage.cli("connections adopt --all --platform tiktok").run().ends(0, &["1 adopted"]);
+    assert_eq!(state(&stage, "data"), "held exported");
+    stage.cli("connections adopt customer-17").run().ends(2, &["was exported from here", "--exported"]);
+    stage.cli("connections adopt customer-17 --exported").run().ends(0, &["1 adopted"]);
+    assert_eq!(state(&stage, "data"), "active ");
+}
+
+#[test]
+fn what_a_line_says_besides_the_tokens_counts_and_another_tenants_token_is_refused() {
+    let stage = Stage::new();
+    let import = |line: &Value, more: &str| {
+        stage.file("one.ndjson", &line.to_string());
+        let done = stage.cli("connections import one.ndjson --platform tiktok --json").args(more).run();
+        let first = objects(&done.out)[0].clone();
+        (first["outcome"].as_str().unwrap().to_owned(), first["why"].as_str().unwrap_or_default().to_owned())
+    };
+    let outcome = |line: &Value| import(line, "").0;
+    let mut line = json!({ "account_id": "-1", "refresh_token": "rft.1", "reference": "r-1" });
+    assert_eq!(outcome(&line), "imported");
+    assert_eq!(outcome(&line), "unchanged");
+    for (key, value) in [
+        ("reference", json!("r-2")),
+        ("refresh_expires_at", json!("2999-01-01T00:00:00Z")),
+        ("granted_scopes", json!(["user.info.basic"])),
+    ] {
+        line[key] = value;
+        assert_eq!(outcome(&line), "updated", "{key}");
+        assert_eq!(outcome(&line), "unchanged", "{key}");
+    }
+    assert_eq!(outcome(&json!({ "account_id": "-1", "refresh_token": "rft.1" })), "unchanged", "it says nothing else");
+    let connection = &stage.connections()[0];
+    assert_eq!((&connection["reference"], &connection["state"]), (&json!("r-2"), &json!("held")));
+
+    let (outcome, why) = import(&line, "--tenant other");
+    assert!(outcome == "failed" && why.contains("another tenant"), "{why}");
+    let own = json!({ "account_id": "-1", "refresh_token": "rft.own" });
+    assert_eq!(
+        import(&own, "--tenant other").0,
+        "imported",
+        "the same account may be two tenants', each with its own access"
+    );
+}
+
+#[test]
 fn a_dry_run_says_the_same_and_changes_nothing() {
     let stage = Stage::new();
     let line = json!({ "account_id": "-1", "refresh_token": "rft.one", "reference": "r-1", "granted_scopes": null });

@@ -116,8 +116,12 @@ impl Inventory for NodeStore {
         self.memory().every_connection().await
     }
 
-    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool> {
-        self.memory().doubt_refresh(id, ago).await
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration, audit: &AuditRecord) -> Result<bool> {
+        self.memory().doubt_refresh(id, ago, audit).await
+    }
+
+    async fn carry_over(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<bool> {
+        self.memory().carry_over(grant, audit).await
     }
 }
 
@@ -156,6 +160,10 @@ impl Imports for NodeStore {
 impl Purges for NodeStore {
     async fn purge_connection(&self, purge: &Purge) -> Result<Purged> {
         self.memory().purge_connection(purge).await
+    }
+
+    async fn purge_records(&self) -> Result<Vec<AuditRecord>> {
+        self.memory().purge_records().await
     }
 
     async fn shred(&self) -> Result<bool> {

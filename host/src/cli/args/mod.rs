@@ -382,12 +382,15 @@ pub(super) struct Adopt {
     /// The connection: its id, the beginning of it, its reference, or the account's id
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub(super) connection: Option<String>,
-    /// All that are held, of one platform
+    /// All that were imported, of one platform; what was exported from here is adopted by name alone
     #[arg(long, requires = "platform")]
     pub(super) all: bool,
     /// The platform, as `list` names it
     #[arg(long, requires = "all")]
     pub(super) platform: Option<String>,
+    /// Also if it was exported from here: nobody else has imported it, or whoever did never refreshes it again
+    #[arg(long, conflicts_with = "all")]
+    pub(super) exported: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -64,6 +64,7 @@ async fn held_one(bench: &Bench) -> Result<(GrantRecord, ConnectionId)> {
 async fn updates_held(bench: Bench) -> Outcome {
     let (grant, connection) = held_one(&bench).await?;
     let mut again = import(&bench, "acct-1", Some(&grant))?;
+    again.reference = Some("another".to_owned());
     again.grant = GrantRecord {
         access: Some(sealed("access 2")),
         refresh: Some(sealed("refresh 2")),
@@ -73,8 +74,17 @@ async fn updates_held(bench: Bench) -> Outcome {
         ..grant.clone()
     };
     let done = bench.store.import_connections(std::slice::from_ref(&again)).await?;
-    assert_eq!(done, [Imported::Updated(connection)]);
+    assert_eq!(done, [Imported::Updated(connection.clone())]);
     assert_eq!(bench.read(&grant).await?, again.grant);
+    let reference = async || {
+        let stored = bench.store.connection(TENANT, &connection).await?.ok_or("the connection is gone")?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(stored.connection.reference)
+    };
+    assert_eq!(reference().await?.as_deref(), Some("another"));
+    let mut third = import(&bench, "acct-1", Some(&again.grant))?;
+    (third.reference, third.grant) = (None, GrantRecord { generation: 3, ..again.grant.clone() });
+    bench.store.import_connections(std::slice::from_ref(&third)).await?;
+    assert_eq!(reference().await?.as_deref(), Some("another"), "who says nothing changes nothing");
     Ok(())
 }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::bench::{Bench, TENANT};
+use super::bench::{Bench, TENANT, sealed};
 use super::{Check, Outcome};
-use crate::store::{Begun, Reading, RefreshTerms};
+use crate::store::{Begun, GrantId, GrantRecord, GrantState, Reading, RefreshMark, RefreshTerms};
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "what is in a store is counted", run: |bench| Box::pin(counted(bench)) },
     Check { name: "all tenants are seen", run: |bench| Box::pin(all_tenants(bench)) },
     Check { name: "a token may be put in doubt", run: |bench| Box::pin(doubted(bench)) },
+    Check { name: "a grant goes on from a later state of it", run: |bench| Box::pin(carried(bench)) },
 ];
 
 async fn counted(bench: Bench) -> Outcome {
@@ -46,16 +47,59 @@ async fn doubted(bench: Bench) -> Outcome {
     let quarantine = SignedDuration::from_mins(30);
     let terms = RefreshTerms { quarantine, repeat_within: SignedDuration::ZERO, most_unanswered: Some(2) };
     let grant = bench.stored_grant().await?;
-    assert!(bench.store.doubt_refresh(&grant.id, SignedDuration::ZERO).await?);
+    let audit = || bench.audit("refresh_in_doubt");
+    assert!(bench.store.doubt_refresh(&grant.id, SignedDuration::ZERO, &audit()?).await?);
     let begun = bench.begin_with(&grant, "a", terms, "credentials").await?;
     assert!(matches!(begun, Begun::Quarantined(_)), "it rests as after a request: {begun:?}");
-    assert!(bench.store.doubt_refresh(&grant.id, SignedDuration::from_hours(1)).await?);
+    assert!(bench.store.doubt_refresh(&grant.id, SignedDuration::from_hours(1), &audit()?).await?);
     let Begun::Send(sent) = bench.begin_with(&grant, "b", terms, "credentials").await? else {
         return Err("it has rested and may be sent".into());
     };
     assert_eq!(sent.refresh_mark.map(|mark| mark.unanswered), Some(1), "a rejection says that the answer is lost");
     let (ended, connection) = bench.linked_one().await?;
     bench.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
-    assert!(!bench.store.doubt_refresh(&ended.id, SignedDuration::ZERO).await?, "it has no token");
+    assert!(!bench.store.doubt_refresh(&ended.id, SignedDuration::ZERO, &audit()?).await?, "it has no token");
+    let held = GrantRecord { state: GrantState::Held { reason: "imported".to_owned() }, ..bench.grant()? };
+    bench.put_grant(&held).await?;
+    assert!(bench.store.doubt_refresh(&held.id, SignedDuration::ZERO, &audit()?).await?, "it may be adopted");
+    let recorded = bench.on_record().await?.into_iter().filter(|(event, _)| event == "refresh_in_doubt").count();
+    assert_eq!(recorded, 3, "a doubt is recorded with the change, and nothing that did not happen is");
+    Ok(())
+}
+
+async fn carried(bench: Bench) -> Outcome {
+    let (grant, _) = bench.linked_one().await?;
+    let carry = async |grant: &GrantRecord| bench.store.carry_over(grant, &bench.audit("grant_carried_over")?).await;
+    let mark = RefreshMark { attempt: None, sent_at: bench.now(), unanswered: 1 };
+    let later = GrantRecord {
+        access: Some(sealed("access 5")),
+        refresh: Some(sealed("refresh 5")),
+        generation: 5,
+        refresh_mark: Some(mark),
+        kept_answer: Some(sealed("answer 5")),
+        state: GrantState::ReauthRequired { reason: "refresh_token_rejected".to_owned() },
+        state_since: bench.minutes(2),
+        updated_at: bench.minutes(2),
+        parked_until: Some(bench.minutes(3)),
+        last_error: Some(bench.last_error("it was rejected")),
+        issued_at: bench.minutes(1),
+        ..grant.clone()
+    };
+    let theirs = GrantRecord { tenant: "other".to_owned(), subject: Some("somebody".to_owned()), ..later.clone() };
+    assert!(carry(&theirs).await?);
+    let stored = GrantRecord { unlinked: bench.read(&grant).await?.unlinked, ..later.clone() };
+    assert_eq!(bench.read(&grant).await?, stored, "whose it is stays");
+    let over = GrantRecord { state: GrantState::Disconnected, ..later.clone() };
+    let unknown = GrantRecord { id: GrantId::new(&bench.cx)?, ..later.clone() };
+    for refused in [&grant, &over, &unknown] {
+        assert!(!carry(refused).await?, "{refused:?}");
+    }
+    assert_eq!(bench.read(&grant).await?, stored, "an older generation changes nothing");
+    assert_eq!(bench.on_record().await?.iter().filter(|(event, _)| event == "grant_carried_over").count(), 1);
+
+    let (ended, connection) = bench.linked_one().await?;
+    bench.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
+    assert!(!carry(&GrantRecord { generation: 9, ..ended.clone() }).await?, "what was given up stays given up");
+    assert_eq!(bench.read(&ended).await?.access, None);
     Ok(())
 }

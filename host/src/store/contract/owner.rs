@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::bench::{Bench, TENANT, sealed};
 use super::{Check, Outcome};
 use crate::store::{
-    AuditFilter, AuditId, AuditRecord, Begun, ConnectionFilter, GrantState, InstanceName, RefreshTerms,
+    AuditFilter, AuditId, AuditRecord, Begun, ConnectionFilter, GrantState, InstanceName, Purge, RefreshTerms,
     RevocationOutcome, Settlement, StoreError,
 };
 
@@ -53,7 +53,12 @@ async fn only_looked_at(bench: Bench) -> Outcome {
     not_ours("note_alive", bench.store.note_alive(bench.now()).await);
     let held = GrantState::Held { reason: "exported".to_owned() };
     not_ours("set_grant_state", bench.set_state(&grant.id, 1, &held, bench.now()).await);
-    not_ours("doubt_refresh", bench.store.doubt_refresh(&grant.id, SignedDuration::ZERO).await);
+    let audit = bench.audit("changed")?;
+    not_ours("doubt_refresh", bench.store.doubt_refresh(&grant.id, SignedDuration::ZERO, &audit).await);
+    not_ours("carry_over", bench.store.carry_over(&grant, &audit).await);
+    not_ours("import_connections", bench.store.import_connections(&[]).await);
+    let purge = Purge { tenant: TENANT.to_owned(), connection: connection.id, leave_access: true, audit };
+    not_ours("purge_connection", bench.store.purge_connection(&purge).await);
 
     assert_eq!(bench.read(&grant).await?, before, "nothing has changed");
     assert_eq!(bench.store.revocation_of(&ended.id).await?, Some(job));
@@ -91,7 +96,7 @@ async fn adopt(bench: &Bench, name: &str) -> Result<AuditRecord, Box<dyn std::er
         id: AuditId::new(&bench.cx)?,
         at: bench.now(),
         tenant: TENANT.to_owned(),
-        event: "adopted".to_owned(),
+        event: "store_adopted".to_owned(),
         connection: None,
         grant: None,
         detail: "{}".to_owned(),

@@ -43,6 +43,8 @@ async fn leaves_nothing(bench: Bench) -> Outcome {
     let events: Vec<&str> = on_record.iter().map(|(event, _)| event.as_str()).collect();
     assert_eq!(events, ["access_allowed", "connected", "disconnected", "purged"]);
     bench.store.shred().await?;
+    let records = bench.store.purge_records().await?;
+    assert_eq!(records.iter().map(|record| record.connection.as_ref()).collect::<Vec<_>>(), [Some(&connection.id)]);
 
     let (_, again) = bench.linked_one().await?;
     assert_ne!(again.id, connection.id, "the account is a stranger");

@@ -46,7 +46,7 @@ pub(super) fn insert(record: &AuditRecord) -> Statement {
     .bind(record.detail.clone())
 }
 
-fn record(row: &Row) -> Result<AuditRecord> {
+pub(super) fn record(row: &Row) -> Result<AuditRecord> {
     let fields = Fields::of("audit record", row);
     Ok(AuditRecord {
         id: fields.parse("id")?,

@@ -81,13 +81,7 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         .bind(change.since.as_millisecond())
         .bind(change.seen.as_str())
         .bind(reason(&change.seen));
-        let mut transaction = self.write_ours().await?;
-        if transaction.execute(update).await? != 1 {
-            return Ok(false);
-        }
-        transaction.execute(audit::insert(&change.audit)).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.change_one(update, &change.audit).await
     }
 
     async fn is_shared(
@@ -175,6 +169,41 @@ pub(super) fn insert(grant: &GrantRecord) -> Result<Statement> {
     .bind(grant.created_at.as_millisecond())
     .bind(grant.updated_at.as_millisecond());
     Ok(insert)
+}
+
+/// Puts a grant of the same or a later generation in place of a stored one that is not over. Whose it is, its subject and what is to become of
+/// its accounts stay.
+pub(super) fn replace(grant: &GrantRecord) -> Result<Statement> {
+    let mark = grant.refresh_mark.as_ref();
+    let update = statement(
+        "UPDATE grants
+         SET client_id = $2, base_urls = $3, scopes = $4, access = $5, access_expires_at = $6, refresh = $7,
+             refresh_expires_at = $8, issued_at = $9, generation = $10, refresh_attempt = $11, refresh_sent_at = $12,
+             refresh_unanswered = $13, refresh_clock = NULL, refresh_tick = NULL, parked_until = $14, kept_answer = $15,
+             state = $16, reason = $17, state_since = $18, last_error = $19, updated_at = $20
+         WHERE id = $1 AND generation <= $10 AND state IN ('active', 'held', 'reauth_required')",
+    )
+    .bind(grant.id.to_string())
+    .bind(grant.client_id.clone())
+    .bind(json::to_text(&grant.base_urls)?)
+    .bind(json::to_text(&json::Scopes::from(&grant.scopes))?)
+    .bind(bytes(grant.access.as_ref()))
+    .bind(millis(grant.access_expires_at))
+    .bind(bytes(grant.refresh.as_ref()))
+    .bind(millis(grant.refresh_expires_at))
+    .bind(grant.issued_at.as_millisecond())
+    .bind(grant.generation)
+    .bind(mark.and_then(|mark| mark.attempt.clone()))
+    .bind(mark.map(|mark| mark.sent_at.as_millisecond()))
+    .bind(mark.map(|mark| mark.unanswered))
+    .bind(millis(grant.parked_until))
+    .bind(bytes(grant.kept_answer.as_ref()))
+    .bind(grant.state.as_str())
+    .bind(reason(&grant.state))
+    .bind(grant.state_since.as_millisecond())
+    .bind(json::failure_text(grant.last_error.as_ref())?)
+    .bind(grant.updated_at.as_millisecond());
+    Ok(update)
 }
 
 pub(super) fn grant(row: &Row) -> Result<GrantRecord> {

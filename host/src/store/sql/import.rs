@@ -7,11 +7,10 @@ use connector_core::PlatformId;
 use connector_core::account::{Account, Profile};
 use serde_json::json;
 
-use super::fields::{bytes, millis};
-use super::{
-    Row, SqlStore, Statement, Transaction, audit, connections, grants, json as stored, link, order, statement,
+use super::{Row, SqlStore, Transaction, audit, connections, grants, link, order, statement};
+use crate::store::{
+    AuditRecord, Connected, ConnectionId, GrantRecord, Import, Imported, Imports, NewConnection, Result, SeenGrant,
 };
-use crate::store::{AuditRecord, Connected, GrantRecord, Import, Imported, Imports, NewConnection, Result, SeenGrant};
 
 #[async_trait]
 impl<D: Send + Sync> Imports for SqlStore<D> {
@@ -36,7 +35,7 @@ impl<D: Send + Sync> Imports for SqlStore<D> {
     }
 
     async fn import_connections(&self, imports: &[Import]) -> Result<Vec<Imported>> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.write_ours().await?;
         // In order, so that two who import for the same tenants never wait for each other.
         let tenants: BTreeSet<&str> = imports.iter().map(|import| import.grant.tenant.as_str()).collect();
         for tenant in tenants {
@@ -64,7 +63,8 @@ async fn import(transaction: &mut Transaction, import: &Import) -> Result<Import
         return Ok(Imported::Moved);
     }
     if let Some(found) = found.as_ref().filter(|found| found.grant.id == grant.id) {
-        transaction.execute(replace_tokens(grant)?).await?;
+        transaction.execute(grants::replace(grant)?).await?;
+        refer(transaction, &found.connection.id, import).await?;
         record(transaction, import, found, "updated").await?;
         return Ok(Imported::Updated(found.connection.id.clone()));
     }
@@ -98,27 +98,13 @@ fn is_over(found: &Connected) -> bool {
     found.connection.disconnected_at.is_some() || found.grant.state.is_over()
 }
 
-fn replace_tokens(grant: &GrantRecord) -> Result<Statement> {
-    let update = statement(
-        "UPDATE grants
-         SET access = $2, access_expires_at = $3, refresh = $4, refresh_expires_at = $5, issued_at = $6, scopes = $7,
-             updated_at = $8, generation = $9, last_error = NULL, state = $10, reason = $11, client_id = $12, base_urls = $13
-         WHERE id = $1",
-    )
-    .bind(grant.id.to_string())
-    .bind(bytes(grant.access.as_ref()))
-    .bind(millis(grant.access_expires_at))
-    .bind(bytes(grant.refresh.as_ref()))
-    .bind(millis(grant.refresh_expires_at))
-    .bind(grant.issued_at.as_millisecond())
-    .bind(stored::to_text(&stored::Scopes::from(&grant.scopes))?)
-    .bind(grant.updated_at.as_millisecond())
-    .bind(grant.generation)
-    .bind(grant.state.as_str())
-    .bind(grants::reason(&grant.state))
-    .bind(grant.client_id.clone())
-    .bind(stored::to_text(&grant.base_urls)?);
-    Ok(update)
+/// What the product calls the connection, unless the import does not say.
+async fn refer(transaction: &mut Transaction, id: &ConnectionId, import: &Import) -> Result<()> {
+    let Some(reference) = import.reference.clone() else { return Ok(()) };
+    let update = statement("UPDATE connections SET reference = $2, updated_at = $3 WHERE id = $1");
+    let update = update.bind(id.to_string()).bind(reference).bind(import.grant.updated_at.as_millisecond());
+    transaction.execute(update).await?;
+    Ok(())
 }
 
 async fn record(transaction: &mut Transaction, import: &Import, done: &Connected, outcome: &str) -> Result<()> {

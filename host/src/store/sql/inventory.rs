@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::fields::Fields;
 use super::{SqlStore, Transaction, connections, grants, statement};
-use crate::store::{ConnectionRecord, GrantId, GrantRecord, Inventory, Result, Stock, StoreError};
+use crate::store::{AuditRecord, ConnectionRecord, GrantId, GrantRecord, Inventory, Result, Stock, StoreError};
 
 #[async_trait]
 impl<D: Send + Sync> Inventory for SqlStore<D> {
@@ -43,18 +43,22 @@ impl<D: Send + Sync> Inventory for SqlStore<D> {
         self.fetch_all(select).await?.iter().map(connections::connection).collect()
     }
 
-    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool> {
-        let mut transaction = self.write_ours().await?;
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration, audit: &AuditRecord) -> Result<bool> {
         let update = statement(
             "UPDATE grants
              SET refresh_attempt = NULL, refresh_sent_at = {now} - $2, refresh_clock = NULL, refresh_tick = NULL,
                  refresh_unanswered = CASE WHEN refresh_unanswered > 1 THEN refresh_unanswered ELSE 1 END
-             WHERE id = $1 AND state = 'active' AND refresh IS NOT NULL",
+             WHERE id = $1 AND state IN ('active', 'held') AND refresh IS NOT NULL",
         );
         let update = update.bind(id.to_string()).bind(i64::try_from(ago.as_millis()).unwrap_or_default());
-        let doubted = transaction.execute(update).await? == 1;
-        transaction.commit().await?;
-        Ok(doubted)
+        self.change_one(update, audit).await
+    }
+
+    async fn carry_over(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<bool> {
+        if grant.state.is_over() {
+            return Ok(false);
+        }
+        self.change_one(grants::replace(grant)?, audit).await
     }
 }
 

@@ -31,7 +31,7 @@ mod transaction;
 use jiff::Timestamp;
 
 use self::fields::Fields;
-use super::{InstanceName, Result};
+use super::{AuditRecord, InstanceName, Result};
 
 pub(super) use self::db::Db;
 pub(super) use self::meta::INSTANCE;
@@ -86,6 +86,17 @@ impl<D> SqlStore<D> {
         let mut transaction = self.write().await?;
         meta::check_ours(&mut transaction, self.name.as_ref()).await?;
         Ok(transaction)
+    }
+
+    /// Changes a row that only the owner of the store may change, and records it. False when there is no row to change.
+    async fn change_one(&self, update: Statement, record: &AuditRecord) -> Result<bool> {
+        let mut transaction = self.write_ours().await?;
+        if transaction.execute(update).await? != 1 {
+            return Ok(false);
+        }
+        transaction.execute(audit::insert(record)).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Does this in a transaction, which others may share.

@@ -4,12 +4,13 @@ use async_trait::async_trait;
 
 use super::fields::Fields;
 use super::{SqlStore, Statement, Transaction, audit, connections, grants, statement};
-use crate::store::{Connected, Purge, Purged, Purges, Result, StoreError};
+use crate::store::{AuditRecord, Connected, PURGED, Purge, Purged, Purges, Result, StoreError};
 
 #[async_trait]
 impl<D: Send + Sync> Purges for SqlStore<D> {
     async fn purge_connection(&self, purge: &Purge) -> Result<Purged> {
-        let mut transaction = self.write_tenant(&purge.tenant).await?;
+        let mut transaction = self.write_ours().await?;
+        transaction.lock_tenant(&purge.tenant).await?;
         let row = transaction.fetch(connections::select(&purge.tenant, &purge.connection).locking()).await?;
         let row = row.ok_or_else(|| connections::missing(&purge.connection))?;
         let number: i64 = Fields::of("connection", &row).get("number")?;
@@ -24,6 +25,11 @@ impl<D: Send + Sync> Purges for SqlStore<D> {
         transaction.execute(audit::insert(&purge.audit)).await?;
         transaction.commit().await?;
         Ok(Purged::Done)
+    }
+
+    async fn purge_records(&self) -> Result<Vec<AuditRecord>> {
+        let select = statement("SELECT * FROM audit WHERE event = $1 ORDER BY at, id").bind(PURGED);
+        self.fetch_all(select).await?.iter().map(audit::record).collect()
     }
 
     async fn shred(&self) -> Result<bool> {

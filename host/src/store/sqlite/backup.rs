@@ -5,13 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions as _, Connection as _};
-use tempfile::NamedTempFile;
 
 use super::error::failed;
 use super::files::{COMPANIONS, DATABASE};
 use super::{SqliteStore, open};
 use crate::private_files;
 use crate::store::{Result, StoreError};
+
+/// How a copy begins that is not complete yet.
+const DRAFT: &str = ".connector-host-backup-";
 
 impl SqliteStore {
     /// Copies the store as it is at one moment into a new file that nobody else may read, while others go on using it. The file has its
@@ -30,9 +32,15 @@ impl SqliteStore {
         if place.symlink_metadata().is_ok() {
             return Err(unfit(file, "is there already: choose another name for the copy, or move that file away"));
         }
-        let draft = NamedTempFile::new_in(&dir).map_err(io("make"))?;
+        clear_drafts(&dir).map_err(io("make room for"))?;
+        let draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(&dir).map_err(io("make"))?;
         private_files::restrict(draft.as_file()).map_err(io("make"))?;
-        let draft = draft.into_temp_path();
+        // As long as it is held, the draft is somebody's.
+        let (held, draft) = draft.into_parts();
+        held.lock().map_err(io("lock"))?;
+        if !draft.exists() {
+            return Err(unfit(file, "was begun while another backup was tidying up: try again"));
+        }
         self.copy_into(&draft).await?;
         File::options().write(true).open(&draft).and_then(|file| file.sync_all()).map_err(io("write"))?;
         draft.persist_noclobber(&place).map_err(|error| match error.error.kind() {
@@ -59,6 +67,27 @@ impl SqliteStore {
         let names = ["", "-journal"].into_iter().chain(COMPANIONS).map(|suffix| format!("{DATABASE}{suffix}"));
         Ok(names.map(|name| own.with_file_name(name)).any(|own| own == place))
     }
+}
+
+/// Removes what backups left that did not come to their end: nobody holds it any more.
+fn clear_drafts(dir: &Path) -> io::Result<()> {
+    for entry in dir.read_dir()? {
+        let left = entry?;
+        let name = left.file_name();
+        let random = name.to_str().and_then(|name| name.strip_prefix(DRAFT));
+        if !random.is_some_and(|random| random.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+            continue;
+        }
+        // Whoever made it may give it its name, or remove it, at this moment.
+        let Ok(file) = File::open(left.path()) else { continue };
+        if file.try_lock().is_ok() {
+            match std::fs::remove_file(left.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn parent(file: &Path) -> PathBuf {

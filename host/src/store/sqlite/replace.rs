@@ -22,6 +22,9 @@ use crate::store::{Result, StoreError};
 /// So many databases may be kept aside under one name.
 const MOST_ASIDE: u32 = 100;
 
+/// How the directory begins in which a backup is made ready.
+const STAGING: &str = "restoring-";
+
 /// A backup that is about to take the place of the store of a data directory. As long as it lives, nobody opens the store; when it is
 /// dropped, nothing has changed.
 #[derive(Debug)]
@@ -47,7 +50,8 @@ impl Replacement {
         super::network::refuse(dir)?;
         let locks = files::prepare_locks(dir)?;
         let alone = lock::alone(&locks)?.ok_or_else(|| in_use(dir))?;
-        let staging = tempfile::Builder::new().prefix("restoring-").tempdir_in(dir).map_err(io("make", dir))?;
+        clear_staging(dir)?;
+        let staging = tempfile::Builder::new().prefix(STAGING).tempdir_in(dir).map_err(io("make", dir))?;
         let restored = stage(cx, file, staging.path()).await?;
         let mut replacement = Self { dir: dir.to_owned(), locks, alone, staging, restored, present: None };
         replacement.present = replacement.open_present(cx).await?;
@@ -84,16 +88,30 @@ impl Replacement {
             return Ok(None);
         }
         let held = self.alone.try_clone().map_err(io("lock", &path))?;
-        match SqliteStore::open_locked(cx, path.clone(), &self.locks, held).await {
-            Ok(present) if is_sound(&path).await => Ok(Some(present)),
-            Ok(damaged) => {
-                damaged.close().await;
-                Ok(None)
+        let opened = match SqliteStore::open_locked(cx, path.clone(), &self.locks, held).await {
+            Ok(present) => present,
+            Err(error) => return unless_damaged(error, &path),
+        };
+        match check_sound(&path).await {
+            Ok(()) => Ok(Some(opened)),
+            Err(error) => {
+                opened.close().await;
+                unless_damaged(error, &path)
             }
-            Err(StoreError::Corrupt { .. } | StoreError::Foreign { .. } | StoreError::Database(_)) => Ok(None),
-            Err(error) => Err(error),
         }
     }
+}
+
+/// Removes what a restore left that did not come to its end. Nobody else restores here: the lock is held.
+fn clear_staging(dir: &Path) -> Result<()> {
+    for entry in dir.read_dir().map_err(io("read", dir))? {
+        let left = entry.map_err(io("read", dir))?;
+        if left.file_name().to_str().is_some_and(|name| name.starts_with(STAGING)) {
+            let path = left.path();
+            fs::remove_dir_all(&path).map_err(io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// The backup as a store in a directory of its own.
@@ -111,18 +129,36 @@ async fn stage(cx: &Context, file: &Path, staging: &Path) -> Result<SqliteStore>
         other => other,
     };
     let store = SqliteStore::open(cx, &dir).await.map_err(told)?;
-    if is_sound(&path).await { Ok(store) } else { Err(unfit(file, "is damaged: restore another backup")) }
+    check_sound(&path).await.map_err(told)?;
+    Ok(store)
+}
+
+/// A database that is damaged tells nothing. One that cannot be read just now would: nothing is put in its place as if it were not there.
+fn unless_damaged(error: StoreError, path: &Path) -> Result<Option<SqliteStore>> {
+    match error {
+        StoreError::Corrupt { .. } | StoreError::Foreign { .. } => Ok(None),
+        StoreError::Database(error) => Err(unfit(
+            path,
+            format!(
+                "cannot be read to compare it with the backup ({error}): make it readable, or move it away to do without"
+            ),
+        )),
+        error => Err(error),
+    }
 }
 
 /// Reads every page of a database.
-async fn is_sound(path: &Path) -> bool {
+async fn check_sound(path: &Path) -> Result<()> {
     let check = async {
         let mut connection = open::options(path).connect().await?;
         let said: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
         connection.close().await?;
-        Ok(said == "ok")
+        Ok(said)
     };
-    check.await.map_err(failed).unwrap_or(false)
+    match check.await.map_err(failed)?.as_str() {
+        "ok" => Ok(()),
+        why => Err(StoreError::corrupt("database", why)),
+    }
 }
 
 /// Tells a backup by the first bytes of the file: <https://www.sqlite.org/fileformat.html#the_database_header>.
@@ -149,12 +185,11 @@ fn check_header(file: &Path) -> Result<()> {
 }
 
 /// Gives the database that is there a second name, and what belongs to it a new one. Until the rename that follows it still has its own.
+/// A log goes aside without its database as well: it would be taken for that of the new one, and ruin it.
 fn set_aside(dir: &Path, aside: &str) -> Result<Option<PathBuf>> {
     let path = dir.join(DATABASE);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let kept = second_name(&path, dir, aside).map_err(io("keep aside", &path))?;
+    let there = path.exists();
+    let kept = if there { second_name(&path, dir, aside).map_err(io("keep aside", &path))? } else { dir.join(aside) };
     for suffix in COMPANIONS {
         match fs::rename(companion(&path, suffix), companion(&kept, suffix)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -162,7 +197,7 @@ fn set_aside(dir: &Path, aside: &str) -> Result<Option<PathBuf>> {
         }
     }
     private_files::sync_dir(dir).map_err(io("write", dir))?;
-    Ok(Some(kept))
+    Ok(there.then_some(kept))
 }
 
 /// The name, or with a number behind it where that is taken.

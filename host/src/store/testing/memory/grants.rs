@@ -127,6 +127,27 @@ impl State {
         unlinked
     }
 
+    /// Puts a grant of the same or a later generation in place of a stored one that is not over. Whose it is, its subject and what is to
+    /// become of its accounts stay.
+    pub(super) fn replace_grant(&mut self, new: &GrantRecord) -> bool {
+        let Some(row) = self.grants.get_mut(&new.id) else { return false };
+        let old = &mut row.grant;
+        if old.state.is_over() || old.generation > new.generation {
+            return false;
+        }
+        let new = GrantRecord {
+            tenant: old.tenant.clone(),
+            platform: old.platform.clone(),
+            app: old.app.clone(),
+            subject: old.subject.clone(),
+            unlinked: old.unlinked.clone(),
+            created_at: old.created_at,
+            ..new.clone()
+        };
+        (*old, row.sent) = (new, None);
+        true
+    }
+
     /// What is known of whose a grant is or was.
     fn persons(&self, id: &GrantId, subject: Option<&str>) -> Vec<String> {
         let mut persons: Vec<String> = subject.map(str::to_owned).into_iter().collect();

@@ -34,6 +34,7 @@ impl Imports for MemoryStore {
 
     async fn import_connections(&self, imports: &[Import]) -> Result<Vec<Imported>> {
         let mut state = self.lock();
+        state.check_ours()?;
         let mut after = state.clone();
         let all = imports.iter().map(|one| after.import(one)).collect::<Result<Vec<_>>>()?;
         *state = after;
@@ -49,7 +50,8 @@ impl State {
             return Ok(Imported::Moved);
         }
         if let Some(found) = found.as_ref().filter(|found| found.grant.id == grant.id) {
-            self.replace_tokens(grant);
+            self.replace_grant(grant);
+            self.refer(&found.connection.id, import);
             self.record_import(import, &found.connection.id, "updated");
             return Ok(Imported::Updated(found.connection.id.clone()));
         }
@@ -72,14 +74,13 @@ impl State {
         Ok(Imported::Linked(id))
     }
 
-    fn replace_tokens(&mut self, new: &GrantRecord) {
-        let Some(grant) = self.grants.get_mut(&new.id).map(|row| &mut row.grant) else { return };
-        (grant.access, grant.access_expires_at) = (new.access.clone(), new.access_expires_at);
-        (grant.refresh, grant.refresh_expires_at) = (new.refresh.clone(), new.refresh_expires_at);
-        (grant.issued_at, grant.updated_at, grant.generation) = (new.issued_at, new.updated_at, new.generation);
-        (grant.scopes, grant.state) = (new.scopes.clone(), new.state.clone());
-        (grant.client_id, grant.base_urls) = (new.client_id.clone(), new.base_urls.clone());
-        grant.last_error = None;
+    /// What the product calls the connection, unless the import does not say.
+    fn refer(&mut self, id: &ConnectionId, import: &Import) {
+        let Some(connection) = self.connections.iter_mut().find(|connection| connection.id == *id) else { return };
+        if let Some(reference) = &import.reference {
+            connection.reference = Some(reference.clone());
+            connection.updated_at = import.grant.updated_at;
+        }
     }
 
     fn record_import(&mut self, import: &Import, connection: &ConnectionId, outcome: &str) {

@@ -8,7 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::MemoryStore;
 use super::tick::Tick;
-use crate::store::{ConnectionRecord, GrantId, GrantRecord, GrantState, Inventory, Place, RefreshMark, Result, Stock};
+use crate::store::{
+    AuditRecord, ConnectionRecord, GrantId, GrantRecord, GrantState, Inventory, Place, RefreshMark, Result, Stock,
+};
 
 const KIND: &str = "memory";
 /// It is always made anew, so that its shape has one step.
@@ -45,17 +47,29 @@ impl Inventory for MemoryStore {
         Ok(self.lock().connections.clone())
     }
 
-    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration) -> Result<bool> {
+    async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration, audit: &AuditRecord) -> Result<bool> {
         let mut state = self.lock();
         state.check_ours()?;
         let sent_at = Tick::of(&self.cx).now.saturating_sub(ago).unwrap_or(Timestamp::MIN);
         let Some(row) = state.grants.get_mut(id) else { return Ok(false) };
-        if row.grant.state != GrantState::Active || row.grant.refresh.is_none() {
+        let usable = matches!(row.grant.state, GrantState::Active | GrantState::Held { .. });
+        if !usable || row.grant.refresh.is_none() {
             return Ok(false);
         }
         let unanswered = row.grant.refresh_mark.as_ref().map_or(1, |mark| mark.unanswered.max(1));
         row.grant.refresh_mark = Some(RefreshMark { attempt: None, sent_at, unanswered });
         row.sent = None;
+        state.audit.push(audit.clone());
         Ok(true)
+    }
+
+    async fn carry_over(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<bool> {
+        let mut state = self.lock();
+        state.check_ours()?;
+        let carried = !grant.state.is_over() && state.replace_grant(grant);
+        if carried {
+            state.audit.push(audit.clone());
+        }
+        Ok(carried)
     }
 }

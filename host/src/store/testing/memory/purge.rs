@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
-use crate::store::{Connected, Purge, Purged, Purges, Result, RevocationRecord, StoreError};
+use crate::store::{AuditRecord, Connected, PURGED, Purge, Purged, Purges, Result, RevocationRecord, StoreError};
 
 #[async_trait]
 impl Purges for MemoryStore {
     async fn purge_connection(&self, purge: &Purge) -> Result<Purged> {
         let mut state = self.lock();
+        state.check_ours()?;
         let connected = state.connected(&purge.tenant, &purge.connection)?;
         if connected.connection.disconnected_at.is_none() {
             return Err(StoreError::Conflict(format!("the connection {} is not disconnected", purge.connection)));
@@ -20,6 +21,12 @@ impl Purges for MemoryStore {
         state.erase(&connected);
         state.audit.push(purge.audit.clone());
         Ok(Purged::Done)
+    }
+
+    async fn purge_records(&self) -> Result<Vec<AuditRecord>> {
+        let mut found: Vec<_> = self.lock().audit.iter().filter(|record| record.event == PURGED).cloned().collect();
+        found.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        Ok(found)
     }
 
     /// It has no files.

@@ -91,10 +91,9 @@ impl State {
         let Some(Row { mut grant, sent }) = self.of_tenant(&claim.tenant, &claim.grant).cloned() else {
             return Begun::Moved;
         };
-        let spent = matches!(standing, Standing::Spent(_));
         let health = self.health_of(&grant);
         // While nobody gets a verdict, nothing is concluded about a single grant.
-        let given_up = spent && !health.as_ref().is_some_and(AppHealth::is_down);
+        let given_up = matches!(standing, Standing::Spent(_)) && !health.as_ref().is_some_and(AppHealth::is_down);
         if let Some(health) = health.filter(|_| !given_up) {
             match health.clone().claim(&claim.credentials, tick.now) {
                 Some(claimed) => self.set_health(&grant, claimed),

@@ -1,42 +1,17 @@
-//! What happened between a backup and the store that was there when it was restored.
+//! What was ended or erased between a backup and the store that was there when it was restored stays so.
 
 use std::collections::{HashMap, HashSet};
 
 use connector_core::Context;
 use serde_json::json;
 
-use super::{Doubt, Doubted, Rotating, audit};
+use super::audit;
+use super::carry::Grants;
 use crate::error::Result;
 use crate::store::{
-    AuditId, ConnectionId, ConnectionRecord, Disconnect, GrantId, GrantRecord, RevocationOutcome, Store, StoreError,
+    AuditId, AuditRecord, ConnectionId, ConnectionRecord, Disconnect, GrantId, GrantRecord, Purge, RevocationOutcome,
+    Store, StoreError,
 };
-
-/// Every grant of a store by its id.
-pub(super) type Grants = HashMap<GrantId, GrantRecord>;
-
-/// The grants of a restored store that may be lost, and why. `before` is what was there, if that is known.
-pub(super) fn doubts(restored: Vec<GrantRecord>, before: Option<&Grants>, rotating: &Rotating) -> Vec<Doubted> {
-    let at_stake = restored.into_iter().filter(|grant| rotating.is_at_stake(grant));
-    let doubted = at_stake.filter_map(|grant| {
-        let doubt = match before {
-            None => Doubt::Unknown,
-            Some(before) => since(&grant, before.get(&grant.id))?,
-        };
-        Some(Doubted { grant, doubt })
-    });
-    doubted.collect()
-}
-
-/// What happened to the token of a grant.
-fn since(grant: &GrantRecord, later: Option<&GrantRecord>) -> Option<Doubt> {
-    let Some(later) = later else { return Some(Doubt::Replaced) };
-    if later.generation > grant.generation {
-        return Some(Doubt::Rotated);
-    }
-    let sent = later.generation == grant.generation
-        && (later.refresh_mark != grant.refresh_mark || later.kept_answer != grant.kept_answer);
-    sent.then_some(Doubt::Sent)
-}
 
 /// The live grants that only the store that was there knew.
 pub(super) fn only_before(before: &Grants, restored: &[GrantRecord]) -> Vec<GrantRecord> {
@@ -68,11 +43,42 @@ pub(super) async fn end_again(
     }
     for grant in restored.every_grant().await? {
         if grant.unlinked.is_some() && !before.contains_key(&grant.id) {
-            let record = audit(cx, &grant.tenant, "grant_given_up", &because())?.of_grant(&grant.id);
+            let record = audit(cx, &grant.tenant, "access_given_up", &because())?.of_grant(&grant.id);
             restored.give_up_grant(&grant.tenant, &grant.id, None, &record).await?;
         }
     }
     Ok(all)
+}
+
+/// Erases again whom the store that was there had erased, with the record of that. Records of others are carried over as well, so that a
+/// later restore of another backup knows of them. Gives the connections.
+pub(super) async fn purge_again(
+    cx: &Context,
+    restored: &dyn Store,
+    present: &dyn Store,
+) -> Result<Vec<ConnectionRecord>> {
+    let known: HashSet<AuditId> = restored.purge_records().await?.into_iter().map(|record| record.id).collect();
+    let all: HashMap<ConnectionId, ConnectionRecord> =
+        restored.every_connection().await?.into_iter().map(|connection| (connection.id.clone(), connection)).collect();
+    let mut purged = Vec::new();
+    for record in present.purge_records().await?.into_iter().filter(|record| !known.contains(&record.id)) {
+        match record.connection.as_ref().and_then(|id| all.get(id)).filter(|found| found.tenant == record.tenant) {
+            Some(connection) => {
+                purge(cx, restored, connection, record).await?;
+                purged.push(connection.clone());
+            }
+            None => restored.append_audit(&record).await?,
+        }
+    }
+    Ok(purged)
+}
+
+async fn purge(cx: &Context, restored: &dyn Store, connection: &ConnectionRecord, audit: AuditRecord) -> Result<()> {
+    disconnect(cx, restored, connection).await?;
+    let (tenant, connection) = (connection.tenant.clone(), connection.id.clone());
+    // What is still to be revoked is known to the store that was there.
+    restored.purge_connection(&Purge { tenant, connection, leave_access: true, audit }).await?;
+    Ok(())
 }
 
 async fn disconnect(cx: &Context, restored: &dyn Store, connection: &ConnectionRecord) -> Result<()> {

@@ -66,7 +66,9 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let transport = Arc::new(FakeTransport::default());
         let cx = Context::new(transport, Arc::new(FakeClock::default()), Arc::new(SystemRandom));
-        Self { cx, parent: TempDir::new().unwrap() }
+        let parent = TempDir::new().unwrap();
+        std::fs::write(parent.path().join("secret"), "hush").unwrap();
+        Self { cx, parent }
     }
 
     pub(crate) fn dir(&self) -> PathBuf {
@@ -94,7 +96,6 @@ impl Bench {
         let store = self.store().await;
         let vault = unlock(&self.cx, source, &store).await?.vault;
         let secret = self.parent.path().join("secret");
-        std::fs::write(&secret, "hush").unwrap();
         let config = CONFIG.replace("SECRET_FILE", secret.to_str().unwrap());
         let config = Config::of(vec![Layer::embedded("test", &config).unwrap()]).unwrap();
         let registry = Registry::new([Registration::new(DESCRIPTOR, PLATFORM, ConfiguredConnector::build)]).unwrap();

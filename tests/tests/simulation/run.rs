@@ -166,6 +166,9 @@ fn happen(world: &Arc<World>, event: &Event) {
     }
 }
 
+/// So many looks are close together; those after them wait for what has time.
+const SOON: usize = 40;
+
 /// All is well again. Waits until nothing is left to settle, and says how that went.
 async fn settle(world: &Arc<World>) -> Final {
     world.lock().well = true;
@@ -175,20 +178,21 @@ async fn settle(world: &Arc<World>) -> Final {
     let began = Instant::now();
     let mut blocked = false;
     let (mut unsettled, mut after) = (Vec::new(), 0);
-    for round in 0..240 {
-        sleep(30 * SECOND).await;
+    for round in 0..600 {
+        sleep(if round < SOON { 30 * SECOND } else { 10 * 60 * SECOND }).await;
         node::keep(&settler).await;
         blocked |= !world.memory.app_health().await.unwrap().is_empty();
         blocked |= rows(world).iter().flatten().any(|grant| grant.parked_until.is_some());
-        let still = left(world).await;
-        if !still.is_empty() || !unsettled.is_empty() {
+        let doubts = doubts(world);
+        if round < SOON && !(doubts.is_empty() && unsettled.is_empty()) {
             after = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
         }
-        unsettled = still;
-        if unsettled.is_empty() && round >= 10 {
+        unsettled = doubts;
+        if unsettled.is_empty() && round >= 10 && pending(world).await.is_empty() {
             break;
         }
     }
+    unsettled.extend(pending(world).await);
     Final { rows: rows(world), unsettled, after, blocked, leaks: leaks(world) }
 }
 
@@ -197,20 +201,24 @@ fn rows(world: &World) -> Vec<Option<GrantRecord>> {
     grants.iter().map(|id| world.memory.peek(id)).collect()
 }
 
-/// What is not settled yet.
-async fn left(world: &World) -> Vec<String> {
-    let mut left = Vec::new();
+/// The grants of which nobody knows yet whether their token is spent.
+fn doubts(world: &World) -> Vec<String> {
+    let doubtful = |grant: &GrantRecord| is_doubtful(world, grant) && grant.kept_answer.is_none();
+    let rows = rows(world).into_iter().enumerate();
+    let doubtful = rows.filter(|(_, row)| row.as_ref().is_some_and(doubtful));
+    doubtful.map(|(account, _)| format!("account {account} is in doubt")).collect()
+}
+
+/// The revocations that wait for their next try, which a clock that was set back puts off.
+async fn pending(world: &World) -> Vec<String> {
+    let mut pending = Vec::new();
     let grants = world.lock().grants.clone();
     for (account, id) in grants.iter().enumerate() {
-        let doubtful = |grant: &GrantRecord| is_doubtful(world, grant) && grant.kept_answer.is_none();
-        if world.memory.peek(id).as_ref().is_some_and(doubtful) {
-            left.push(format!("account {account} is in doubt"));
-        }
         if world.memory.revocation_of(id).await.unwrap().is_some() {
-            left.push(format!("the revocation of account {account} is pending"));
+            pending.push(format!("the revocation of account {account} is pending"));
         }
     }
-    left
+    pending
 }
 
 /// Whether a request of the grant was not answered, or its sender should be done by now.

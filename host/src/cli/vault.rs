@@ -186,7 +186,7 @@ impl Keys<'_> {
             Some(key) => key,
             None => only_older(&self.rotation().keys().await?)?,
         };
-        expect_empty(self.spool)?;
+        expect_unspooled(self.spool, key)?;
         let removed = self.source.is_writable();
         if removed {
             self.rotation().retire(key).await?;
@@ -213,17 +213,17 @@ impl Keys<'_> {
     }
 }
 
-/// What rests in the spool may be sealed with the key, and the store does not know of it.
-fn expect_empty(spool: &Path) -> Result<()> {
+/// What rests in the spool is sealed as well, and the store does not know of it.
+fn expect_unspooled(spool: &Path, key: KeyId) -> Result<()> {
     if !spool.exists() {
         return Ok(());
     }
-    let waiting = Spool::open(spool)?.leftovers()?.entries.len();
+    let waiting = Spool::open(spool)?.count_sealed_with(key)?;
     if waiting == 0 {
         return Ok(());
     }
     Err(Error::Request(format!(
-        "{waiting} answers wait in {} to be stored, and may be sealed with that key: run another command first, such as `connector-host connections`, which stores them; nothing was changed",
+        "the key {key} stays: {waiting} answers that are sealed with it wait in {} to be stored. Run another command first, such as `connector-host connections`, which stores what no running host holds",
         spool.display()
     )))
 }
@@ -255,28 +255,29 @@ fn word(standing: Standing) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use connector_core::testing::FakeTransport;
     use tempfile::TempDir;
+
+    use crate::vault::KeyRing;
 
     use super::*;
 
     #[test]
-    fn a_key_stays_while_an_answer_in_the_spool_may_need_it() {
+    fn a_key_stays_while_an_answer_in_the_spool_needs_it() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("spool");
-        expect_empty(&path).unwrap();
+        let cx = FakeTransport::default().context();
+        let (used, other) = (KeyRing::generate(&cx).unwrap(), KeyRing::generate(&cx).unwrap());
+        let [needed, free] = [&used, &other].map(|ring| ring.ids().next().unwrap());
+        expect_unspooled(&path, needed).unwrap();
         assert!(!path.exists());
         let mut slot = Spool::open(&path).unwrap().reserve().unwrap();
-        expect_empty(&path).unwrap();
-        slot.write(b"sealed").unwrap();
+        expect_unspooled(&path, needed).unwrap();
+        slot.write(Vault::new(used).prove(&cx).unwrap().as_bytes()).unwrap();
+        let refused = |path: &Path| expect_unspooled(path, needed).unwrap_err().to_string();
+        assert!(refused(&path).contains("1 answers"), "while a host holds it: {}", refused(&path));
         drop(slot);
-        for _ in 0..2 {
-            let refused = expect_empty(&path).unwrap_err().to_string();
-            assert!(
-                refused.contains("1 answers wait in") && refused.contains("connector-host connections"),
-                "{refused}"
-            );
-        }
-        Spool::open(&path).unwrap().leftovers().unwrap().entries.pop().unwrap().done().unwrap();
-        expect_empty(&path).unwrap();
+        assert!(refused(&path).contains("connector-host connections"), "{}", refused(&path));
+        expect_unspooled(&path, free).unwrap();
     }
 }

@@ -2,6 +2,7 @@ use connector_core::app::{App, PlatformId};
 use connector_core::grant::Grant;
 use connector_core::oauth::CallbackParams;
 use connector_core::{Error as CoreError, ScopeSet, Secret};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::accounts::Finished;
@@ -84,8 +85,9 @@ impl Host {
             .into());
         }
         let oauth = self.platform(flow.platform.as_str())?.connector.oauth();
+        let asked_at = self.context().now();
         let grant = oauth.complete(self.context(), &app, &pending, &callback.params).await?;
-        let record = self.store_grant(&flow, &app, &grant, callback.other_account_allowed).await?;
+        let record = self.store_grant(&flow, &app, &grant, asked_at, callback.other_account_allowed).await?;
         let (requested, granted) = (grant.scopes.requested.clone(), grant.scopes.granted.scopes().cloned());
         let finished = match self.accounts_of(&record).await {
             Ok(accounts) => Ok(self.link(&record, accounts).await?),
@@ -121,6 +123,7 @@ impl Host {
         flow: &FlowRecord,
         app: &App,
         grant: &Grant,
+        issued_at: Timestamp,
         other_account_allowed: bool,
     ) -> Result<GrantRecord> {
         let id = GrantId::new(self.context())?;
@@ -139,6 +142,7 @@ impl Host {
             access_expires_at: grant.tokens.access_expires_at,
             refresh: sealed.refresh,
             refresh_expires_at: grant.tokens.refresh_expires_at,
+            issued_at,
             unlinked: Some(intent),
             ..GrantRecord::new(
                 id,

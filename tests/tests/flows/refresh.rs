@@ -1,5 +1,7 @@
 //! Keeping access, whatever gets in the way.
 
+use std::io::Write as _;
+
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -50,7 +52,8 @@ fn a_command_that_nobody_can_hear_any_more_keeps_a_refresh_under_way() {
     stage.connect(&person(MIRA));
     for (args, signal) in [("", "INT"), ("", "HUP"), ("--log-format json", "INT"), ("-vv", "TERM")] {
         if signal == "HUP" && hangups_are_ignored() {
-            eprintln!("skipped: this test was started under nohup, and so are its programs");
+            let why = "skipped: hangups: this test was started under nohup, and so are its programs";
+            writeln!(std::io::stderr(), "{why}").unwrap();
             continue;
         }
         stage.let_access_expire();

@@ -230,7 +230,7 @@ impl RefreshTerms {
 
 impl Standing {
     /// The mark of an attempt that begins now, after an earlier one.
-    pub(super) fn mark(self, before: Option<RefreshMark>, attempt: &str, now: Timestamp) -> RefreshMark {
+    pub fn mark(self, before: Option<RefreshMark>, attempt: &str, now: Timestamp) -> RefreshMark {
         let (unanswered, first) = match self {
             Self::Repeatable(unanswered) => (unanswered, before.map(|mark| mark.sent_at)),
             Self::Free(unanswered) | Self::Spent(unanswered) => (unanswered, None),
@@ -248,7 +248,7 @@ impl RefreshMark {
     }
 
     /// How many there are after one more that ended in doubt. While the platform answers nobody, that says nothing about this token.
-    pub(super) fn after_doubt(&self, nobody_is_answered: bool) -> u32 {
+    pub fn after_doubt(&self, nobody_is_answered: bool) -> u32 {
         if nobody_is_answered { self.unanswered.max(1) } else { self.unanswered.saturating_add(1) }
     }
 }
@@ -256,7 +256,7 @@ impl RefreshMark {
 impl Settle {
     /// Whether what came of the attempt still says something about the grant. Whatever may hold new tokens does, as long as nobody has newer
     /// ones; a failure concerns its own attempt alone.
-    pub(super) fn concerns(&self, grant: &GrantRecord) -> bool {
+    pub fn concerns(&self, grant: &GrantRecord) -> bool {
         let same_token = grant.generation == self.generation;
         let own = || grant.refresh_mark.as_ref().and_then(|mark| mark.attempt.as_ref()) == Some(&self.attempt);
         match &self.settlement {

@@ -14,8 +14,7 @@ use connector_host::store::{
     Refreshes as _, Settle, Settlement, SqliteStore, Store, StoreError,
 };
 use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, field, unlock};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -54,18 +53,15 @@ async fn open(cx: &Context, dir: &Path) -> Arc<SqliteStore> {
 }
 
 /// Does what only another program would do to the file of a store, which need not exist.
-async fn by_others(dir: &Path, statement: &'static str) {
-    let options = SqliteConnectOptions::new().filename(dir.join("store.db")).create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
-    sqlx::query(statement).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+fn by_others(dir: &Path, statement: &'static str) {
+    Connection::open(dir.join("store.db")).unwrap().execute_batch(statement).unwrap();
     private(&dir.join("store.db"), 0o600);
 }
 
 /// Makes a store, closes it, and has another program change its file.
 async fn changed(dir: &Path, statement: &'static str) {
     open(&cx(), dir).await.close().await;
-    by_others(dir, statement).await;
+    by_others(dir, statement);
 }
 
 fn flow(cx: &Context, state_digest: &str) -> FlowRecord {
@@ -230,9 +226,9 @@ async fn what_is_not_ours_is_refused_and_untouched() {
         let dir = DataDir::new();
         let file = dir.path().join("store.db");
         match case {
-            0 => changed(dir.path(), "UPDATE _sqlx_migrations SET version = 9999").await,
-            1 => by_others(dir.path(), "CREATE TABLE theirs (id INTEGER)").await,
-            2 => by_others(dir.path(), "PRAGMA application_id = 7").await,
+            0 => changed(dir.path(), "PRAGMA user_version = 9999").await,
+            1 => by_others(dir.path(), "CREATE TABLE theirs (id INTEGER)"),
+            2 => by_others(dir.path(), "PRAGMA application_id = 7"),
             _ => fs::write(&file, "not a database at all, but rather a letter").unwrap(),
         }
         private(&file, 0o600);
@@ -248,7 +244,7 @@ async fn what_was_left_half_made_is_completed() {
     let beginnings = ["PRAGMA application_id = 1131376238", "PRAGMA journal_mode = WAL", "PRAGMA user_version = 0"];
     for statement in beginnings {
         let dir = DataDir::new();
-        by_others(dir.path(), statement).await;
+        by_others(dir.path(), statement);
         open(&cx(), dir.path()).await.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
     }
     for statement in ["DELETE FROM meta", "PRAGMA journal_mode = DELETE"] {
@@ -265,16 +261,16 @@ async fn the_file_itself_refuses_what_must_never_be() {
     let dir = DataDir::new();
     let store = open(&cx(), dir.path()).await;
     store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
-    let mut connection = SqliteConnectOptions::new().filename(store.path()).connect().await.unwrap();
+    let connection = Connection::open(store.path()).unwrap();
     let insert = "INSERT INTO audit VALUES ('id', 0, 'default', 'made', NULL, NULL, '{}')";
-    sqlx::query(insert).execute(&mut connection).await.unwrap();
+    connection.execute_batch(insert).unwrap();
     for (statement, why) in [
         ("UPDATE grants SET generation = 0", "never goes down"),
         ("UPDATE grants SET state = 'disconnected'", "CHECK constraint failed"),
         ("UPDATE audit SET event = 'never'", "audit records are never changed"),
         ("DELETE FROM audit", "audit records are never deleted"),
     ] {
-        let error = sqlx::query(statement).execute(&mut connection).await.unwrap_err().to_string();
+        let error = connection.execute_batch(statement).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
 }
@@ -341,17 +337,17 @@ mod unix {
     #[tokio::test]
     async fn a_second_store_leaves_the_locks_of_the_first_alone() {
         if let Some(dir) = std::env::var_os(INSIDE) {
-            return expect_write(Path::new(&dir)).await;
+            return expect_write(Path::new(&dir));
         }
         let dir = DataDir::new();
         let store = open(&cx(), dir.path()).await;
         store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
-        let mut writing = SqliteConnectOptions::new().filename(store.path()).connect().await.unwrap();
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut writing).await.unwrap();
+        let writing = Connection::open(store.path()).unwrap();
+        writing.execute_batch("BEGIN IMMEDIATE").unwrap();
         assert!(!another_process_can_write(dir.path()));
         open(&cx(), dir.path()).await.close().await;
         assert!(!another_process_can_write(dir.path()), "the second store ended the lock of the first");
-        sqlx::query("COMMIT").execute(&mut writing).await.unwrap();
+        writing.execute_batch("COMMIT").unwrap();
         assert!(another_process_can_write(dir.path()));
     }
 
@@ -364,12 +360,10 @@ mod unix {
         output.status.success()
     }
 
-    async fn expect_write(dir: &Path) {
-        let options = SqliteConnectOptions::new().filename(dir.join("store.db")).busy_timeout(Duration::ZERO);
-        let mut connection = options.connect().await.unwrap();
-        for statement in ["BEGIN IMMEDIATE", "ROLLBACK"] {
-            sqlx::query(statement).execute(&mut connection).await.unwrap();
-        }
+    fn expect_write(dir: &Path) {
+        let connection = Connection::open(dir.join("store.db")).unwrap();
+        connection.busy_timeout(Duration::ZERO).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").unwrap();
     }
 
     #[tokio::test]

@@ -50,6 +50,9 @@ impl Host {
         let Some(spool) = self.spool().cloned() else { return Ok(None) };
         // An entry names its store, which may not answer by then.
         self.store_id().await?;
+        if let Some(slot) = spool.reuse()? {
+            return Ok(Some(slot));
+        }
         blocking(move || spool.reserve()).await.map(Some)
     }
 

@@ -19,6 +19,7 @@ use connector_core::account::Session;
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tokio::join;
 use tokio::sync::SetOnce;
 use tokio::time::timeout;
 
@@ -70,8 +71,8 @@ impl Host {
     /// # Errors
     /// When the grant needs its person, the platform cannot be asked, or the store is another instance's.
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
-        self.store().check_ours().await?;
-        let record = self.live_grant(tenant, grant).await?;
+        let (ours, record) = join!(self.store().check_ours(), self.live_grant(tenant, grant));
+        let record = ours.map_err(Error::from).and(record)?;
         if is_fresh(record.access_expires_at, self.context().now()) {
             return self.opened(&record).await;
         }

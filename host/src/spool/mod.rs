@@ -6,7 +6,7 @@
 //!
 //! Entries are sealed by whoever writes them: nothing here can be read without the key.
 //!
-//! All of it blocks: call it where a thread may wait for a disk.
+//! All of it blocks, but for [`Spool::reuse`]: call it where a thread may wait for a disk.
 
 mod entry;
 mod leftover;
@@ -75,11 +75,22 @@ impl Spool {
     /// # Errors
     /// When the disk has no room for it.
     pub(crate) fn reserve(&self) -> Result<Slot> {
-        let reserved = match self.unused()? {
-            Some(reserved) => reserved,
-            None => Arc::new(Reserved::make(&self.0.dir)?),
-        };
-        Ok(Slot { spool: Arc::clone(&self.0), reserved, used: 0 })
+        match self.reuse()? {
+            Some(slot) => Ok(slot),
+            None => Ok(self.slot(Arc::new(Reserved::make(&self.0.dir)?))),
+        }
+    }
+
+    /// The same where a place that was reserved before is free again, which only takes a look at the name of its file.
+    ///
+    /// # Errors
+    /// When the system refuses that.
+    pub(crate) fn reuse(&self) -> Result<Option<Slot>> {
+        Ok(self.unused()?.map(|reserved| self.slot(reserved)))
+    }
+
+    fn slot(&self, reserved: Arc<Reserved>) -> Slot {
+        Slot { spool: Arc::clone(&self.0), reserved, used: 0 }
     }
 
     /// What processes that have ended left behind, this one included where it dropped a slot with an entry. Each entry is given to one

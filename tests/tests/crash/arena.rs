@@ -11,8 +11,6 @@ use connector_host::{Callback, ConnectRequest};
 use connector_tests::rig::{Place, Rig, STRICT};
 use connector_tiktok::emulator::TikTokEmulator;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use crate::line::{Deed, Held, Line};
 use crate::process::Process;
@@ -155,13 +153,8 @@ impl Arena {
 
     /// Lets the time pass in which a token that may be spent is left alone.
     pub(crate) fn quarantine_is_over<'a>(&self, victims: impl IntoIterator<Item = &'a Victim>) {
-        let earlier = earlier(victims);
-        let options = SqliteConnectOptions::new().filename(self.place.data.join("store.db"));
-        self.stage.web.wait(async {
-            let mut database = options.connect().await.unwrap();
-            sqlx::raw_sql(AssertSqlSafe(earlier)).execute(&mut database).await.unwrap();
-            database.close().await.unwrap();
-        });
+        let database = rusqlite::Connection::open(self.place.data.join("store.db")).unwrap();
+        database.execute_batch(&earlier(victims)).unwrap();
     }
 
     /// Waits until a grant has other tokens than those of this generation.

@@ -83,9 +83,6 @@ fn query(statement: Statement) -> Query<'static, Postgres, PgArguments> {
 
 /// The lock is the one that an update takes: who only refers to the row does not wait.
 fn text(statement: &Statement) -> SqlStr {
-    let text = statement.text(CLOCK);
-    if !statement.locking {
-        return text;
-    }
-    AssertSqlSafe(format!("{} FOR NO KEY UPDATE", text.as_str())).into_sql_str()
+    let lock = if statement.locking { " FOR NO KEY UPDATE" } else { "" };
+    AssertSqlSafe(format!("{}{lock}", statement.text(CLOCK))).into_sql_str()
 }

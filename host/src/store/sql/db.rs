@@ -44,6 +44,16 @@ impl Db {
         }
     }
 
+    /// What selects the last step of the schema.
+    pub(super) fn schema_step(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "SELECT max(version) FROM _sqlx_migrations",
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "SELECT user_version FROM pragma_user_version",
+        }
+    }
+
     /// Makes what was deleted leave the files. A server keeps its files to itself, and reuses their room in its own time.
     #[cfg_attr(not(feature = "sqlite"), expect(clippy::unused_async, reason = "only a file waits"))]
     pub(super) async fn shred(&self) -> Result<bool> {

@@ -14,12 +14,13 @@ impl<D: Send + Sync> Inventory for SqlStore<D> {
     async fn stock(&self) -> Result<Stock> {
         let mut view = self.read().await?;
         let grants = grants_by_state(&mut view).await?;
-        let counts = statement(
-            "SELECT (SELECT max(version) FROM _sqlx_migrations) AS schema_step,
+        let counts = statement(format!(
+            "SELECT ({}) AS schema_step,
                     (SELECT count(*) FROM connections WHERE disconnected_at IS NULL) AS connections,
                     (SELECT count(*) FROM connections WHERE disconnected_at IS NOT NULL) AS disconnected,
                     (SELECT count(*) FROM samples) AS samples",
-        );
+            self.db.schema_step()
+        ));
         let row = view.fetch(counts).await?.ok_or_else(|| StoreError::corrupt("store", "nothing can be counted"))?;
         let fields = Fields::of("store", &row);
         Ok(Stock {

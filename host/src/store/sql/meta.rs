@@ -75,7 +75,7 @@ impl<D: Send + Sync> Ownership for SqlStore<D> {
     }
 
     async fn owner(&self) -> Result<Option<InstanceName>> {
-        read_owner(self.fetch(get(OWNER)).await?.as_ref())
+        self.meta(OWNER).await?.map(read_owner).transpose()
     }
 
     async fn claim_ownership(&self) -> Result<()> {
@@ -94,7 +94,12 @@ impl<D: Send + Sync> Ownership for SqlStore<D> {
 
 /// Makes sure, within a transaction, that the store is that of this name.
 pub(super) async fn check_ours(transaction: &mut Transaction, ours: Option<&InstanceName>) -> Result<()> {
-    compare(read_owner(transaction.fetch(get(OWNER)).await?.as_ref())?, ours)
+    check_owner(transaction.fetch(get(OWNER)).await?.as_ref().map(value).transpose()?, ours)
+}
+
+/// The same for a name that was read already.
+pub(super) fn check_owner(owner: Option<Vec<u8>>, ours: Option<&InstanceName>) -> Result<()> {
+    compare(owner.map(read_owner).transpose()?, ours)
 }
 
 impl<D: Send + Sync> SqlStore<D> {
@@ -122,8 +127,7 @@ pub(super) fn value(row: &Row) -> Result<Vec<u8>> {
     Fields::of("store", row).get("value")
 }
 
-fn read_owner(row: Option<&Row>) -> Result<Option<InstanceName>> {
-    let Some(row) = row else { return Ok(None) };
-    let text = String::from_utf8(value(row)?).map_err(|error| StoreError::corrupt("instance name", error))?;
-    text.parse().map(Some).map_err(|why| StoreError::corrupt("instance name", why))
+fn read_owner(name: Vec<u8>) -> Result<InstanceName> {
+    let text = String::from_utf8(name).map_err(|error| StoreError::corrupt("instance name", error))?;
+    text.parse().map_err(|why| StoreError::corrupt("instance name", why))
 }

@@ -36,8 +36,6 @@ use super::{AuditRecord, InstanceName, Result};
 pub(super) use self::db::Db;
 pub(super) use self::meta::INSTANCE;
 pub(super) use self::row::Row;
-#[cfg(feature = "sqlite")]
-pub(super) use self::statement::NOW;
 pub(super) use self::statement::{Argument, Statement, statement};
 pub(super) use self::transaction::{Transaction, Work};
 

@@ -68,8 +68,7 @@ impl Work for Begin {
     type Output = Begun;
 
     async fn run(&self, transaction: &mut Transaction) -> Result<Begun> {
-        meta::check_ours(transaction, self.name.as_ref()).await?;
-        let begun = begin(transaction, &self.claim).await?;
+        let begun = begin(transaction, &self.claim, self.name.as_ref()).await?;
         if !matches!(begun, Begun::Moved | Begun::Parked(_) | Begun::AppBlocked(_) | Begun::AnswerKept(_)) {
             reach(KillPoint::InsideMark);
         }
@@ -98,10 +97,12 @@ impl Work for Settle {
     }
 }
 
-async fn begin(transaction: &mut Transaction, claim: &RefreshClaim) -> Result<Begun> {
+async fn begin(transaction: &mut Transaction, claim: &RefreshClaim, name: Option<&InstanceName>) -> Result<Begun> {
     let Some(row) = transaction.fetch(select(&claim.tenant, &claim.grant)).await? else {
+        meta::check_ours(transaction, name).await?;
         return Ok(Begun::Moved);
     };
+    meta::check_owner(Fields::of("store", &row).get("owner")?, name)?;
     let (grant, tick) = (grants::grant(&row)?, Tick::read(transaction, &row)?);
     let now = tick.now;
     if grant.generation != claim.generation || grant.state != GrantState::Active {
@@ -134,10 +135,10 @@ impl<D> SqlStore<D> {
     }
 }
 
-/// A grant, what the store's clock says, and whether anything is known against its app.
+/// A grant, what the store's clock says, whose store it is, and whether anything is known against the grant's app.
 fn select(tenant: &str, id: &GrantId) -> Statement {
     let select = statement(
-        "SELECT *, {now} AS now,
+        "SELECT *, {now} AS now, (SELECT value FROM meta WHERE key = 'instance_name') AS owner,
                 EXISTS (SELECT 1 FROM app_health AS health
                         WHERE health.platform = grants.platform AND health.app = grants.app
                           AND health.client_id = grants.client_id) AS app_noted

@@ -1,34 +1,36 @@
 //! A row of any of the databases.
 
-use sqlx::Error;
+#[cfg(feature = "sqlite")]
+use crate::store::sqlite;
 
 /// A row, as its driver read it.
 pub(in crate::store) enum Row {
     #[cfg(feature = "postgres")]
     Postgres(sqlx::postgres::PgRow),
     #[cfg(feature = "sqlite")]
-    Sqlite(sqlx::sqlite::SqliteRow),
+    Sqlite(sqlite::SqliteRow),
 }
 
 impl Row {
-    pub(super) fn get<'r, T: InPostgres<'r> + InSqlite<'r>>(&'r self, column: &str) -> Result<T, Error> {
+    /// What stands in a column, or why it cannot be read.
+    pub(super) fn get<'r, T: InPostgres<'r> + InSqlite<'r>>(&'r self, column: &str) -> Result<T, String> {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(row) => sqlx::Row::try_get(row, column),
+            Self::Postgres(row) => sqlx::Row::try_get(row, column).map_err(|error| error.to_string()),
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(row) => sqlx::Row::try_get(row, column),
+            Self::Sqlite(row) => row.get(column),
         }
     }
 }
 
 /// What a column holds when every driver that is built can read it.
 macro_rules! readable {
-    ($name:ident, $feature:literal, $database:path) => {
+    ($name:ident, $feature:literal, $($by:tt)+) => {
         #[cfg(feature = $feature)]
-        pub(super) trait $name<'r>: sqlx::Decode<'r, $database> + sqlx::Type<$database> {}
+        pub(super) trait $name<'r>: $($by)+ {}
 
         #[cfg(feature = $feature)]
-        impl<'r, T: sqlx::Decode<'r, $database> + sqlx::Type<$database>> $name<'r> for T {}
+        impl<'r, T: $($by)+> $name<'r> for T {}
 
         #[cfg(not(feature = $feature))]
         pub(super) trait $name<'r> {}
@@ -38,5 +40,5 @@ macro_rules! readable {
     };
 }
 
-readable!(InPostgres, "postgres", sqlx::Postgres);
-readable!(InSqlite, "sqlite", sqlx::Sqlite);
+readable!(InPostgres, "postgres", sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>);
+readable!(InSqlite, "sqlite", sqlite::InSqlite<'r>);

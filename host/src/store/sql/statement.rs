@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
-
 /// What stands in a statement for the store's clock, in milliseconds since 1970.
-pub(in crate::store) const NOW: &str = "{now}";
+const NOW: &str = "{now}";
 
 /// An SQL statement for any of the databases. It has no `Debug`: its arguments are what a store keeps.
+#[derive(Clone)]
 pub(in crate::store) struct Statement {
     pub(in crate::store) sql: Cow<'static, str>,
     pub(in crate::store) arguments: Vec<Argument>,
@@ -15,6 +14,7 @@ pub(in crate::store) struct Statement {
 }
 
 /// One argument: null or a value.
+#[derive(Clone)]
 pub(in crate::store) enum Argument {
     Bytes(Option<Vec<u8>>),
     Integer(Option<i64>),
@@ -29,11 +29,8 @@ pub(in crate::store) fn statement(sql: impl Into<Cow<'static, str>>) -> Statemen
 
 impl Statement {
     /// The text, with this in place of `{now}`.
-    pub(in crate::store) fn text(&self, now: &str) -> SqlStr {
-        match &self.sql {
-            Cow::Borrowed(sql) if !sql.contains(NOW) => sql.into_sql_str(),
-            sql => AssertSqlSafe(sql.replace(NOW, now)).into_sql_str(),
-        }
+    pub(in crate::store) fn text(&self, now: &str) -> Cow<'_, str> {
+        if self.sql.contains(NOW) { self.sql.replace(NOW, now).into() } else { Cow::Borrowed(&self.sql) }
     }
 
     /// Adds the next argument.

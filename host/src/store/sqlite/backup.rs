@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sqlx::{ConnectOptions as _, Connection as _};
-
 use super::error::failed;
 use super::files::{COMPANIONS, DATABASE};
-use super::{SqliteStore, open};
+use super::pool::on_blocking_thread;
+use super::{SqliteStore, connection};
 use crate::private_files;
 use crate::store::{Result, StoreError};
 
@@ -52,11 +51,10 @@ impl SqliteStore {
 
     /// Reads one state of the database, which keeps nobody from writing to it.
     async fn copy_into(&self, draft: &Path) -> Result<()> {
-        let draft = draft.to_str().ok_or_else(|| unfit(draft, "has a name that is no text"))?;
-        let mut connection = open::options(self.path()).connect().await.map_err(failed)?;
-        let copied = sqlx::query("VACUUM INTO $1").bind(draft).execute(&mut connection).await.map_err(failed);
-        connection.close().await.map_err(failed)?;
-        copied.map(drop)
+        let draft = draft.to_str().ok_or_else(|| unfit(draft, "has a name that is no text"))?.to_owned();
+        let path = self.path().to_owned();
+        let copy = move || connection::open(&path)?.execute("VACUUM INTO ?1", [draft]).map_err(failed);
+        on_blocking_thread(copy).await.map(drop)
     }
 
     /// Whether a place is one of the files that the database consists of.

@@ -1,25 +1,34 @@
-//! One commit for many: what is to be written while a commit runs waits for the next one, and shares it.
+//! One transaction for many: what is asked while another one runs waits for the next, and shares it.
 //!
-//! A commit waits for the disk, whatever it holds. Nobody is answered before theirs is durable, and nobody waits for company: a batch is what
-//! came while the batch before it was at the disk.
+//! A commit waits for the disk, whatever it holds, and to change threads costs more than to find a row. Nobody is answered before theirs is
+//! durable, and nobody waits for company: a batch is what came while the batch before was at the disk. Nor does anybody read what is older
+//! than their question: a transaction begins after all it holds has been asked.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use connector_core::Context;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::Pools;
+use super::Transacted;
+use super::connection::Purpose;
+use super::pool::{Pool, on_blocking_thread};
+use super::transacted::Thread;
 use crate::store::sql::{Transaction, Work};
 use crate::store::{Result, StoreError};
 
-/// The most pieces of work that share a commit, so that other writers get their turn.
+/// The most pieces of work that share a transaction, so that others get their turn.
 const MOST: usize = 128;
 
-/// What waits for the next commit.
-#[derive(Default)]
-pub(super) struct Group(Mutex<Queue>);
+/// What waits for the next transaction.
+pub(super) struct Group {
+    pool: Arc<Pool>,
+    cx: Context,
+    queue: Mutex<Queue>,
+}
 
 #[derive(Default)]
 struct Queue {
@@ -28,51 +37,66 @@ struct Queue {
     led: bool,
 }
 
-impl Pools {
+/// Work that was done, or what became of its transaction.
+type Done = (Box<dyn Job>, Option<StoreError>);
+
+impl Group {
+    pub(super) fn new(pool: &Arc<Pool>, cx: &Context) -> Arc<Self> {
+        Arc::new(Self { pool: Arc::clone(pool), cx: cx.clone(), queue: Mutex::default() })
+    }
+
     /// Does this in a transaction together with whatever else waits, and answers once that is durable. Work that fails, fails alone.
     ///
     /// The batches run in a task of their own: a caller that goes away takes nobody's work along, and its own is done once.
-    pub(in crate::store) async fn share<W: Work>(&self, work: W) -> Result<W::Output> {
+    pub(super) async fn share<W: Work>(self: &Arc<Self>, work: W) -> Result<W::Output> {
         let (tell, told) = oneshot::channel();
-        if self.group.join(Box::new(Waiting { work, done: None, tell })) {
-            tokio::spawn(lead(self.clone()));
+        if self.join(Box::new(Waiting { work, done: None, tell })) {
+            tokio::spawn(lead(Arc::clone(self)));
         }
         told.await.unwrap_or_else(|_| Err(StoreError::database("the transaction was given up; nothing was changed")))
     }
-}
 
-async fn lead(pools: Pools) {
-    let mut leading = Leading { group: Arc::clone(&pools.group), ended: false };
-    while let Some(batch) = leading.next() {
-        run(&pools, batch).await;
-    }
-}
-
-/// Runs a batch. What fails in it is answered and left out, and the rest is done again without it: whatever `SQLite` has undone by then,
-/// nothing of it stays.
-async fn run(pools: &Pools, mut batch: Vec<Box<dyn Job>>) {
-    while !batch.is_empty() {
-        match commit(pools, &mut batch).await {
-            Ok(None) => {
-                tracing::debug!(together = batch.len(), "committed");
-                return batch.into_iter().for_each(|job| job.answer(None));
+    /// Runs a batch. What fails in it is left out, and the rest is done again without it: whatever `SQLite` has undone by then, nothing of
+    /// it stays.
+    async fn run(&self, mut batch: Vec<Box<dyn Job>>) -> Vec<Done> {
+        let mut done = Vec::with_capacity(batch.len());
+        while !batch.is_empty() {
+            match self.commit(&mut batch).await {
+                Ok(None) => {
+                    if self.pool.purpose() == Purpose::Writing {
+                        tracing::debug!(together = batch.len(), "committed");
+                    }
+                    done.extend(batch.drain(..).map(|job| (job, None)));
+                }
+                Ok(Some(failed)) => done.push((batch.remove(failed), None)),
+                Err(error) => done.extend(batch.drain(..).map(|job| (job, Some(copy(&error))))),
             }
-            Ok(Some(failed)) => batch.remove(failed).answer(None),
-            Err(error) => return batch.into_iter().for_each(|job| job.answer(Some(copy(&error)))),
         }
+        done
+    }
+
+    /// Does all of a batch in one transaction, up to the first one that fails, if one does.
+    async fn commit(&self, batch: &mut [Box<dyn Job>]) -> Result<Option<usize>> {
+        let mut transaction = Transaction::Sqlite(Transacted::begin(&self.cx, &self.pool, Thread::This).await?);
+        for (index, job) in batch.iter_mut().enumerate() {
+            if !job.run(&mut transaction).await {
+                return Ok(Some(index));
+            }
+        }
+        transaction.commit().await?;
+        Ok(None)
     }
 }
 
-/// Does all of a batch in one transaction, up to the first one that fails, if one does.
-async fn commit(pools: &Pools, batch: &mut [Box<dyn Job>]) -> Result<Option<usize>> {
-    let mut transaction = Transaction::Sqlite(pools.write().await?);
-    for (index, job) in batch.iter_mut().enumerate() {
-        if !job.run(&mut transaction).await {
-            return Ok(Some(index));
-        }
+/// A batch changes threads twice, and nothing in it does.
+async fn lead(group: Arc<Group>) {
+    let mut leading = Leading { group: Arc::clone(&group), ended: false };
+    while let Some(batch) = leading.next() {
+        let (group, runtime) = (Arc::clone(&group), Handle::current());
+        // A batch that panics is answered by nobody, and whoever waits for it is told so.
+        let done = on_blocking_thread(move || Ok(runtime.block_on(group.run(batch)))).await;
+        done.into_iter().flatten().for_each(|(job, failed)| job.answer(failed));
     }
-    transaction.commit().await?;
-    Ok(None)
 }
 
 /// The same error for one more caller.
@@ -95,7 +119,7 @@ impl Group {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

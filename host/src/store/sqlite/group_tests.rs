@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use connector_core::testing::FakeTransport;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 use tempfile::TempDir;
 use tokio::task::{JoinSet, yield_now};
 
-use super::SqliteStore;
+use super::{SqliteRow, SqliteStore};
 use crate::store::sql::{Row, Transaction, Work, statement};
 use crate::store::{Result, StoreError};
 
@@ -54,13 +52,16 @@ impl Bench {
         self.store.share(note).await
     }
 
-    /// All of them at once: on the one thread of a test they are in the queue before the first of them is done.
+    /// All of them at once: they are in the queue before the first of them can be done.
     async fn all(&self, notes: Vec<Note>) -> Vec<(usize, Result<usize>)> {
-        let mut tasks = JoinSet::new();
+        let (writer, mut tasks) = (self.store.write().await.unwrap(), JoinSet::new());
         for note in notes {
             let store = Arc::clone(&self.store);
             tasks.spawn(async move { (note.key, store.share(note).await) });
         }
+        // On the one thread of a test each of them has its turn before this goes on.
+        yield_now().await;
+        drop(writer);
         let mut done = tasks.join_all().await;
         done.sort_by_key(|(key, _)| *key);
         done
@@ -74,7 +75,7 @@ impl Bench {
     }
 
     async fn kept(&self) -> i64 {
-        self.row("SELECT count(*) FROM meta WHERE key LIKE 'note-%'").await.get(0)
+        self.row("SELECT count(*) AS notes FROM meta WHERE key LIKE 'note-%'").await.get("notes").unwrap()
     }
 
     /// How many transactions the log of the database holds: the last page that one writes says how large the database is then.
@@ -94,7 +95,9 @@ async fn a_thousand_writers_share_a_few_commits() {
     let before = bench.commits();
     let done = bench.all((0..1_000).map(Note::small).collect()).await;
     assert!(done.iter().all(|(key, kept)| matches!(kept, Ok(kept) if kept == key)));
-    assert_eq!((bench.kept().await, bench.commits() - before), (1_001, 8));
+    let commits = bench.commits() - before;
+    assert!((8..=9).contains(&commits), "128 at a time, and who came first may have been alone: {commits}");
+    assert_eq!(bench.kept().await, 1_001);
 }
 
 #[tokio::test]

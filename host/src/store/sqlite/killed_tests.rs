@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 use connector_core::testing::FakeTransport;
-use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{SqliteStore, files, migrate, open};
+use super::{SqliteStore, connection, files, migrate};
 use crate::store::{Inventory as _, Meta as _};
 
 /// What tells the process that is to be killed where it works, and after how many steps of the database it ends.
@@ -19,31 +19,27 @@ const STEPS: &str = "CONNECTOR_TEST_STEPS";
 const PLACES: usize = 40;
 
 /// A connection that ends the process after so many steps of `SQLite`'s own machine, of which each statement takes several.
-fn mortal(path: &Path, steps: usize) -> SqlitePool {
-    let mortal = SqlitePoolOptions::new().max_connections(1).after_connect(move |connection, _| {
-        Box::pin(async move {
-            let mut left = steps;
-            connection.lock_handle().await?.set_progress_handler(1, move || {
-                if left == 0 {
-                    std::process::abort();
-                }
-                left -= 1;
-                true
-            });
-            Ok(())
-        })
-    });
-    mortal.connect_lazy_with(open::options(path))
+fn mortal(path: &Path, steps: usize) -> Connection {
+    let (mortal, mut left) = (connection::open(path).unwrap(), steps);
+    let count = move || {
+        if left == 0 {
+            std::process::abort();
+        }
+        left -= 1;
+        false
+    };
+    mortal.progress_handler(1, Some(count)).unwrap();
+    mortal
 }
 
 /// What the process does that is to be killed. Without an order it does nothing.
-#[tokio::test]
-async fn a_migration_that_may_be_killed() {
+#[test]
+fn a_migration_that_may_be_killed() {
     let (Ok(dir), Ok(steps)) = (env::var(DIR), env::var(STEPS)) else { return };
     let cx = FakeTransport::default().context();
     let path = files::prepare(dir.as_ref()).unwrap();
     let locks = files::prepare_locks(dir.as_ref()).unwrap();
-    migrate::inspect_and_migrate(&cx, &path, &mortal(&path, steps.parse().unwrap()), &locks).await.unwrap();
+    migrate::inspect_and_migrate(&cx, &path, mortal(&path, steps.parse().unwrap()), &locks).unwrap();
 }
 
 /// Runs it in a process of its own. True when that came to its end.

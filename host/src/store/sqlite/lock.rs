@@ -4,19 +4,19 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio::task::spawn_blocking;
-
+use super::pool::on_blocking_thread;
 use crate::private_files;
 use crate::store::{Result, StoreError};
 
 /// Waits for the lock under which the schema is brought up to date.
-pub(super) async fn migration(dir: &Path) -> Result<File> {
-    wait(dir.join("migration.lock"), File::lock).await
+pub(super) fn migration(dir: &Path) -> Result<File> {
+    lock(&dir.join("migration.lock"), File::lock)
 }
 
 /// The lock that everybody holds who has the store open. Waits for whoever puts another database in its place.
 pub(super) async fn in_use(dir: &Path) -> Result<File> {
-    wait(in_use_path(dir), File::lock_shared).await
+    let path = in_use_path(dir);
+    on_blocking_thread(move || lock(&path, File::lock_shared)).await
 }
 
 /// The same lock for whoever puts another database in place. `None` when somebody has the store open.
@@ -32,10 +32,6 @@ pub(super) fn alone(dir: &Path) -> Result<Option<File>> {
 
 fn in_use_path(dir: &Path) -> PathBuf {
     dir.join("store.lock")
-}
-
-async fn wait(path: PathBuf, how: fn(&File) -> io::Result<()>) -> Result<File> {
-    spawn_blocking(move || lock(&path, how)).await.map_err(StoreError::database)?
 }
 
 fn lock(path: &Path, how: fn(&File) -> io::Result<()>) -> Result<File> {

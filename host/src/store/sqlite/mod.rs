@@ -1,9 +1,11 @@
 //! The store in one `SQLite` file: nothing else to install or to run.
 //!
 //! The file is in WAL mode with `synchronous = FULL`: what a call reports as written survives a power loss. All writes of a process go
-//! through one connection, in turn, and those of refreshes share commits; between processes `SQLite` itself waits.
+//! through one connection, in turn, and those of refreshes share commits; between processes `SQLite` itself waits. Nothing here runs on a
+//! thread that must not wait for a disk.
 
 mod backup;
+mod connection;
 mod error;
 mod files;
 mod group;
@@ -15,18 +17,24 @@ mod lock;
 mod migrate;
 mod network;
 mod open;
+mod pool;
 mod pools;
+mod query;
 mod replace;
+mod row;
 #[cfg(test)]
 mod tests;
+mod transacted;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::sql::SqlStore;
 
-pub(super) use self::pools::{Pools, Transacted};
+pub(super) use self::pools::Pools;
 pub use self::replace::Replacement;
+pub(super) use self::row::{InSqlite, SqliteRow};
+pub(super) use self::transacted::Transacted;
 
 /// The store in one `SQLite` file.
 pub type SqliteStore = SqlStore<SqliteFile>;

@@ -3,29 +3,40 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use connector_core::{Context, SinceBoot};
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{Row as _, Sqlite, Transaction};
+use async_trait::async_trait;
+use connector_core::Context;
 
-use super::error::failed;
+use super::connection::Purpose;
 use super::group::Group;
-use crate::store::Result;
-use crate::store::sql::{Argument, NOW, Statement};
+use super::pool::Pool;
+use super::transacted::Thread;
+use super::{SqliteRow, Transacted};
+use crate::store::sql::{Row, Statement, Transaction, Work, statement};
+use crate::store::{Result, StoreError};
+
+const READERS: u32 = 4;
 
 /// One connection that writes, and some that read.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Pools {
-    pub(super) writer: SqlitePool,
-    pub(super) readers: SqlitePool,
+    writer: Arc<Pool>,
+    readers: Arc<Pool>,
     /// What shares commits.
-    pub(super) group: Arc<Group>,
+    writes: Arc<Group>,
+    /// What shares reads of single rows. What reads many has a transaction of its own, and keeps nobody waiting.
+    reads: Arc<Group>,
     /// The clock of a store in a file is the machine's.
-    pub(super) cx: Context,
-    pub(super) path: PathBuf,
+    cx: Context,
+    path: PathBuf,
 }
 
 impl Pools {
+    pub(super) fn new(cx: &Context, path: &Path) -> Self {
+        let (writer, readers) = (Pool::new(path, Purpose::Writing, 1), Pool::new(path, Purpose::Reading, READERS));
+        let (writes, reads) = (Group::new(&writer, cx), Group::new(&readers, cx));
+        Self { writer, readers, writes, reads, cx: cx.clone(), path: path.to_owned() }
+    }
+
     pub(in crate::store) fn path(&self) -> &Path {
         &self.path
     }
@@ -38,73 +49,60 @@ impl Pools {
     /// Deleted content is overwritten in the pages that held it; this brings those pages into the file and empties the log, which holds
     /// older ones. False when others read for longer than is waited for.
     pub(in crate::store) async fn shred(&self) -> Result<bool> {
-        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
-        let row = checkpoint.fetch_one(&self.writer).await.map_err(failed)?;
-        let busy: i64 = row.try_get(0).map_err(failed)?;
-        Ok(busy == 0)
+        let mut alone = Transacted::alone(&self.cx, &self.writer).await?;
+        let checkpoint = alone.fetch(statement("PRAGMA wal_checkpoint(TRUNCATE)")).await?;
+        let busy = checkpoint.map(|row| row.get::<i64>("busy")).transpose().map_err(StoreError::database)?;
+        Ok(busy == Some(0))
     }
 
-    /// Takes the write lock at once: a transaction that read first and then wanted to write would fail at once whenever another had
-    /// written in between.
     pub(in crate::store) async fn write(&self) -> Result<Transacted> {
-        let open = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        Ok(Transacted { open, cx: self.cx.clone() })
+        Transacted::begin(&self.cx, &self.writer, Thread::Blocking).await
     }
 
     pub(in crate::store) async fn read(&self) -> Result<Transacted> {
-        Ok(Transacted { open: self.readers.begin().await.map_err(failed)?, cx: self.cx.clone() })
+        Transacted::begin(&self.cx, &self.readers, Thread::Blocking).await
+    }
+
+    pub(in crate::store) async fn share<W: Work>(&self, work: W) -> Result<W::Output> {
+        self.writes.share(work).await
     }
 
     pub(in crate::store) async fn execute(&self, statement: Statement) -> Result<u64> {
-        let done = query(&self.cx, statement).execute(&self.writer).await;
-        Ok(done.map_err(failed)?.rows_affected())
+        self.share(Execute(statement)).await
     }
 
     pub(in crate::store) async fn fetch(&self, statement: Statement) -> Result<Option<SqliteRow>> {
-        query(&self.cx, statement).fetch_optional(&self.readers).await.map_err(failed)
+        self.reads.share(Fetch(statement)).await
     }
 
     pub(in crate::store) async fn fetch_all(&self, statement: Statement) -> Result<Vec<SqliteRow>> {
-        query(&self.cx, statement).fetch_all(&self.readers).await.map_err(failed)
+        Transacted::alone(&self.cx, &self.readers).await?.fetch_all(statement).await
     }
 }
 
-/// A transaction under way.
-pub(in crate::store) struct Transacted {
-    open: Transaction<'static, Sqlite>,
-    cx: Context,
-}
+/// One statement that writes.
+struct Execute(Statement);
 
-impl Transacted {
-    pub(in crate::store) fn since_boot(&self) -> Option<SinceBoot> {
-        self.cx.since_boot()
-    }
+#[async_trait]
+impl Work for Execute {
+    type Output = u64;
 
-    pub(in crate::store) async fn execute(&mut self, statement: Statement) -> Result<u64> {
-        let done = query(&self.cx, statement).execute(&mut *self.open).await;
-        Ok(done.map_err(failed)?.rows_affected())
-    }
-
-    pub(in crate::store) async fn fetch(&mut self, statement: Statement) -> Result<Option<SqliteRow>> {
-        query(&self.cx, statement).fetch_optional(&mut *self.open).await.map_err(failed)
-    }
-
-    pub(in crate::store) async fn fetch_all(&mut self, statement: Statement) -> Result<Vec<SqliteRow>> {
-        query(&self.cx, statement).fetch_all(&mut *self.open).await.map_err(failed)
-    }
-
-    pub(in crate::store) async fn commit(self) -> Result<()> {
-        self.open.commit().await.map_err(failed)
+    async fn run(&self, transaction: &mut Transaction) -> Result<u64> {
+        transaction.execute(self.0.clone()).await
     }
 }
 
-/// The statement as the driver takes it, the time among its arguments.
-fn query(cx: &Context, statement: Statement) -> Query<'static, Sqlite, SqliteArguments> {
-    let text = statement.text(&format!("${}", statement.arguments.len() + 1));
-    let now = statement.sql.contains(NOW).then(|| cx.now().as_millisecond().into());
-    statement.arguments.into_iter().chain(now).fold(sqlx::query(text), |query, argument| match argument {
-        Argument::Bytes(bytes) => query.bind(bytes),
-        Argument::Integer(integer) => query.bind(integer),
-        Argument::Text(text) => query.bind(text),
-    })
+/// One statement of which the first row is wanted.
+struct Fetch(Statement);
+
+#[async_trait]
+impl Work for Fetch {
+    type Output = Option<SqliteRow>;
+
+    async fn run(&self, transaction: &mut Transaction) -> Result<Option<SqliteRow>> {
+        Ok(match transaction.fetch(self.0.clone()).await? {
+            Some(Row::Sqlite(row)) => Some(row),
+            _ => None,
+        })
+    }
 }

@@ -8,14 +8,13 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use connector_core::Context;
-use sqlx::ConnectOptions as _;
-use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::error::failed;
 use super::files::{self, COMPANIONS, DATABASE};
 use super::migrate::APPLICATION_ID;
-use super::{SqliteStore, lock, open};
+use super::pool::on_blocking_thread;
+use super::{SqliteStore, connection, lock};
 use crate::private_files;
 use crate::store::{Result, StoreError};
 
@@ -149,13 +148,12 @@ fn unless_damaged(error: StoreError, path: &Path) -> Result<Option<SqliteStore>>
 
 /// Reads every page of a database.
 async fn check_sound(path: &Path) -> Result<()> {
-    let check = async {
-        let mut connection = open::options(path).connect().await?;
-        let said: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
-        connection.close().await?;
-        Ok(said)
+    let path = path.to_owned();
+    let check = move || {
+        let file = connection::open(&path)?;
+        file.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)).map_err(failed)
     };
-    match check.await.map_err(failed)?.as_str() {
+    match on_blocking_thread(check).await?.as_str() {
         "ok" => Ok(()),
         why => Err(StoreError::corrupt("database", why)),
     }

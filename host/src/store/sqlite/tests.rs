@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use connector_core::testing::FakeTransport;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Row as _};
+use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{SqliteStore, open};
+use super::{SqliteStore, connection};
 use crate::store::contract;
 use crate::store::sql::{Row, statement};
 
@@ -29,22 +28,26 @@ async fn the_clock_is_the_machines() {
     let bound =
         store.write().await.unwrap().fetch(statement("SELECT {now} - $1 AS past, {now} AS now").bind(7)).await.unwrap();
     let Some(Row::Sqlite(row)) = bound else { panic!("no row of this database") };
-    assert_eq!(row.get::<i64, _>("now") - row.get::<i64, _>("past"), 7);
+    assert_eq!(row.get::<i64>("now").unwrap() - row.get::<i64>("past").unwrap(), 7);
 }
 
 #[tokio::test]
 async fn a_connection_that_would_lose_writes_is_refused() {
     let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
     let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
-    let good = open::options(store.path());
-    open::verify(&mut good.connect().await.unwrap()).await.unwrap();
+    let with = |setting| {
+        let connection = connection::open(store.path()).unwrap();
+        connection.execute_batch(setting).unwrap();
+        connection
+    };
+    connection::verify(&with("")).unwrap();
     let careless = [
-        (good.clone().synchronous(SqliteSynchronous::Normal), "synchronous = FULL"),
-        (good.clone().foreign_keys(false), "foreign_keys = ON"),
-        (SqliteConnectOptions::new().in_memory(true), "journal_mode = WAL"),
+        (with("PRAGMA synchronous = NORMAL"), "synchronous = FULL"),
+        (with("PRAGMA foreign_keys = OFF"), "foreign_keys = ON"),
+        (Connection::open_in_memory().unwrap(), "journal_mode = WAL"),
     ];
-    for (options, setting) in careless {
-        let error = open::verify(&mut options.connect().await.unwrap()).await.unwrap_err().to_string();
+    for (connection, setting) in careless {
+        let error = connection::verify(&connection).unwrap_err().to_string();
         assert!(error.contains(setting), "{error}");
     }
 }

@@ -8,9 +8,8 @@ use connector_host::store::SqliteStore;
 use connector_tests::lantern::LanternEmulator;
 use connector_tiktok::emulator::TikTokEmulator;
 use http::header::LOCATION;
+use rusqlite::Connection;
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use url::Url;
 
@@ -130,27 +129,20 @@ impl Stage {
     }
 
     /// Does what only another program would do to the database.
-    pub(crate) fn by_others(&self, statement: &'static str) {
-        let mut database = self.database();
-        self.web.wait(async {
-            sqlx::query(statement).execute(&mut database).await.unwrap();
-            database.close().await.unwrap();
-        });
+    pub(crate) fn by_others(&self, statement: &str) {
+        self.database().execute_batch(statement).unwrap();
     }
 
     /// Does something while another program holds the right to write to the database. Whoever closes a file of the database in this process
     /// gives up the locks of the whole process, so nothing may be searched meanwhile.
     pub(crate) fn while_others_write<T>(&self, work: impl FnOnce() -> T) -> T {
-        let mut database = self.database();
-        self.web.wait(sqlx::query("BEGIN IMMEDIATE").execute(&mut database)).unwrap();
-        let done = work();
-        self.web.wait(database.close()).unwrap();
-        done
+        let database = self.database();
+        database.execute_batch("BEGIN IMMEDIATE").unwrap();
+        work()
     }
 
-    fn database(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.realm().join("store.db"));
-        self.web.wait(options.connect()).unwrap()
+    fn database(&self) -> Connection {
+        Connection::open(self.realm().join("store.db")).unwrap()
     }
 
     /// Lays the test's own line to the token endpoint, on which an answer can be held back.

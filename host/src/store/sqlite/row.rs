@@ -1,0 +1,70 @@
+//! A row, as `SQLite` gave it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rusqlite::types::{FromSql, FromSqlResult, Value, ValueRef};
+
+/// The values of a row, whatever their types.
+pub(in crate::store) struct SqliteRow {
+    pub(super) columns: Arc<[String]>,
+    pub(super) values: Vec<Value>,
+}
+
+impl SqliteRow {
+    /// What stands in the column of a name.
+    ///
+    /// # Errors
+    /// When there is none, or it holds something else.
+    pub(in crate::store) fn get<'r, T: InSqlite<'r>>(&'r self, column: &str) -> Result<T, Unreadable> {
+        let place = self.columns.iter().position(|name| name == column);
+        let value =
+            place.and_then(|place| self.values.get(place)).ok_or_else(|| "there is no such column".to_owned())?;
+        T::read(value.into()).map_err(|error| error.to_string())
+    }
+}
+
+/// It may hold what is sealed, and shows nothing of it.
+impl fmt::Debug for SqliteRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteRow").finish_non_exhaustive()
+    }
+}
+
+/// Why a value cannot be read.
+type Unreadable = String;
+
+/// What a value of a row can be read as.
+pub(in crate::store) trait InSqlite<'r>: Sized {
+    fn read(value: ValueRef<'r>) -> FromSqlResult<Self>;
+}
+
+impl<'r> InSqlite<'r> for &'r str {
+    fn read(value: ValueRef<'r>) -> FromSqlResult<Self> {
+        value.as_str()
+    }
+}
+
+impl<'r> InSqlite<'r> for &'r [u8] {
+    fn read(value: ValueRef<'r>) -> FromSqlResult<Self> {
+        value.as_blob()
+    }
+}
+
+impl<'r, T: InSqlite<'r>> InSqlite<'r> for Option<T> {
+    fn read(value: ValueRef<'r>) -> FromSqlResult<Self> {
+        if value == ValueRef::Null { Ok(None) } else { T::read(value).map(Some) }
+    }
+}
+
+macro_rules! owned {
+    ($($of:ty),+) => {$(
+        impl InSqlite<'_> for $of {
+            fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                Self::column_result(value)
+            }
+        }
+    )+};
+}
+
+owned!(bool, i64, String, Vec<u8>);

@@ -6,12 +6,13 @@ use connector_core::ErrorKind;
 use connector_core::http::Reach;
 use connector_core::metrics::Missing;
 use connector_host::store::{ConnectionState, GrantState};
+use connector_host::testing::TENANT;
 use connector_host::{Revocation, Shown};
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Bench, Log, TENANT, first_error, kind, me, oauth_error, tokens};
+use crate::support::{Answer, Bench, Log, first_error, kind, me, oauth_error, tokens};
 
 #[tokio::test]
 async fn any_number_of_callers_cause_one_refresh() {
@@ -56,7 +57,7 @@ async fn a_refresh_whose_caller_went_away_is_stored() {
 #[tokio::test]
 async fn two_hosts_on_one_file_cause_one_refresh() {
     let bench = Bench::expired().await;
-    let other = Bench::host(&bench.dir, bench.host.context()).await;
+    let other = bench.another().await;
     bench.server.set("/token", [tokens(2), tokens(3)]);
     let grant = bench.connected().await.connection.grant_id;
     let (first, second) = tokio::join!(bench.host.session(TENANT, &grant), other.session(TENANT, &grant));

@@ -1,15 +1,16 @@
 //! A store that does not take an answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connector_host::Replayed;
+use connector_host::testing::TENANT;
 use jiff::SignedDuration;
 use serde_json::json;
-use sqlx::Executor as _;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Answer, Bench, Log, PLATFORM, TENANT, first_error, kind, oauth_error, tokens};
+use crate::support::{Answer, Bench, Log, first_error, kind, oauth_error, tokens};
 
 const FULL: &str = "CREATE TRIGGER full BEFORE UPDATE OF generation ON grants BEGIN SELECT RAISE(ABORT, 'full'); END";
 
@@ -107,9 +108,9 @@ fn an_answer_in_the_spool_is_newer_than_all_that_an_earlier_state_of_the_store_k
     end_with_a_spooled_answer(&bench);
     runtime.block_on(async {
         let grant = bench.connected().await.connection.grant_id;
-        let restored = Bench::host_on(PLATFORM, &bench.dir, bench.host.context(), earlier.path()).await;
-        assert_eq!(restored.replay_spool().await.unwrap().stored, 1);
-        let session = restored.session(TENANT, &grant).await.unwrap();
+        let restored = bench.on_store_of(earlier.path()).await;
+        assert_eq!(restored.replayed.stored, 1);
+        let session = restored.host.session(TENANT, &grant).await.unwrap();
         assert!(session.grant.tokens.access.matches("access-3"));
         assert_eq!(bench.server.token_requests(), 2);
     });
@@ -124,8 +125,7 @@ fn an_answer_in_the_spool_is_stored_in_its_own_store_alone() {
     runtime.block_on(async {
         bench.by_others("DROP TRIGGER full").await;
         let empty = TempDir::new().unwrap();
-        let other = Bench::host_on(PLATFORM, &bench.dir, bench.host.context(), &empty.path().join("data")).await;
-        let replayed = other.replay_spool().await.unwrap();
+        let replayed = bench.on_store_of(&empty.path().join("data")).await.replayed;
         assert_eq!((replayed.foreign, replayed.stored + replayed.dropped + replayed.waiting), (1, 0));
         assert_eq!(bench.host.replay_spool().await.unwrap().stored, 1);
         assert_eq!(bench.session().await.unwrap(), "access-2");
@@ -182,7 +182,7 @@ fn a_store_that_says_nothing_keeps_nobody_waiting() {
         while bench.server.token_requests() == 0 {
             tokio::task::yield_now().await;
         }
-        let mut busy = bench.busy().await;
+        let busy = bench.installation.file().lock(Duration::from_secs(5)).await.unwrap();
         let (log, mut lines) = Log::new();
         let _log = tracing::subscriber::set_default(log);
         bench.server.open();
@@ -196,7 +196,7 @@ fn a_store_that_says_nothing_keeps_nobody_waiting() {
             }
         };
         assert!(came.tokens.access.matches("access-2"));
-        busy.execute("ROLLBACK").await.unwrap();
+        busy.release().await.unwrap();
         bench.host.drain().await;
         assert_eq!((bench.connected().await.grant.generation, bench.server.token_requests()), (2, 1));
     });
@@ -218,7 +218,7 @@ fn an_answer_that_cannot_be_read_is_nobodys_new_token() {
         let mut caller = tokio::spawn(async move { host.session(TENANT, &grant).await.map(drop) });
         first_error(&mut lines, &mut caller).await;
         bench.clock.advance(SignedDuration::from_secs(2));
-        let spool = bench.dir.path().join("data/spool/slot-0000");
+        let spool = bench.installation.dir().join("spool/slot-0000");
         while std::fs::read(&spool).unwrap()[0] == 0 {
             tokio::task::yield_now().await;
         }
@@ -255,7 +255,7 @@ fn tokens_that_come_after_a_disconnect_wait_in_the_spool_for_a_store_that_fails(
         bench.server.open();
         first_error(&mut lines, &mut caller).await;
         bench.clock.advance(SignedDuration::from_secs(2));
-        let spool = bench.dir.path().join("data/spool/slot-0000");
+        let spool = bench.installation.dir().join("spool/slot-0000");
         while std::fs::read(&spool).unwrap()[0] == 0 {
             tokio::task::yield_now().await;
         }

@@ -1,5 +1,5 @@
 //! Backups of a store in a file, and what a restore refuses and does.
-#![cfg(feature = "sqlite")]
+#![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 use std::fs;
@@ -8,50 +8,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connector_core::testing::FakeTransport;
-use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
+use connector_core::{Context, Registry};
 use connector_host::store::{
-    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _,
-    Meta as _, Ownership as _, SqliteStore, Store,
+    Audit as _, AuditFilter, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _, Meta as _,
+    Ownership as _, SqliteStore, Store,
 };
-use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, Vault, field, unlock};
+use connector_host::testing::{DatabaseFile, Example, TENANT, allowed, sealed};
+use connector_host::vault::{KeyFile, KeySource, Sealed, Vault, unlock};
 use connector_host::{Doubt, Restore, Restored, doubt_after_restore, restore};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
-
-const TENANT: &str = "default";
-
-/// The tokens of one platform are used once, those of the other again and again.
-const PLATFORM: &str = r#"
-verified_on = "2026-11-22"
-base_urls = { api = "https://example.test" }
-
-[oauth]
-authorize = { at = { base = "api", path = "/authorize" } }
-token = { at = { base = "api", path = "/token" } }
-refresh = { class = "CLASS" }
-
-[redirect.desktop]
-schemes = ["http"]
-
-[endpoints.me]
-at = { base = "api", path = "/me" }
-
-[accounts]
-endpoint = "me"
-id = "id"
-"#;
 
 fn cx() -> Context {
     FakeTransport::default().context()
 }
 
+/// The tokens of one platform are used once, those of the other again and again.
 fn registry() -> Registry {
-    let registration = |id: &'static str, class: &str| {
-        let text: &'static str = PLATFORM.replace("CLASS", class).leak();
-        let descriptor = Descriptor { id, name: id, package: env!("CARGO_PKG_NAME") };
-        Registration::new(descriptor, text, ConfiguredConnector::build)
-    };
+    let registration = |id, refresh| Example { id, refresh, ..Example::default() }.registration();
     Registry::new([registration("once", "rotating_strict"), registration("again", "non_rotating")]).unwrap()
 }
 
@@ -88,7 +61,7 @@ impl Place {
         let store = self.store("data").await;
         let grants = [grant(&self.cx, "once"), grant(&self.cx, "again")];
         for grant in &grants {
-            store.put_grant(grant, &allowed(&self.cx)).await.unwrap();
+            store.put_grant(grant, &allowed(&self.cx).unwrap()).await.unwrap();
         }
         store.back_up(&self.path("backup")).await.unwrap();
         store.close().await;
@@ -129,30 +102,16 @@ impl Place {
     }
 
     /// Does what only another program would do to a database.
-    async fn by_others(&self, file: &str, statement: &'static str) {
-        let options = SqliteConnectOptions::new().filename(self.path(file));
-        let mut connection = options.connect().await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+    async fn by_others(&self, file: &str, statement: &str) {
+        DatabaseFile::at(self.path(file)).run(statement).await.unwrap();
     }
 }
 
-fn allowed(cx: &Context) -> AuditRecord {
-    AuditRecord::new(cx, TENANT, "access_allowed").unwrap()
-}
-
-fn grant(cx: &Context, platform: &str) -> GrantRecord {
+fn grant(cx: &Context, platform: &'static str) -> GrantRecord {
     GrantRecord {
         access: Some(Sealed::from_stored(b"access".to_vec())),
         refresh: Some(Sealed::from_stored(b"refresh".to_vec())),
-        ..GrantRecord::new(
-            GrantId::new(cx).unwrap(),
-            TENANT,
-            platform.parse().unwrap(),
-            "default",
-            "client-1",
-            cx.now(),
-        )
+        ..Example { id: platform, ..Example::default() }.grant(cx).unwrap()
     }
 }
 
@@ -171,7 +130,7 @@ async fn a_backup_under_load_is_complete_as_of_one_moment() {
             let mut written = Vec::new();
             while !done.load(Ordering::SeqCst) {
                 let next = grant(&cx, "once");
-                store.put_grant(&next, &allowed(&cx)).await.unwrap();
+                store.put_grant(&next, &allowed(&cx).unwrap()).await.unwrap();
                 written.push(next.id);
             }
             written
@@ -241,8 +200,7 @@ async fn what_was_refreshed_since_the_backup_is_in_doubt() {
     }
     let kept = restored.kept_aside.unwrap();
     assert!(kept.file_name().unwrap().to_str().unwrap().starts_with("store.db.before-restore-"), "{kept:?}");
-    let mut kept = SqliteConnectOptions::new().filename(kept).connect().await.unwrap();
-    let generation: i64 = sqlx::query_scalar("SELECT max(generation) FROM grants").fetch_one(&mut kept).await.unwrap();
+    let generation = DatabaseFile::at(kept).number("SELECT max(generation) FROM grants").await.unwrap();
     assert_eq!(generation, 2, "what was there is kept");
 }
 
@@ -252,7 +210,7 @@ async fn a_backup_that_is_newer_than_what_is_there_leaves_every_token_in_doubt()
     let [once, _] = place.backed_up().await;
     let store = place.store("data").await;
     let other = grant(&place.cx, "once");
-    store.put_grant(&other, &allowed(&place.cx)).await.unwrap();
+    store.put_grant(&other, &allowed(&place.cx).unwrap()).await.unwrap();
     store.close().await;
     drop(store);
     fs::copy(place.path("data/store.db"), place.path("later")).unwrap();
@@ -266,14 +224,8 @@ async fn a_backup_that_is_newer_than_what_is_there_leaves_every_token_in_doubt()
 
 /// A grant whose tokens are those of a vault.
 fn tokens(cx: &Context, vault: &Vault, grant: &GrantRecord, generation: i64) -> GrantRecord {
-    let place = |field| Binding { tenant: TENANT, owner: grant.id.as_str(), field, generation };
-    let seal = |name, text: &str| Some(vault.seal(cx, &place(name), &Secret::from(text)).unwrap());
-    GrantRecord {
-        access: seal(field::ACCESS, "an access token"),
-        refresh: seal(field::REFRESH, "a refresh token"),
-        generation,
-        ..grant.clone()
-    }
+    let grant = GrantRecord { generation, ..grant.clone() };
+    sealed(cx, vault, grant, "an access token", Some("a refresh token")).unwrap()
 }
 
 #[tokio::test]
@@ -295,14 +247,14 @@ async fn newer_tokens_and_how_a_grant_stands_are_carried_over() {
     for (before, after, generation) in before_and_after {
         let sealed = tokens(&place.cx, &vault, &grant(&place.cx, "once"), 1);
         let grant = GrantRecord { state: before, ..sealed };
-        store.put_grant(&grant, &allowed(&place.cx)).await.unwrap();
+        store.put_grant(&grant, &allowed(&place.cx).unwrap()).await.unwrap();
         expected.push(GrantRecord { state: after, ..tokens(&place.cx, &vault, &grant, generation) });
     }
     let unchanged = tokens(&place.cx, &vault, &grant(&place.cx, "once"), 1);
-    store.put_grant(&unchanged, &allowed(&place.cx)).await.unwrap();
+    store.put_grant(&unchanged, &allowed(&place.cx).unwrap()).await.unwrap();
     store.back_up(&place.path("backup")).await.unwrap();
     for later in &expected {
-        assert!(store.carry_over(later, &allowed(&place.cx)).await.unwrap());
+        assert!(store.carry_over(later, &allowed(&place.cx).unwrap()).await.unwrap());
     }
     store.close().await;
     drop(store);
@@ -459,7 +411,7 @@ async fn a_restore_gives_the_store_to_nobody_else() {
     let store = SqliteStore::open(&place.cx, &place.path("data")).await.unwrap();
     let store = store.under(Some("first".parse().unwrap()));
     store.claim_ownership().await.unwrap();
-    store.put_grant(&grant(&place.cx, "once"), &allowed(&place.cx)).await.unwrap();
+    store.put_grant(&grant(&place.cx, "once"), &allowed(&place.cx).unwrap()).await.unwrap();
     store.close().await;
     drop(store);
     let store = place.store("data").await;

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use connector_core::emulator::{Consent, Emulator as _};
 use connector_core::oauth::CallbackParams;
 use connector_host::store::{GrantId, GrantRecord};
+use connector_host::testing::DatabaseFile;
 use connector_host::{Callback, ConnectRequest};
 use connector_tests::rig::{Place, Rig, STRICT};
 use connector_tiktok::emulator::TikTokEmulator;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use crate::line::{Deed, Held, Line};
 use crate::process::Process;
@@ -156,12 +155,7 @@ impl Arena {
     /// Lets the time pass in which a token that may be spent is left alone.
     pub(crate) fn quarantine_is_over<'a>(&self, victims: impl IntoIterator<Item = &'a Victim>) {
         let earlier = earlier(victims);
-        let options = SqliteConnectOptions::new().filename(self.place.data.join("store.db"));
-        self.stage.web.wait(async {
-            let mut database = options.connect().await.unwrap();
-            sqlx::raw_sql(AssertSqlSafe(earlier)).execute(&mut database).await.unwrap();
-            database.close().await.unwrap();
-        });
+        self.stage.web.wait(DatabaseFile::in_dir(&self.place.data).run(&earlier)).unwrap();
     }
 
     /// Waits until a grant has other tokens than those of this generation.

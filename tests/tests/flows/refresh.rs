@@ -3,8 +3,6 @@
 use std::io::Write as _;
 
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::support::{MIRA, Stage, person, unticking};
 
@@ -137,16 +135,11 @@ fn an_access_token_that_died_early_is_refreshed_once() {
 
 /// Three minutes pass for the host: its access tokens die, and a refresh token that may be spent has been left alone for long enough.
 fn time_passes(stage: &Stage) {
-    let options = SqliteConnectOptions::new().filename(stage.realm().join("store.db"));
-    stage.web.wait(async {
-        let mut database = options.connect().await.unwrap();
-        let earlier = "UPDATE grants SET refresh_sent_at = refresh_sent_at - 180000, refresh_tick = refresh_tick - 180000,
-                                         access_expires_at = access_expires_at - 180000, issued_at = issued_at - 180000";
-        for statement in [earlier, "UPDATE app_health SET next_try_at = next_try_at - 180000"] {
-            sqlx::query(statement).execute(&mut database).await.unwrap();
-        }
-        database.close().await.unwrap();
-    });
+    stage.by_others(
+        "UPDATE grants SET refresh_sent_at = refresh_sent_at - 180000, refresh_tick = refresh_tick - 180000,
+                           access_expires_at = access_expires_at - 180000, issued_at = issued_at - 180000;
+         UPDATE app_health SET next_try_at = next_try_at - 180000",
+    );
 }
 
 #[test]

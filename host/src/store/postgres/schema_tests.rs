@@ -1,12 +1,12 @@
 //! What a database is, and how it becomes a store.
 
-use std::fmt::Write as _;
-
 use tokio::task::JoinSet;
 
 use super::PostgresStore;
 use super::tests::{cx, fresh, open};
 use crate::store::{Meta as _, StoreError};
+#[cfg(feature = "sqlite")]
+use crate::testing::DatabaseFile;
 
 /// Every table with its columns, to see whether anything changed.
 const EVERYTHING: &str = "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
@@ -110,9 +110,6 @@ async fn the_database_itself_refuses_what_must_never_be() {
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn both_schemas_have_the_same_tables_and_columns() {
-    use sqlx::sqlite::SqliteConnectOptions;
-    use sqlx::{ConnectOptions as _, Row as _};
-
     let Some((server, name, url)) = fresh() else { return };
     open(&url).await.close().await;
     let here = server.run(
@@ -125,16 +122,10 @@ async fn both_schemas_have_the_same_tables_and_columns() {
 
     let parent = tempfile::TempDir::new().unwrap();
     let file = crate::store::SqliteStore::open(&cx(), &parent.path().join("data")).await.unwrap();
-    let mut connection = SqliteConnectOptions::new().filename(file.path()).connect().await.unwrap();
-    let columns = sqlx::query(
-        "SELECT tables.name || '|' || columns.name || '|' || lower(columns.type) || '|'
-                || iif(columns.\"notnull\" OR columns.pk, 't', 'f') AS said
+    let columns = "SELECT tables.name || '|' || columns.name || '|' || lower(columns.type) || '|'
+                || iif(columns.\"notnull\" OR columns.pk, 't', 'f')
          FROM sqlite_schema AS tables JOIN pragma_table_info(tables.name) AS columns
-         WHERE tables.type = 'table' AND tables.name NOT LIKE '%sqlx%' ORDER BY tables.name, columns.cid",
-    );
-    let mut there = String::new();
-    for row in columns.fetch_all(&mut connection).await.unwrap() {
-        writeln!(there, "{}", row.get::<String, _>("said")).unwrap();
-    }
-    assert_eq!(here, there.trim_end());
+         WHERE tables.type = 'table' AND tables.name NOT LIKE '%sqlx%' ORDER BY tables.name, columns.cid";
+    let there = DatabaseFile::at(file.path()).texts(columns).await.unwrap();
+    assert_eq!(here, there.join("\n"));
 }

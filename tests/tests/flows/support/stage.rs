@@ -2,15 +2,15 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
 
 use connector_core::emulator::{Consent, Emulator as _};
 use connector_host::store::SqliteStore;
+use connector_host::testing::DatabaseFile;
 use connector_tests::lantern::LanternEmulator;
 use connector_tiktok::emulator::TikTokEmulator;
 use http::header::LOCATION;
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use url::Url;
 
@@ -130,27 +130,16 @@ impl Stage {
     }
 
     /// Does what only another program would do to the database.
-    pub(crate) fn by_others(&self, statement: &'static str) {
-        let mut database = self.database();
-        self.web.wait(async {
-            sqlx::query(statement).execute(&mut database).await.unwrap();
-            database.close().await.unwrap();
-        });
+    pub(crate) fn by_others(&self, statements: &str) {
+        self.web.wait(DatabaseFile::in_dir(&self.realm()).run(statements)).unwrap();
     }
 
-    /// Does something while another program holds the right to write to the database. Whoever closes a file of the database in this process
-    /// gives up the locks of the whole process, so nothing may be searched meanwhile.
+    /// Does something while another program holds the right to write to the database. Nothing may be searched meanwhile, see `WriteLock`.
     pub(crate) fn while_others_write<T>(&self, work: impl FnOnce() -> T) -> T {
-        let mut database = self.database();
-        self.web.wait(sqlx::query("BEGIN IMMEDIATE").execute(&mut database)).unwrap();
+        let lock = self.web.wait(DatabaseFile::in_dir(&self.realm()).lock(Duration::from_secs(5))).unwrap();
         let done = work();
-        self.web.wait(database.close()).unwrap();
+        self.web.wait(lock.release()).unwrap();
         done
-    }
-
-    fn database(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.realm().join("store.db"));
-        self.web.wait(options.connect()).unwrap()
     }
 
     /// Lays the test's own line to the token endpoint, on which an answer can be held back.

@@ -13,6 +13,26 @@ use crate::{Host, Opening, Realm};
 
 /// A host's data directory and its configuration for [`Example`], gone when it is dropped. Whatever is opened on it is as another process
 /// would have it.
+///
+/// ```
+/// # use connector_core::testing::FakeTransport;
+/// # use connector_host::testing::{Example, Installation, Outcome, TENANT, connect, connected};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Outcome {
+/// let platform = FakeTransport::default();
+/// platform.answer(200, r#"{ "access_token": "access-1", "expires_in": 7200, "scope": "read" }"#);
+/// platform.answer(200, r#"{ "id": "p1", "name": "Somebody", "followers": 7 }"#);
+///
+/// let installation = Installation::new(Example::default(), platform.context())?;
+/// let host = installation.host().await?;
+/// connect(&host).await?;
+/// let grant = connected(&host).await?.connection.grant_id;
+/// assert!(host.session(TENANT, &grant).await?.grant.tokens.access.matches("access-1"));
+///
+/// installation.file().run("DELETE FROM samples").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Installation {
     /// What it is configured for.

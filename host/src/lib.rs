@@ -29,6 +29,8 @@ mod revoke;
 mod serve;
 mod spool;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod tokens;
 mod transfer;
 pub mod vault;

@@ -1,6 +1,6 @@
 //! What stays in memory of tokens that were used: nothing. The whole memory of this process is searched, so this test has a program to
 //! itself, with the allocator of the real one.
-#![cfg(all(feature = "cli", target_os = "linux"))]
+#![cfg(all(feature = "cli", feature = "testing", target_os = "linux"))]
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 use std::alloc::System;
@@ -12,59 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use connector_core::config::{Config, Layer};
 use connector_core::http::{HttpTransport, Request, ReqwestTransport, TransportError};
-use connector_core::oauth::CallbackParams;
 use connector_core::testing::FakeClock;
-use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret, SystemRandom};
+use connector_core::{Context, Secret, SystemRandom};
 use connector_host::cli::ZeroAlloc;
-use connector_host::store::{ConnectionFilter, GrantId, SqliteStore, Store};
-use connector_host::vault::{KeySource, unlock};
-use connector_host::{Callback, ConnectRequest, Host, Parts, Realm};
+use connector_host::testing::{Example, Installation, TENANT, connect, connected};
 use http::Response;
 use jiff::SignedDuration;
 use serde_json::json;
-use tempfile::TempDir;
 
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
-
-const TENANT: &str = "default";
-
-const PLATFORM: &str = r#"
-verified_on = "2026-11-22"
-base_urls = { api = "https://example.test" }
-
-[oauth]
-authorize = { at = { base = "api", path = "/authorize" } }
-token = { at = { base = "api", path = "/token" } }
-refresh = { class = "rotating_strict" }
-
-[redirect.desktop]
-schemes = ["http"]
-
-[endpoints.me]
-at = { base = "api", path = "/me" }
-
-[accounts]
-endpoint = "me"
-id = "id"
-"#;
-
-const CONFIG: &str = r#"
-[platforms.example.apps.default]
-kind = "desktop"
-client_id = "id-1"
-client_secret = { file = "SECRET_FILE" }
-scopes = ["read"]
-
-[platforms.example.scopes.read]
-product = "API"
-description = "Everything"
-fields.me = { id = "profile.id" }
-"#;
-
-const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
 
 /// A token that stands nowhere until it is made.
 fn token(name: &str, issue: usize) -> String {
@@ -151,53 +109,17 @@ fn serve(listener: TcpListener) {
     });
 }
 
-async fn host(dir: &TempDir, cx: &Context) -> Host {
-    let secret = dir.path().join("secret");
-    std::fs::write(&secret, "hush").unwrap();
-    let config = CONFIG.replace("SECRET_FILE", secret.to_str().unwrap());
-    let config = Config::of(vec![Layer::embedded("test", &config).unwrap()]).unwrap();
-    let data = dir.path().join("data");
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
-    let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
-    let registry = Registry::new([Registration::new(DESCRIPTOR, PLATFORM, ConfiguredConnector::build)]).unwrap();
-    let (settings, realm, cx) = (config.settings, Realm::Live, cx.clone());
-    Host::new(Parts { registry, settings, realm, store, vault, cx, spool: None })
-}
-
-async fn connect(host: &Host) -> GrantId {
-    let initiator = Secret::from("this browser");
-    let request = ConnectRequest {
-        tenant: TENANT.to_owned(),
-        reference: None,
-        platform: "example".parse().unwrap(),
-        app: "default".to_owned(),
-        redirect_uri: "http://127.0.0.1:5000/callback".parse().unwrap(),
-        reconnects: None,
-        initiator: initiator.clone(),
-    };
-    let started = host.connect(request).await.unwrap();
-    let state = started.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-    let callback = Callback {
-        platform: "example".parse().unwrap(),
-        app: "default".to_owned(),
-        params: CallbackParams::from_query(&format!("code=c&state={state}")),
-        initiator,
-        other_account_allowed: false,
-    };
-    host.complete(callback).await.unwrap().finished.unwrap();
-    let filter = ConnectionFilter { tenant: TENANT.to_owned(), ..ConnectionFilter::default() };
-    host.store().connections(&filter).await.unwrap().remove(0).connection.grant_id
-}
-
 #[tokio::test]
 async fn no_copy_of_a_token_that_was_used_stays_in_memory() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let transport = ToServer { port: listener.local_addr().unwrap().port(), client: ReqwestTransport::new() };
     serve(listener);
-    let (dir, clock) = (TempDir::new().unwrap(), FakeClock::default());
+    let clock = FakeClock::default();
     let cx = Context::new(Arc::new(transport), Arc::new(clock.clone()), Arc::new(SystemRandom));
-    let host = host(&dir, &cx).await;
-    let grant = connect(&host).await;
+    let installation = Installation::new(Example::default(), cx).unwrap();
+    let host = installation.host().await.unwrap();
+    connect(&host).await.unwrap();
+    let grant = connected(&host).await.unwrap().connection.grant_id;
 
     let session = host.session(TENANT, &grant).await.unwrap();
     assert_eq!(session.grant.tokens.access.expose(), token("access", 1));

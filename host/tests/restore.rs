@@ -1,5 +1,5 @@
 //! Backups of a store in a file, and what a restore refuses and does.
-#![cfg(feature = "sqlite")]
+#![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 use std::fs;
@@ -8,50 +8,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connector_core::testing::FakeTransport;
-use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
+use connector_core::{Context, Registry};
 use connector_host::store::{
-    Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _,
-    Meta as _, Ownership as _, SqliteStore, Store,
+    Audit as _, AuditFilter, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _, Meta as _,
+    Ownership as _, SqliteStore, Store,
 };
-use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, Vault, field, unlock};
+use connector_host::testing::{DatabaseFile, Example, TENANT, allowed, sealed};
+use connector_host::vault::{KeyFile, KeySource, Sealed, Vault, unlock};
 use connector_host::{Doubt, Restore, Restored, doubt_after_restore, restore};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
-
-const TENANT: &str = "default";
-
-/// The tokens of one platform are used once, those of the other again and again.
-const PLATFORM: &str = r#"
-verified_on = "2026-11-22"
-base_urls = { api = "https://example.test" }
-
-[oauth]
-authorize = { at = { base = "api", path = "/authorize" } }
-token = { at = { base = "api", path = "/token" } }
-refresh = { class = "CLASS" }
-
-[redirect.desktop]
-schemes = ["http"]
-
-[endpoints.me]
-at = { base = "api", path = "/me" }
-
-[accounts]
-endpoint = "me"
-id = "id"
-"#;
 
 fn cx() -> Context {
     FakeTransport::default().context()
 }
 
+/// The tokens of one platform are used once, those of the other again and again.
 fn registry() -> Registry {
-    let registration = |id: &'static str, class: &str| {
-        let text: &'static str = PLATFORM.replace("CLASS", class).leak();
-        let descriptor = Descriptor { id, name: id, package: env!("CARGO_PKG_NAME") };
-        Registration::new(descriptor, text, ConfiguredConnector::build)
-    };
+    let registration = |id, refresh| Example { id, refresh, ..Example::default() }.registration();
     Registry::new([registration("once", "rotating_strict"), registration("again", "non_rotating")]).unwrap()
 }
 
@@ -88,7 +61,7 @@ impl Place {
         let store = self.store("data").await;
         let grants = [grant(&self.cx, "once"), grant(&self.cx, "again")];
         for grant in &grants {
-            store.put_grant(grant, &allowed(&self.cx)).await.unwrap();
+            store.put_grant(grant, &allowed(&self.cx).unwrap()).await.unwrap();
         }
         store.back_up(&self.path("backup")).await.unwrap();
         store.close().await;
@@ -129,30 +102,16 @@ impl Place {
     }
 
     /// Does what only another program would do to a database.
-    async fn by_others(&self, file: &str, statement: &'static str) {
-        let options = SqliteConnectOptions::new().filename(self.path(file));
-        let mut connection = options.connect().await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+    fn by_others(&self, file: &str, statement: &str) {
+        DatabaseFile::at(self.path(file)).run(statement).unwrap();
     }
 }
 
-fn allowed(cx: &Context) -> AuditRecord {
-    AuditRecord::new(cx, TENANT, "access_allowed").unwrap()
-}
-
-fn grant(cx: &Context, platform: &str) -> GrantRecord {
+fn grant(cx: &Context, platform: &'static str) -> GrantRecord {
     GrantRecord {
         access: Some(Sealed::from_stored(b"access".to_vec())),
         refresh: Some(Sealed::from_stored(b"refresh".to_vec())),
-        ..GrantRecord::new(
-            GrantId::new(cx).unwrap(),
-            TENANT,
-            platform.parse().unwrap(),
-            "default",
-            "client-1",
-            cx.now(),
-        )
+        ..Example { id: platform, ..Example::default() }.grant(cx).unwrap()
     }
 }
 
@@ -171,7 +130,7 @@ async fn a_backup_under_load_is_complete_as_of_one_moment() {
             let mut written = Vec::new();
             while !done.load(Ordering::SeqCst) {
                 let next = grant(&cx, "once");
-                store.put_grant(&next, &allowed(&cx)).await.unwrap();
+                store.put_grant(&next, &allowed(&cx).unwrap()).await.unwrap();
                 written.push(next.id);
             }
             written
@@ -226,7 +185,7 @@ async fn a_backup_is_for_its_owner_alone_and_takes_nobodys_place() {
 async fn what_was_refreshed_since_the_backup_is_in_doubt() {
     let place = Place::new();
     let [once, again] = place.backed_up().await;
-    place.by_others("data/store.db", "UPDATE grants SET generation = 2").await;
+    place.by_others("data/store.db", "UPDATE grants SET generation = 2");
     let restored = place.restore(None).await.unwrap();
     assert!(restored.compared && restored.forgotten.is_empty());
     assert_eq!(doubts(&restored), [(&once.id, Doubt::Rotated)]);
@@ -241,8 +200,7 @@ async fn what_was_refreshed_since_the_backup_is_in_doubt() {
     }
     let kept = restored.kept_aside.unwrap();
     assert!(kept.file_name().unwrap().to_str().unwrap().starts_with("store.db.before-restore-"), "{kept:?}");
-    let mut kept = SqliteConnectOptions::new().filename(kept).connect().await.unwrap();
-    let generation: i64 = sqlx::query_scalar("SELECT max(generation) FROM grants").fetch_one(&mut kept).await.unwrap();
+    let generation = DatabaseFile::at(kept).number("SELECT max(generation) FROM grants").unwrap();
     assert_eq!(generation, 2, "what was there is kept");
 }
 
@@ -252,13 +210,12 @@ async fn a_backup_that_is_newer_than_what_is_there_leaves_every_token_in_doubt()
     let [once, _] = place.backed_up().await;
     let store = place.store("data").await;
     let other = grant(&place.cx, "once");
-    store.put_grant(&other, &allowed(&place.cx)).await.unwrap();
+    store.put_grant(&other, &allowed(&place.cx).unwrap()).await.unwrap();
     store.close().await;
     drop(store);
     fs::copy(place.path("data/store.db"), place.path("later")).unwrap();
     place
-        .by_others("later", "UPDATE grants SET generation = 2 WHERE created_at = (SELECT min(created_at) FROM grants)")
-        .await;
+        .by_others("later", "UPDATE grants SET generation = 2 WHERE created_at = (SELECT min(created_at) FROM grants)");
     let restored = place.restore_from("data", "later", None, false).await.unwrap();
     assert_eq!(doubts(&restored), [(&once.id, Doubt::Unknown), (&other.id, Doubt::Unknown)]);
     assert!(restored.carried_over.is_empty());
@@ -266,14 +223,8 @@ async fn a_backup_that_is_newer_than_what_is_there_leaves_every_token_in_doubt()
 
 /// A grant whose tokens are those of a vault.
 fn tokens(cx: &Context, vault: &Vault, grant: &GrantRecord, generation: i64) -> GrantRecord {
-    let place = |field| Binding { tenant: TENANT, owner: grant.id.as_str(), field, generation };
-    let seal = |name, text: &str| Some(vault.seal(cx, &place(name), &Secret::from(text)).unwrap());
-    GrantRecord {
-        access: seal(field::ACCESS, "an access token"),
-        refresh: seal(field::REFRESH, "a refresh token"),
-        generation,
-        ..grant.clone()
-    }
+    let grant = GrantRecord { generation, ..grant.clone() };
+    sealed(cx, vault, grant, "an access token", Some("a refresh token")).unwrap()
 }
 
 #[tokio::test]
@@ -295,14 +246,14 @@ async fn newer_tokens_and_how_a_grant_stands_are_carried_over() {
     for (before, after, generation) in before_and_after {
         let sealed = tokens(&place.cx, &vault, &grant(&place.cx, "once"), 1);
         let grant = GrantRecord { state: before, ..sealed };
-        store.put_grant(&grant, &allowed(&place.cx)).await.unwrap();
+        store.put_grant(&grant, &allowed(&place.cx).unwrap()).await.unwrap();
         expected.push(GrantRecord { state: after, ..tokens(&place.cx, &vault, &grant, generation) });
     }
     let unchanged = tokens(&place.cx, &vault, &grant(&place.cx, "once"), 1);
-    store.put_grant(&unchanged, &allowed(&place.cx)).await.unwrap();
+    store.put_grant(&unchanged, &allowed(&place.cx).unwrap()).await.unwrap();
     store.back_up(&place.path("backup")).await.unwrap();
     for later in &expected {
-        assert!(store.carry_over(later, &allowed(&place.cx)).await.unwrap());
+        assert!(store.carry_over(later, &allowed(&place.cx).unwrap()).await.unwrap());
     }
     store.close().await;
     drop(store);
@@ -327,8 +278,8 @@ async fn newer_tokens_and_how_a_grant_stands_are_carried_over() {
 async fn a_held_grant_that_was_adopted_and_refreshed_since_is_in_doubt_where_its_tokens_do_not_open() {
     let place = Place::new();
     let [once, _] = place.backed_up().await;
-    place.by_others("backup", "UPDATE grants SET state = 'held', reason = 'imported'").await;
-    place.by_others("data/store.db", "UPDATE grants SET generation = 3").await;
+    place.by_others("backup", "UPDATE grants SET state = 'held', reason = 'imported'");
+    place.by_others("data/store.db", "UPDATE grants SET generation = 3");
     assert_eq!(doubts(&place.restore(None).await.unwrap()), [(&once.id, Doubt::Rotated)]);
 }
 
@@ -367,9 +318,9 @@ async fn what_was_stopped_on_the_way_is_removed_by_the_next() {
 async fn what_was_sent_or_replaced_since_the_backup_is_in_doubt() {
     let place = Place::new();
     let [once, _] = place.backed_up().await;
-    place.by_others("data/store.db", "UPDATE grants SET refresh_sent_at = 1, refresh_unanswered = 1").await;
+    place.by_others("data/store.db", "UPDATE grants SET refresh_sent_at = 1, refresh_unanswered = 1");
     assert_eq!(doubts(&place.restore(None).await.unwrap()), [(&once.id, Doubt::Sent)]);
-    place.by_others("data/store.db", "DELETE FROM grants").await;
+    place.by_others("data/store.db", "DELETE FROM grants");
     assert_eq!(doubts(&place.restore(None).await.unwrap()), [(&once.id, Doubt::Replaced)]);
 }
 
@@ -407,10 +358,10 @@ async fn what_is_no_sound_backup_is_not_restored() {
     let good = fs::read(place.path("backup")).unwrap();
     fs::write(place.path("empty"), b"").unwrap();
     place.refused_from("data", "empty", "is no backup of a store").await;
-    place.by_others("backup", "PRAGMA application_id = 7").await;
+    place.by_others("backup", "PRAGMA application_id = 7");
     place.refused("is no backup of a store").await;
     fs::write(place.path("backup"), &good).unwrap();
-    place.by_others("backup", "INSERT INTO _sqlx_migrations VALUES (999, 'later', 0, true, x'00', 0)").await;
+    place.by_others("backup", "PRAGMA user_version = 999");
     place.refused("made by a newer version").await;
     fs::write(place.path("backup"), &good[..good.len() / 2]).unwrap();
     place.refused("is damaged").await;
@@ -459,16 +410,14 @@ async fn a_restore_gives_the_store_to_nobody_else() {
     let store = SqliteStore::open(&place.cx, &place.path("data")).await.unwrap();
     let store = store.under(Some("first".parse().unwrap()));
     store.claim_ownership().await.unwrap();
-    store.put_grant(&grant(&place.cx, "once"), &allowed(&place.cx)).await.unwrap();
+    store.put_grant(&grant(&place.cx, "once"), &allowed(&place.cx).unwrap()).await.unwrap();
     store.close().await;
     drop(store);
     let store = place.store("data").await;
     store.back_up(&place.path("backup")).await.unwrap();
     store.close().await;
     drop(store);
-    place
-        .by_others("data/store.db", "UPDATE meta SET value = CAST('second' AS BLOB) WHERE key = 'instance_name'")
-        .await;
+    place.by_others("data/store.db", "UPDATE meta SET value = CAST('second' AS BLOB) WHERE key = 'instance_name'");
     place.refused("belongs to the instance `second`").await;
     let restored = place.restore(Some("second")).await.unwrap();
     assert_eq!(restored.owner.unwrap().as_str(), "second", "it was adopted after the backup was made");

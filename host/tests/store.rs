@@ -1,24 +1,22 @@
 //! What the `SQLite` store promises beyond the contract of every store: about its files, other processes, and restarts.
-#![cfg(feature = "sqlite")]
+#![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use connector_core::Context;
 use connector_core::scope::GrantScopes;
 use connector_core::testing::FakeTransport;
-use connector_core::{Context, Secret};
 use connector_host::store::{
-    AuditRecord, FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, Grants as _, Meta as _, Refreshed,
-    Refreshes as _, Settle, Settlement, SqliteStore, Store, StoreError,
+    FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, Grants as _, Meta as _, Refreshed, Refreshes as _, Settle,
+    Settlement, SqliteStore, Store, StoreError,
 };
+use connector_host::testing::{DatabaseFile, Example, TENANT, allowed};
 use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, field, unlock};
-use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-
-const TENANT: &str = "default";
 
 fn cx() -> Context {
     FakeTransport::default().context()
@@ -44,22 +42,20 @@ impl DataDir {
     }
 }
 
-fn allowed(cx: &Context) -> AuditRecord {
-    AuditRecord::new(cx, TENANT, "access_allowed").unwrap()
-}
-
 async fn open(cx: &Context, dir: &Path) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(cx, dir).await.unwrap())
 }
 
 /// Does what only another program would do to the file of a store, which need not exist.
-fn by_others(dir: &Path, statement: &'static str) {
-    Connection::open(dir.join("store.db")).unwrap().execute_batch(statement).unwrap();
-    private(&dir.join("store.db"), 0o600);
+fn by_others(dir: &Path, statement: &str) {
+    let file = dir.join("store.db");
+    fs::File::options().append(true).create(true).open(&file).unwrap();
+    DatabaseFile::at(&file).run(statement).unwrap();
+    private(&file, 0o600);
 }
 
 /// Makes a store, closes it, and has another program change its file.
-async fn changed(dir: &Path, statement: &'static str) {
+async fn changed(dir: &Path, statement: &str) {
     open(&cx(), dir).await.close().await;
     by_others(dir, statement);
 }
@@ -81,17 +77,7 @@ fn flow(cx: &Context, state_digest: &str) -> FlowRecord {
 }
 
 fn grant(cx: &Context) -> GrantRecord {
-    GrantRecord {
-        access: Some(Sealed::from_stored(b"access".to_vec())),
-        ..GrantRecord::new(
-            GrantId::new(cx).unwrap(),
-            TENANT,
-            "lantern".parse().unwrap(),
-            "default",
-            "client-1",
-            cx.now(),
-        )
-    }
+    GrantRecord { access: Some(Sealed::from_stored(b"access".to_vec())), ..Example::default().grant(cx).unwrap() }
 }
 
 fn settle(cx: &Context, grant: &GrantId, generation: i64, access: &str) -> Settle {
@@ -136,7 +122,7 @@ async fn two_stores_on_one_file_commit_a_generation_once() {
     let (dir, cx) = (DataDir::new(), cx());
     let stores = [open(&cx, dir.path()).await, open(&cx, dir.path()).await];
     let grant = grant(&cx);
-    stores[0].put_grant(&grant, &allowed(&cx)).await.unwrap();
+    stores[0].put_grant(&grant, &allowed(&cx).unwrap()).await.unwrap();
     for generation in 1..=20 {
         let mut racers = JoinSet::new();
         for racer in 0..10 {
@@ -176,8 +162,8 @@ async fn a_restart_keeps_everything() {
     let first: Arc<dyn Store> = open(&cx, dir.path()).await;
     let unlocked = unlock(&cx, &KeySource::in_dir(dir.path()), &first).await.unwrap();
     assert_eq!(unlocked.made, Some(dir.path().join(KeyFile::NAME)));
-    grant.access = Some(unlocked.vault.seal(&cx, &binding, &Secret::from("act.live")).unwrap());
-    first.put_grant(&grant, &allowed(&cx)).await.unwrap();
+    grant.access = Some(unlocked.vault.seal(&cx, &binding, &"act.live".into()).unwrap());
+    first.put_grant(&grant, &allowed(&cx).unwrap()).await.unwrap();
     let instance = first.instance_id().await.unwrap();
     drop(first);
 
@@ -195,7 +181,7 @@ async fn a_lost_or_wrong_key_is_refused_before_anything_changes() {
     let (dir, cx) = (DataDir::new(), cx());
     let store: Arc<dyn Store> = open(&cx, dir.path()).await;
     unlock(&cx, &KeySource::in_dir(dir.path()), &store).await.unwrap();
-    store.put_grant(&grant(&cx), &allowed(&cx)).await.unwrap();
+    store.put_grant(&grant(&cx), &allowed(&cx).unwrap()).await.unwrap();
     let (key, check) = (dir.path().join(KeyFile::NAME), store.vault_check().await.unwrap());
 
     fs::rename(&key, dir.path().join("copy")).unwrap();
@@ -245,13 +231,13 @@ async fn what_was_left_half_made_is_completed() {
     for statement in beginnings {
         let dir = DataDir::new();
         by_others(dir.path(), statement);
-        open(&cx(), dir.path()).await.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
+        open(&cx(), dir.path()).await.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
     }
     for statement in ["DELETE FROM meta", "PRAGMA journal_mode = DELETE"] {
         let dir = DataDir::new();
         changed(dir.path(), statement).await;
         let store = open(&cx(), dir.path()).await;
-        store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
+        store.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
         assert!(!store.instance_id().await.unwrap().as_str().is_empty());
     }
 }
@@ -260,17 +246,16 @@ async fn what_was_left_half_made_is_completed() {
 async fn the_file_itself_refuses_what_must_never_be() {
     let dir = DataDir::new();
     let store = open(&cx(), dir.path()).await;
-    store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
-    let connection = Connection::open(store.path()).unwrap();
-    let insert = "INSERT INTO audit VALUES ('id', 0, 'default', 'made', NULL, NULL, '{}')";
-    connection.execute_batch(insert).unwrap();
+    store.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
+    let file = DatabaseFile::at(store.path());
+    file.run("INSERT INTO audit VALUES ('id', 0, 'default', 'made', NULL, NULL, '{}')").unwrap();
     for (statement, why) in [
         ("UPDATE grants SET generation = 0", "never goes down"),
         ("UPDATE grants SET state = 'disconnected'", "CHECK constraint failed"),
         ("UPDATE audit SET event = 'never'", "audit records are never changed"),
         ("DELETE FROM audit", "audit records are never deleted"),
     ] {
-        let error = connection.execute_batch(statement).unwrap_err().to_string();
+        let error = file.run(statement).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
 }
@@ -323,7 +308,7 @@ mod unix {
     async fn expect_modes(dir: &Path) {
         let store: Arc<dyn Store> = open(&cx(), dir).await;
         unlock(&cx(), &KeySource::in_dir(dir), &store).await.unwrap();
-        store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
+        store.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
         for name in ["store.db", "store.db-wal", "store.db-shm", "vault.key"] {
             assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
         }
@@ -337,17 +322,16 @@ mod unix {
     #[tokio::test]
     async fn a_second_store_leaves_the_locks_of_the_first_alone() {
         if let Some(dir) = std::env::var_os(INSIDE) {
-            return expect_write(Path::new(&dir));
+            return expect_write(Path::new(&dir)).await;
         }
         let dir = DataDir::new();
         let store = open(&cx(), dir.path()).await;
-        store.put_grant(&grant(&cx()), &allowed(&cx())).await.unwrap();
-        let writing = Connection::open(store.path()).unwrap();
-        writing.execute_batch("BEGIN IMMEDIATE").unwrap();
+        store.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
+        let writing = DatabaseFile::at(store.path()).lock(Duration::from_secs(5)).unwrap();
         assert!(!another_process_can_write(dir.path()));
         open(&cx(), dir.path()).await.close().await;
         assert!(!another_process_can_write(dir.path()), "the second store ended the lock of the first");
-        writing.execute_batch("COMMIT").unwrap();
+        drop(writing);
         assert!(another_process_can_write(dir.path()));
     }
 
@@ -361,9 +345,7 @@ mod unix {
     }
 
     fn expect_write(dir: &Path) {
-        let connection = Connection::open(dir.join("store.db")).unwrap();
-        connection.busy_timeout(Duration::ZERO).unwrap();
-        connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").unwrap();
+        DatabaseFile::in_dir(dir).lock(Duration::ZERO).unwrap();
     }
 
     #[tokio::test]

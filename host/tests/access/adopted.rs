@@ -3,33 +3,15 @@
 use connector_core::ErrorKind;
 use connector_core::metrics::Missing;
 use connector_host::Shown;
-use connector_host::store::{AuditId, AuditRecord, Ownership as _, SqliteStore};
+use connector_host::testing::TENANT;
 use jiff::SignedDuration;
 
-use crate::support::{Bench, TENANT, kind, me, tokens};
-
-impl Bench {
-    /// Somebody takes the store over for an installation elsewhere.
-    async fn adopted_elsewhere(&self) {
-        let cx = self.host.context();
-        let store = SqliteStore::open(cx, &self.dir.path().join("data")).await.unwrap();
-        let record = AuditRecord {
-            id: AuditId::new(cx).unwrap(),
-            at: cx.now(),
-            tenant: TENANT.to_owned(),
-            event: "store_adopted".to_owned(),
-            connection: None,
-            grant: None,
-            detail: "{}".to_owned(),
-        };
-        store.adopt(&"elsewhere".parse().unwrap(), &record).await.unwrap();
-    }
-}
+use crate::support::{Bench, kind, me, tokens};
 
 #[tokio::test]
 async fn a_host_that_runs_while_its_store_is_adopted_elsewhere_sends_nothing_more() {
     let bench = Bench::expired().await;
-    bench.adopted_elsewhere().await;
+    bench.installation.adopted_elsewhere().await.unwrap();
     let error = bench.session().await.unwrap_err();
     assert_eq!(kind(&error), "config");
     assert!(error.to_string().contains("belongs to the instance `elsewhere`"), "{error}");
@@ -57,7 +39,7 @@ async fn a_token_that_still_lives_is_not_used_in_another_instances_store() {
     bench.server.set("/me", [me(7)]);
     bench.connect().await;
     assert_eq!(bench.session().await.unwrap(), "access-1");
-    bench.adopted_elsewhere().await;
+    bench.installation.adopted_elsewhere().await.unwrap();
     assert_eq!(kind(&bench.session().await.unwrap_err()), "config");
 }
 
@@ -71,7 +53,7 @@ async fn an_answer_that_comes_after_the_store_was_adopted_elsewhere_is_stored() 
     while bench.server.token_requests() == 0 {
         tokio::task::yield_now().await;
     }
-    bench.adopted_elsewhere().await;
+    bench.installation.adopted_elsewhere().await.unwrap();
     bench.server.open();
     caller.await.unwrap().unwrap();
     assert_eq!(bench.connected().await.grant.generation, 2);

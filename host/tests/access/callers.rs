@@ -6,12 +6,13 @@ use connector_core::ErrorKind;
 use connector_core::http::Reach;
 use connector_core::metrics::Missing;
 use connector_host::store::{ConnectionState, GrantState};
+use connector_host::testing::TENANT;
 use connector_host::{Revocation, Shown};
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Bench, Log, TENANT, first_error, kind, me, oauth_error, tokens};
+use crate::support::{Answer, Bench, Log, first_error, kind, me, oauth_error, tokens};
 
 #[tokio::test]
 async fn any_number_of_callers_cause_one_refresh() {
@@ -56,7 +57,7 @@ async fn a_refresh_whose_caller_went_away_is_stored() {
 #[tokio::test]
 async fn two_hosts_on_one_file_cause_one_refresh() {
     let bench = Bench::expired().await;
-    let other = Bench::host(&bench.dir, bench.host.context()).await;
+    let other = bench.another().await;
     bench.server.set("/token", [tokens(2), tokens(3)]);
     let grant = bench.connected().await.connection.grant_id;
     let (first, second) = tokio::join!(bench.host.session(TENANT, &grant), other.session(TENANT, &grant));
@@ -145,9 +146,7 @@ async fn a_token_that_may_be_under_way_is_not_sent_again_at_once() {
 async fn a_store_that_fails_after_the_answer_is_tried_until_it_works() {
     let bench = Bench::expired().await;
     bench.server.set("/token", [tokens(2)]);
-    bench
-        .by_others("CREATE TRIGGER full BEFORE UPDATE OF generation ON grants BEGIN SELECT RAISE(ABORT, 'full'); END")
-        .await;
+    bench.by_others("CREATE TRIGGER full BEFORE UPDATE OF generation ON grants BEGIN SELECT RAISE(ABORT, 'full'); END");
     let (log, mut lines) = Log::new();
     let _log = tracing::subscriber::set_default(log);
     let (host, grant) = (bench.host.clone(), bench.connected().await.connection.grant_id);
@@ -155,7 +154,7 @@ async fn a_store_that_fails_after_the_answer_is_tried_until_it_works() {
     first_error(&mut lines, &mut caller).await;
     assert_eq!(bench.connected().await.grant.generation, 1);
     assert_eq!(bench.host.unsaved(), 1);
-    bench.by_others("DROP TRIGGER full").await;
+    bench.by_others("DROP TRIGGER full");
     caller.await.unwrap().unwrap();
     assert_eq!(bench.host.unsaved(), 0);
     assert_eq!(bench.session().await.unwrap(), "access-2");
@@ -167,7 +166,7 @@ async fn a_store_that_fails_after_the_exchange_loses_nobody() {
     let bench = Arc::new(Bench::new().await);
     bench.server.set("/token", [tokens(1)]);
     bench.server.set("/me", [me(7)]);
-    bench.by_others("CREATE TRIGGER full BEFORE INSERT ON grants BEGIN SELECT RAISE(ABORT, 'full'); END").await;
+    bench.by_others("CREATE TRIGGER full BEFORE INSERT ON grants BEGIN SELECT RAISE(ABORT, 'full'); END");
     let (log, mut lines) = Log::new();
     let _log = tracing::subscriber::set_default(log);
     let mut connecting = tokio::spawn({
@@ -175,7 +174,7 @@ async fn a_store_that_fails_after_the_exchange_loses_nobody() {
         async move { bench.connect().await }
     });
     first_error(&mut lines, &mut connecting).await;
-    bench.by_others("DROP TRIGGER full").await;
+    bench.by_others("DROP TRIGGER full");
     connecting.await.unwrap();
     assert_eq!(bench.session().await.unwrap(), "access-1");
     assert_eq!(bench.server.token_requests(), 1);

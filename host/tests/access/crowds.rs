@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use connector_host::store::{AuditFilter, GrantState};
+use connector_host::testing::TENANT;
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::task::{JoinSet, yield_now};
 
-use crate::support::{Answer, Bench, TENANT, oauth_error, tokens};
+use crate::support::{Answer, Bench, oauth_error, tokens};
 
 /// Tokens that say nobody's name.
 fn anybodys_tokens() -> Answer {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use connector_core::http::Reach;
 use connector_host::store::GrantState;
+use connector_host::testing::TENANT;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Answer, Bench, TENANT, kind, oauth_error, tokens};
+use crate::support::{Answer, Bench, kind, oauth_error, tokens};
 
 const OVER: SignedDuration = SignedDuration::from_mins(3);
 

@@ -1,5 +1,5 @@
 //! Keeping access: one refresh for everybody, stored first, and what each answer does to a connection.
-#![cfg(feature = "sqlite")]
+#![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test may fail it")]
 
 mod adopted;

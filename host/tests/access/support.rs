@@ -8,72 +8,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use connector_core::config::{Config, Layer};
 use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError};
-use connector_core::oauth::CallbackParams;
 use connector_core::testing::{CountingRandom, FakeClock};
-use connector_core::{ConfiguredConnector, Context, Descriptor, ErrorKind, Registration, Registry, Secret};
-use connector_host::store::{
-    AuditRecord, Connected, ConnectionFilter, GrantId, GrantRecord, GrantState, SqliteStore, Store,
-};
-use connector_host::vault::{Binding, IfMissing, KeyFile, KeySource, Vault, field, unlock};
-use connector_host::{Callback, ConnectRequest, Error, Host, Parts, Realm, Spool};
+use connector_core::{Context, ErrorKind};
+use connector_host::store::{Connected, GrantId, GrantRecord, GrantState, SqliteStore};
+use connector_host::testing::{Example, Installation, TENANT, allowed, connect, connected, sealed};
+use connector_host::{Error, Host, Opened, Opening};
 use http::Response;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tempfile::{Builder, TempDir};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
-
-pub(crate) const TENANT: &str = "default";
-
-pub(crate) const PLATFORM: &str = r#"
-verified_on = "2026-11-22"
-base_urls = { api = "https://example.test" }
-
-[oauth]
-authorize = { at = { base = "api", path = "/authorize" } }
-token = { at = { base = "api", path = "/token" }, answer = { subject = "/person" } }
-refresh = { class = "rotating_strict" }
-revoke = { at = { base = "api", path = "/revoke" }, token = "access" }
-
-[redirect.desktop]
-schemes = ["http"]
-
-[api_errors]
-code = ["/error"]
-kinds = { token_dead = "reauth_required" }
-
-[endpoints.me]
-at = { base = "api", path = "/me" }
-
-[accounts]
-endpoint = "me"
-id = "id"
-
-[account_metrics]
-endpoint = "me"
-"#;
-
-const CONFIG: &str = r#"
-[platforms.example.apps.default]
-kind = "desktop"
-client_id = "id-1"
-client_secret = { file = "SECRET_FILE" }
-scopes = ["read"]
-
-[platforms.example.scopes.read]
-product = "API"
-description = "Everything"
-fields.me = { id = "profile.id", name = "profile.display_name", followers = "metric.followers" }
-"#;
-
-const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
 
 /// A platform that answers as it is told, and holds its token answers back while its gate is shut.
 pub(crate) struct Server {
@@ -181,58 +130,44 @@ pub(crate) struct Bench {
     pub(crate) host: Host,
     pub(crate) server: Arc<Server>,
     pub(crate) clock: FakeClock,
-    pub(crate) dir: TempDir,
+    pub(crate) installation: Installation,
 }
 
 impl Bench {
     pub(crate) async fn new() -> Self {
-        let parent = TempDir::new().unwrap();
         let (server, clock) = (Server::new(), FakeClock::default());
-        let cx = Context::new(
-            Arc::clone(&server) as Arc<dyn HttpTransport>,
-            Arc::new(clock.clone()),
-            Arc::new(CountingRandom::default()),
-        );
-        let host = Self::host(&parent, &cx).await;
-        Self { host, server, clock, dir: parent }
-    }
-
-    pub(crate) async fn host(dir: &TempDir, cx: &Context) -> Host {
-        Self::host_on(PLATFORM, dir, cx, &dir.path().join("data")).await
-    }
-
-    /// A host on the store of another directory, with the keys and the spool of this one.
-    pub(crate) async fn host_on(platform: &'static str, dir: &TempDir, cx: &Context, store: &Path) -> Host {
-        let secret = dir.path().join("secret");
-        std::fs::write(&secret, "hush").unwrap();
-        let config = CONFIG.replace("SECRET_FILE", secret.to_str().unwrap());
-        let config = Config::of(vec![Layer::embedded("test", &config).unwrap()]).unwrap();
-        let data = dir.path().join("data");
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, store).await.unwrap());
-        let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
-        let registry = Registry::new([Registration::new(DESCRIPTOR, platform, ConfiguredConnector::build)]).unwrap();
-        let spool = Some(Spool::open(&data.join("spool")).unwrap());
-        let (settings, realm, cx) = (config.settings, Realm::Live, cx.clone());
-        Host::new(Parts { registry, settings, realm, store, vault, cx, spool })
+        let transport = Arc::clone(&server) as Arc<dyn HttpTransport>;
+        let cx = Context::new(transport, Arc::new(clock.clone()), Arc::new(CountingRandom::default()));
+        let example = Example { revoke: Some("access"), ..Example::default() };
+        let installation = Installation::new(example, cx).unwrap();
+        let host = installation.host().await.unwrap();
+        Self { host, server, clock, installation }
     }
 
     /// Another host on the same data, as another process would be.
     pub(crate) async fn another(&self) -> Host {
-        Self::host(&self.dir, self.host.context()).await
+        self.installation.host().await.unwrap()
     }
 
     /// The same, at a platform whose refresh tokens stay the same.
     pub(crate) async fn another_non_rotating(&self) -> Host {
-        let platform = PLATFORM.replace("rotating_strict", "non_rotating").leak();
-        Self::host_on(platform, &self.dir, self.host.context(), &self.dir.path().join("data")).await
+        let example = Example { refresh: "non_rotating", ..self.installation.example.clone() };
+        let opening = Opening { registry: example.registry().unwrap(), ..self.installation.opening().await.unwrap() };
+        Host::open(opening).await.unwrap().host
     }
 
     /// The same, at a platform that answers its token requests with these.
     pub(crate) async fn another_server(&self, answers: impl IntoIterator<Item = Answer>) -> Host {
         let server = Server::new();
         server.set("/token", answers);
-        let random = Arc::new(CountingRandom::default());
-        Self::host(&self.dir, &Context::new(server, Arc::new(self.clock.clone()), random)).await
+        let cx = Context::new(server, Arc::new(self.clock.clone()), Arc::new(CountingRandom::default()));
+        Host::open(Opening { cx, ..self.installation.opening().await.unwrap() }).await.unwrap().host
+    }
+
+    /// A host on the store of another directory, with the keys and the spool of this one.
+    pub(crate) async fn on_store_of(&self, dir: &Path) -> Opened {
+        let store = Arc::new(SqliteStore::open(self.host.context(), dir).await.unwrap());
+        Host::open(Opening { store, ..self.installation.opening().await.unwrap() }).await.unwrap()
     }
 
     /// A host with one connection whose access token has expired.
@@ -248,52 +183,25 @@ impl Bench {
 
     /// So many more grants with an expired access token.
     pub(crate) async fn grants(&self, count: usize) -> Vec<GrantId> {
-        let (cx, store) = (self.host.context(), self.host.store());
-        let data = self.dir.path().join("data");
-        let vault = Vault::new(KeyFile::load_or_create(cx, &data, IfMissing::Refuse).unwrap().ring);
+        let (cx, vault) = (self.host.context(), self.installation.vault().await.unwrap());
         let first = self.connected().await.grant;
         let mut ids = Vec::new();
         for _ in 0..count {
             let id = GrantId::new(cx).unwrap();
-            let seal = |field| {
-                let place = Binding { tenant: TENANT, owner: id.as_str(), field, generation: 1 };
-                Some(vault.seal(cx, &place, &"old".into()).unwrap())
-            };
-            let (access, refresh) = (seal(field::ACCESS), seal(field::REFRESH));
-            let allowed = AuditRecord::new(cx, TENANT, "access_allowed").unwrap();
-            let grant = GrantRecord { id: id.clone(), access, refresh, ..first.clone() };
-            store.put_grant(&grant, &allowed).await.unwrap();
+            let grant = GrantRecord { id: id.clone(), ..first.clone() };
+            let grant = sealed(cx, &vault, grant, "old", Some("old")).unwrap();
+            self.host.store().put_grant(&grant, &allowed(cx).unwrap()).await.unwrap();
             ids.push(id);
         }
         ids
     }
 
     pub(crate) async fn connect(&self) {
-        let initiator = Secret::from("this browser");
-        let request = ConnectRequest {
-            tenant: TENANT.to_owned(),
-            reference: None,
-            platform: "example".parse().unwrap(),
-            app: "default".to_owned(),
-            redirect_uri: "http://127.0.0.1:5000/callback".parse().unwrap(),
-            reconnects: None,
-            initiator: initiator.clone(),
-        };
-        let started = self.host.connect(request).await.unwrap();
-        let state = started.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-        let callback = Callback {
-            platform: "example".parse().unwrap(),
-            app: "default".to_owned(),
-            params: CallbackParams::from_query(&format!("code=c&state={state}")),
-            initiator,
-            other_account_allowed: false,
-        };
-        self.host.complete(callback).await.unwrap().finished.unwrap();
+        connect(&self.host).await.unwrap();
     }
 
     pub(crate) async fn connected(&self) -> Connected {
-        let filter = ConnectionFilter { tenant: TENANT.to_owned(), ..Default::default() };
-        self.host.store().connections(&filter).await.unwrap().remove(0)
+        connected(&self.host).await.unwrap()
     }
 
     pub(crate) async fn session(&self) -> Result<String, Error> {
@@ -303,30 +211,15 @@ impl Bench {
     }
 
     /// Does what only another program would do to the database.
-    pub(crate) async fn by_others(&self, statement: &'static str) {
-        let options = SqliteConnectOptions::new().filename(self.dir.path().join("data/store.db"));
-        let mut connection = options.connect().await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    }
-
-    /// Somebody who writes to the database, and does not end.
-    pub(crate) async fn busy(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.dir.path().join("data/store.db"));
-        let mut connection = options.connect().await.unwrap();
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
-        connection
+    pub(crate) fn by_others(&self, statement: &str) {
+        self.installation.file().run(statement).unwrap();
     }
 
     /// Another directory, with the store as it is now.
     pub(crate) async fn copy_of_store(&self) -> TempDir {
         let copy = Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
-        let path = copy.path().join("store.db");
-        let options = SqliteConnectOptions::new().filename(self.dir.path().join("data/store.db"));
-        let mut connection = options.connect().await.unwrap();
-        sqlx::query("VACUUM INTO $1").bind(path.to_str().unwrap()).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let store = self.installation.store().await.unwrap();
+        store.back_up(&copy.path().join("store.db")).await.unwrap();
         copy
     }
 

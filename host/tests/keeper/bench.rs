@@ -5,78 +5,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use connector_core::config::{Config, Layer};
-use connector_core::grant::BaseUrls;
+use connector_core::Context;
 use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError};
 use connector_core::testing::{CountingRandom, FakeClock};
-use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
 use connector_host::keeper::{Keep, Tally};
-use connector_host::store::{
-    AuditRecord, GrantId, GrantRecord, RevocationId, RevocationRecord, RevocationTokens, SqliteStore, Store,
-};
-use connector_host::vault::{Binding, KeyRing, KeySource, Sealed, Vault, field, unlock};
-use connector_host::{Host, Parts, Realm};
+use connector_host::store::{GrantId, GrantRecord, RevocationId, RevocationRecord, RevocationTokens};
+use connector_host::testing::{Example, Installation, TENANT, allowed, sealed};
+use connector_host::vault::{KeyRing, Sealed, Vault};
+use connector_host::{Host, Opening, Parts};
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use url::form_urlencoded;
 
-pub(crate) const TENANT: &str = "default";
 pub(crate) const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(2);
 pub(crate) const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(24 * 180);
 
-const PLATFORM: &str = r#"
-verified_on = "2026-11-22"
-base_urls = { api = "https://example.test" }
-
-[oauth]
-authorize = { at = { base = "api", path = "/authorize" } }
-token = { at = { base = "api", path = "/token" } }
-refresh = { class = "rotating_strict" }
-revoke = { at = { base = "api", path = "/revoke" }, token = "access" }
-
-[redirect.desktop]
-schemes = ["http"]
-
-[endpoints.me]
-at = { base = "api", path = "/me" }
-
-[accounts]
-endpoint = "me"
-id = "id"
-"#;
-
-const CONFIG: &str = r#"
-[platforms.example.apps.default]
-kind = "desktop"
-client_id = "id-1"
-client_secret = { file = "SECRET_FILE" }
-scopes = ["read"]
-keep_fresh = KEEP_FRESH
-
-[platforms.example.scopes.read]
-product = "API"
-description = "Everything"
-fields.me = { id = "profile.id" }
-"#;
-
-const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
-
-/// How a test wants its host.
-#[derive(Clone, Debug)]
-pub(crate) struct Setting {
-    pub(crate) keep_fresh: bool,
-    pub(crate) class: &'static str,
-    /// Where the access token is in an answer.
-    pub(crate) pointer: &'static str,
-}
-
-impl Default for Setting {
-    fn default() -> Self {
-        Self { keep_fresh: false, class: "rotating_strict", pointer: "/access_token" }
-    }
+/// What it is like unless a test wants it otherwise.
+pub(crate) fn example() -> Example {
+    Example { revoke: Some("access"), ..Example::default() }
 }
 
 /// A platform whose refresh tokens work once.
@@ -216,30 +164,34 @@ pub(crate) struct Bench {
     pub(crate) host: Host,
     pub(crate) server: Arc<Server>,
     pub(crate) clock: FakeClock,
+    pub(crate) installation: Installation,
     vault: Vault,
-    dir: TempDir,
 }
 
 impl Bench {
-    pub(crate) async fn new(setting: Setting) -> Self {
-        let (dir, clock) = (TempDir::new().unwrap(), FakeClock::default());
+    pub(crate) async fn new(example: Example) -> Self {
+        let clock = FakeClock::default();
         let server = Server::new(clock.clone());
         let transport = Arc::clone(&server) as Arc<dyn HttpTransport>;
         let cx = Context::new(transport, Arc::new(clock.clone()), Arc::new(CountingRandom::default()));
-        let (host, vault) = host(&dir, &cx, &setting).await;
-        Self { host, server, clock, vault, dir }
+        let installation = Installation::new(example, cx).unwrap();
+        let (host, vault) = (installation.host().await.unwrap(), installation.vault().await.unwrap());
+        Self { host, server, clock, installation, vault }
     }
 
     /// Another process on the same data.
-    pub(crate) async fn another(&self, setting: Setting) -> Host {
-        host(&self.dir, self.host.context(), &setting).await.0
+    pub(crate) async fn another(&self, example: Example) -> Host {
+        let (registry, settings) = (example.registry(), example.settings_in(self.installation.parent()));
+        let (registry, settings) = (registry.unwrap(), settings.unwrap());
+        let opening = Opening { registry, settings, ..self.installation.opening().await.unwrap() };
+        Host::open(opening).await.unwrap().host
     }
 
     /// A process on the same data that has other keys.
     pub(crate) async fn with_other_keys(&self) -> Host {
-        let cx = self.host.context();
-        let parts = parts(&self.dir, cx, &Setting::default()).await;
-        Host::new(Parts { vault: Vault::new(KeyRing::generate(cx).unwrap()), ..parts })
+        let Opening { registry, settings, realm, store, cx, .. } = self.installation.opening().await.unwrap();
+        let vault = Vault::new(KeyRing::generate(&cx).unwrap());
+        Host::new(Parts { registry, settings, realm, store, vault, cx, spool: None })
     }
 
     /// A revocation that is due, of a grant that was made under an app that is gone.
@@ -253,7 +205,7 @@ impl Bench {
             platform: "example".parse().unwrap(),
             app: "gone".to_owned(),
             client_id: "id-1".to_owned(),
-            base_urls: base_urls(),
+            base_urls: self.installation.example.base_urls().unwrap(),
             subject: None,
             tokens: RevocationTokens {
                 access: Some(Sealed::from_stored(vec![1])),
@@ -277,44 +229,34 @@ impl Bench {
 
     /// The same, made under an app of this name and id.
     pub(crate) async fn grant_of(&self, app: &str, client_id: &str) -> GrantId {
-        self.put(app, client_id, true).await
+        let (app, client_id) = (app.to_owned(), client_id.to_owned());
+        self.put(GrantRecord { app, client_id, ..self.made_just_now() }, true).await
     }
 
     /// The same, with a refresh token or without.
     pub(crate) async fn grant_with(&self, refresh: bool) -> GrantId {
-        self.put("default", "id-1", refresh).await
+        self.put(self.made_just_now(), refresh).await
     }
 
-    async fn put(&self, app: &str, client_id: &str, refresh: bool) -> GrantId {
-        let (cx, id) = (self.host.context(), GrantId::new(self.host.context()).unwrap());
-        let seal = |field, text: String| {
-            let binding = Binding { tenant: TENANT, owner: id.as_str(), field, generation: 1 };
-            self.vault.seal(cx, &binding, &Secret::from(text)).unwrap()
-        };
-        let now = cx.now();
+    fn made_just_now(&self) -> GrantRecord {
+        self.installation.example.grant(self.host.context()).unwrap()
+    }
+
+    async fn put(&self, grant: GrantRecord, refresh: bool) -> GrantId {
+        let (cx, id) = (self.host.context(), grant.id.clone());
+        let (access_token, refresh_token) = (format!("{id}!1"), format!("{id}#1"));
         let grant = GrantRecord {
-            base_urls: base_urls(),
-            access: Some(seal(field::ACCESS, format!("{id}!1"))),
-            access_expires_at: Some(now + ACCESS_LIFE),
-            refresh: refresh.then(|| seal(field::REFRESH, format!("{id}#1"))),
-            refresh_expires_at: refresh.then_some(now + REFRESH_LIFE),
-            ..GrantRecord::new(id.clone(), TENANT, "example".parse().unwrap(), app, client_id, now)
+            access_expires_at: Some(cx.now() + ACCESS_LIFE),
+            refresh_expires_at: refresh.then_some(cx.now() + REFRESH_LIFE),
+            ..grant
         };
-        self.host.store().put_grant(&grant, &self.record("access_allowed")).await.unwrap();
+        let refresh_token = refresh.then_some(&*refresh_token);
+        let grant = sealed(cx, &self.vault, grant, &access_token, refresh_token).unwrap();
+        self.host.store().put_grant(&grant, &allowed(cx).unwrap()).await.unwrap();
         let mut state = self.server.state.lock().unwrap();
         state.refresh.insert(id.to_string(), 1);
-        state.access.insert(format!("{id}!1"), now + ACCESS_LIFE);
+        state.access.insert(access_token, cx.now() + ACCESS_LIFE);
         id
-    }
-
-    fn record(&self, event: &str) -> AuditRecord {
-        AuditRecord::new(self.host.context(), TENANT, event).unwrap()
-    }
-
-    /// Somebody makes the store another installation's.
-    pub(crate) async fn adopted_elsewhere(&self) {
-        let name = "elsewhere".parse().unwrap();
-        self.host.store().adopt(&name, &self.record("adopted")).await.unwrap();
     }
 
     /// So many grants whose refresh tokens have begun the last quarter of their lives.
@@ -334,30 +276,4 @@ impl Bench {
     pub(crate) async fn pass(&self) -> Tally {
         self.host.keep(&Keep::default()).await.unwrap()
     }
-}
-
-fn base_urls() -> BaseUrls {
-    [("api".to_owned(), "https://example.test".parse().unwrap())].into()
-}
-
-async fn host(dir: &TempDir, cx: &Context, setting: &Setting) -> (Host, Vault) {
-    let parts = parts(dir, cx, setting).await;
-    let vault = unlock(cx, &KeySource::in_dir(dir.path().join("data")), &parts.store).await.unwrap().vault;
-    (Host::new(parts), vault)
-}
-
-async fn parts(dir: &TempDir, cx: &Context, setting: &Setting) -> Parts {
-    let secret = dir.path().join("secret");
-    std::fs::write(&secret, "hush").unwrap();
-    let config = CONFIG.replace("SECRET_FILE", secret.to_str().unwrap());
-    let config = config.replace("KEEP_FRESH", &setting.keep_fresh.to_string());
-    let config = Config::of(vec![Layer::embedded("test", &config).unwrap()]).unwrap();
-    let platform = PLATFORM.replace("rotating_strict", setting.class);
-    let answer = format!("path = \"/token\" }}, answer = {{ access_token = \"{}\" }} }}", setting.pointer);
-    let platform: &'static str = platform.replacen("path = \"/token\" } }", &answer, 1).leak();
-    let data = dir.path().join("data");
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await.unwrap());
-    let vault = unlock(cx, &KeySource::in_dir(&data), &store).await.unwrap().vault;
-    let registry = Registry::new([Registration::new(DESCRIPTOR, platform, ConfiguredConnector::build)]).unwrap();
-    Parts { registry, settings: config.settings, realm: Realm::Live, store, vault, cx: cx.clone(), spool: None }
 }

@@ -1,5 +1,5 @@
 //! What is due is refreshed, nothing else is, and never too much at a time.
-#![cfg(feature = "sqlite")]
+#![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 mod bench;
@@ -12,12 +12,15 @@ use std::time::Duration;
 use connector_host::Host;
 use connector_host::keeper::{Event, Keep, Kept, Rounds, Tally};
 use connector_host::store::GrantState;
+use connector_host::testing::{Example, TENANT};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use self::bench::{Bench, REFRESH_LIFE, Setting, TENANT, Wrong};
+use self::bench::{Bench, REFRESH_LIFE, Wrong, example};
 
-const FRESH: Setting = Setting { keep_fresh: true, class: "rotating_strict", pointer: "/access_token" };
+fn fresh() -> Example {
+    Example { keep_fresh: true, ..example() }
+}
 
 fn counts(tally: &Tally) -> Vec<(Kept, u64)> {
     Kept::ALL.into_iter().map(|kept| (kept, tally.count(kept))).filter(|(_, count)| *count > 0).collect()
@@ -25,7 +28,7 @@ fn counts(tally: &Tally) -> Vec<(Kept, u64)> {
 
 #[tokio::test]
 async fn for_thirty_days_each_access_token_is_refreshed_once_and_no_call_has_an_expired_one() {
-    let bench = Bench::new(FRESH).await;
+    let bench = Bench::new(fresh()).await;
     let grant = bench.grant().await;
     let began = bench.host.context().now();
     let step = SignedDuration::from_mins(15);
@@ -48,7 +51,7 @@ async fn for_thirty_days_each_access_token_is_refreshed_once_and_no_call_has_an_
 
 #[tokio::test]
 async fn access_nobody_uses_is_kept_alive_with_as_few_refreshes_as_that_takes() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     let grant = bench.grant().await;
     let began = bench.host.context().now();
     for _ in 0..400 * 4 {
@@ -62,8 +65,8 @@ async fn access_nobody_uses_is_kept_alive_with_as_few_refreshes_as_that_takes() 
 
 #[tokio::test]
 async fn what_is_fresh_is_never_rotated() {
-    for setting in [Setting::default(), FRESH] {
-        let bench = Bench::new(setting).await;
+    for example in [example(), fresh()] {
+        let bench = Bench::new(example).await;
         bench.grant().await;
         for _ in 0..3 {
             assert_eq!(bench.pass().await, Tally::default());
@@ -74,7 +77,7 @@ async fn what_is_fresh_is_never_rotated() {
 
 #[tokio::test]
 async fn a_doubt_is_settled_by_the_first_pass_that_may_ask() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.due(1).await;
     bench.server.next([Wrong::Unanswered]);
     assert_eq!(counts(&bench.pass().await), [(Kept::InDoubt, 1)]);
@@ -87,7 +90,7 @@ async fn a_doubt_is_settled_by_the_first_pass_that_may_ask() {
 
 #[tokio::test]
 async fn a_clock_that_was_set_back_keeps_no_doubt_from_being_settled() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.due(1).await;
     bench.server.next([Wrong::Unanswered]);
     assert_eq!(counts(&bench.pass().await), [(Kept::InDoubt, 1)]);
@@ -100,7 +103,7 @@ async fn a_clock_that_was_set_back_keeps_no_doubt_from_being_settled() {
 
 #[tokio::test]
 async fn a_rest_that_begins_anew_because_the_clock_was_set_back_is_no_new_doubt() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.due(1).await;
     bench.server.next([Wrong::Unanswered]);
     bench.pass().await;
@@ -113,9 +116,9 @@ async fn a_rest_that_begins_anew_because_the_clock_was_set_back_is_no_new_doubt(
 
 #[tokio::test]
 async fn nothing_is_done_in_a_store_that_is_another_installations() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     let grants = bench.due(3).await;
-    bench.adopted_elsewhere().await;
+    bench.installation.adopted_elsewhere().await.unwrap();
     let error = bench.host.keep(&Keep::default()).await.unwrap_err();
     assert!(error.to_string().contains("belongs to the instance `elsewhere`"), "{error}");
     assert!(bench.server.requests().is_empty());
@@ -124,7 +127,7 @@ async fn nothing_is_done_in_a_store_that_is_another_installations() {
 
 #[tokio::test]
 async fn a_store_that_becomes_anothers_during_a_pass_is_said_to_be_and_no_app_is_blamed() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.due(3).await;
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&told);
@@ -138,7 +141,7 @@ async fn a_store_that_becomes_anothers_during_a_pass_is_said_to_be_and_no_app_is
     let host = bench.host.clone();
     let pass = tokio::spawn(async move { host.keep(&keep).await });
     wait_for(|| bench.server.in_flight() == 1).await;
-    bench.adopted_elsewhere().await;
+    bench.installation.adopted_elsewhere().await.unwrap();
     bench.server.open();
     let error = pass.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("belongs to the instance `elsewhere`"), "{error}");
@@ -148,7 +151,7 @@ async fn a_store_that_becomes_anothers_during_a_pass_is_said_to_be_and_no_app_is
 
 #[tokio::test]
 async fn keys_that_are_missing_are_no_fault_of_the_app() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.due(2).await;
     let host = bench.with_other_keys().await;
     assert_eq!(counts(&host.keep(&Keep::default()).await.unwrap()), [(Kept::KeyTrouble, 2)]);
@@ -157,7 +160,7 @@ async fn keys_that_are_missing_are_no_fault_of_the_app() {
 
 #[tokio::test]
 async fn grants_of_an_app_that_is_gone_keep_nobody_waiting() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     for (app, client_id) in [("gone", "id-1"), ("default", "another")] {
         for _ in 0..20 {
             bench.grant_of(app, client_id).await;
@@ -182,7 +185,7 @@ async fn grants_of_an_app_that_is_gone_keep_nobody_waiting() {
 
 #[tokio::test]
 async fn a_revocation_that_is_still_pending_is_counted() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.revocation_of_an_app_that_is_gone().await;
     let tally = bench.pass().await;
     assert_eq!((tally.total(), tally.revocations, tally.revocations_left), (0, 1, 1));
@@ -190,7 +193,7 @@ async fn a_revocation_that_is_still_pending_is_counted() {
 
 #[tokio::test]
 async fn every_outcome_is_counted_as_what_it_is() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     let grants = bench.due(1).await;
     bench.server.next([Wrong::NotSent, Wrong::TooMany]);
     assert_eq!(counts(&bench.pass().await), [(Kept::OutOfReach, 1)]);
@@ -203,9 +206,9 @@ async fn every_outcome_is_counted_as_what_it_is() {
 
 #[tokio::test]
 async fn a_grant_whose_person_is_needed_is_asked_for_once() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     let grant = bench.grant().await;
-    let other = bench.another(FRESH).await;
+    let other = bench.another(fresh()).await;
     bench.clock.advance(SignedDuration::from_mins(90));
     assert!(bench.host.keep(&Keep::default()).await.unwrap() == Tally::default());
     assert_eq!(counts(&other.keep(&Keep::default()).await.unwrap()), [(Kept::Refreshed, 1)]);
@@ -218,7 +221,7 @@ async fn a_grant_whose_person_is_needed_is_asked_for_once() {
 
 #[tokio::test]
 async fn a_refused_app_is_asked_for_once_and_no_grant_suffers() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     let grants = bench.due(60).await;
     bench.server.refuse_app(true);
     assert_eq!(counts(&bench.pass().await), [(Kept::AppRefused, 60)]);
@@ -244,11 +247,11 @@ async fn a_refused_app_is_asked_for_once_and_no_grant_suffers() {
 
 #[tokio::test]
 async fn where_a_refresh_brings_nothing_none_is_sent_and_no_grant_ends_before_its_time() {
-    for (class, refresh, keep_fresh) in
+    for (class, has_token, keep_fresh) in
         [("non_rotating", true, false), ("none", true, true), ("rotating_strict", false, true)]
     {
-        let bench = Bench::new(Setting { keep_fresh, class, ..Setting::default() }).await;
-        let grant = bench.grant_with(refresh).await;
+        let bench = Bench::new(Example { keep_fresh, refresh: class, ..example() }).await;
+        let grant = bench.grant_with(has_token).await;
         bench.clock.advance(SignedDuration::from_mins(100));
         bench.pass().await;
         bench.clock.advance(SignedDuration::from_hours(24 * 170));
@@ -260,7 +263,7 @@ async fn where_a_refresh_brings_nothing_none_is_sent_and_no_grant_ends_before_it
 
 #[tokio::test]
 async fn an_access_token_that_stays_fresh_by_a_token_that_stays_the_same_is_kept_so_if_asked_for() {
-    let bench = Bench::new(Setting { keep_fresh: true, class: "non_rotating", ..Setting::default() }).await;
+    let bench = Bench::new(Example { refresh: "non_rotating", ..fresh() }).await;
     bench.grant().await;
     bench.clock.advance(SignedDuration::from_mins(90));
     assert_eq!(counts(&bench.pass().await), [(Kept::Refreshed, 1)]);
@@ -268,12 +271,12 @@ async fn an_access_token_that_stays_fresh_by_a_token_that_stays_the_same_is_kept
 
 #[tokio::test]
 async fn an_answer_nobody_could_read_is_read_by_the_pass_of_a_host_that_can() {
-    let bench = Bench::new(Setting { pointer: "/somewhere/else", ..Setting::default() }).await;
+    let bench = Bench::new(Example { access_token: "/somewhere/else", ..example() }).await;
     let grants = bench.due(1).await;
     assert_eq!(counts(&bench.pass().await), [(Kept::Failed, 1)]);
     assert!(bench.read(&grants[0]).await.kept_answer.is_some());
     assert_eq!(counts(&bench.pass().await), [(Kept::Failed, 1)], "the same version reads no more in it");
-    let newer = bench.another(Setting::default()).await;
+    let newer = bench.another(example()).await;
     assert_eq!(counts(&newer.keep(&Keep::default()).await.unwrap()), [(Kept::Refreshed, 1)]);
     assert_eq!(bench.read(&grants[0]).await.generation, 2);
     assert_eq!(bench.server.requests().len(), 1);
@@ -281,7 +284,7 @@ async fn an_answer_nobody_could_read_is_read_by_the_pass_of_a_host_that_can() {
 
 /// All of so many due grants are refreshed once, and never more at a time than allowed.
 async fn a_crowd(count: usize) {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.due(count).await;
     bench.server.shut();
     let (host, keep) = (bench.host.clone(), Keep::default());
@@ -301,9 +304,9 @@ async fn a_thousand_due_grants_are_refreshed_a_few_at_a_time() {
 
 #[tokio::test]
 async fn two_hosts_at_the_same_time_send_once_for_each_grant() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.due(100).await;
-    let other = bench.another(Setting::default()).await;
+    let other = bench.another(example()).await;
     let keep = Keep::default();
     let (one, two) = tokio::join!(bench.host.keep(&keep), other.keep(&keep));
     let (one, two) = (one.unwrap(), two.unwrap());
@@ -313,7 +316,7 @@ async fn two_hosts_at_the_same_time_send_once_for_each_grant() {
 
 #[tokio::test]
 async fn a_pass_that_is_stopped_begins_nothing_more_and_waits_for_what_it_began() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     let grants = bench.due(40).await;
     bench.server.shut();
     let stop = CancellationToken::new();
@@ -339,7 +342,7 @@ async fn keep_on(host: Host, keep: Keep) {
 
 #[tokio::test]
 async fn no_more_refreshes_begin_in_a_second_than_allowed() {
-    let bench = Bench::new(Setting::default()).await;
+    let bench = Bench::new(example()).await;
     bench.due(11).await;
     let keep = Keep { max_per_second: NonZeroU32::new(50), ..Keep::default() };
     let began = std::time::Instant::now();
@@ -349,7 +352,7 @@ async fn no_more_refreshes_begin_in_a_second_than_allowed() {
 
 #[tokio::test]
 async fn a_caller_and_a_pass_share_one_refresh() {
-    let bench = Arc::new(Bench::new(Setting::default()).await);
+    let bench = Arc::new(Bench::new(example()).await);
     let grants = bench.due(1).await;
     bench.server.shut();
     let (host, grant) = (bench.host.clone(), grants[0].clone());

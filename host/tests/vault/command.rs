@@ -15,7 +15,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_connector-host");
 /// A command on the bench's data, with nothing of this machine's environment.
 fn command(bench: &Bench, args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.env_clear().env("HOME", bench.parent.path()).current_dir(bench.parent.path());
+    command.env_clear().env("HOME", bench.parent()).current_dir(bench.parent());
     command.arg("--data-dir").arg(bench.dir()).args(args);
     command
 }
@@ -32,7 +32,7 @@ fn said(bench: &Bench, output: &Output, code: i32, words: &[&str]) -> String {
     for word in words {
         assert!(squeezed.contains(word), "it does not say `{word}`:\n{text}");
     }
-    for file in fs::read_dir(bench.dir()).unwrap().chain(fs::read_dir(bench.parent.path()).unwrap()) {
+    for file in fs::read_dir(bench.dir()).unwrap().chain(fs::read_dir(bench.parent()).unwrap()) {
         let path = file.unwrap().path();
         if path.is_file() && path.extension().is_some_and(|kind| kind == "key" || kind == "line") {
             for key in fs::read_to_string(path).unwrap().lines().filter_map(|line| line.split(' ').nth(1)) {
@@ -56,7 +56,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 /// The keys of the data directory moved to a file elsewhere.
 fn moved(bench: &Bench, name: &str) -> PathBuf {
-    let path = bench.parent.path().join(name);
+    let path = bench.parent().join(name);
     fs::rename(bench.key_file(), &path).unwrap();
     path
 }
@@ -97,7 +97,7 @@ async fn keys_are_shown_rotated_and_taken_away() {
 async fn a_rotation_says_what_is_not_under_the_new_key() {
     let bench = Bench::new();
     let ids = bench.grants(3).await;
-    bench.by_others("UPDATE grants SET access = refresh WHERE id = $1", &[&ids[0]]).await;
+    bench.file().run_with("UPDATE grants SET access = refresh WHERE id = $1", &[ids[0].as_str()]).unwrap();
     let output = run(&bench, &["vault", "rotate"]);
     let text = said(&bench, &output, 3, &["1 sealed values do not open", "Whatever else there is is sealed with"]);
     assert!(!text.contains("Everything") && !text.contains("written under another key"), "{text}");
@@ -168,7 +168,7 @@ async fn a_named_file_is_used_and_rotated() {
 async fn several_places_for_the_keys_are_an_error_that_names_them() {
     let bench = Bench::new();
     bench.grants(1).await;
-    let credentials = bench.parent.path().join("credentials");
+    let credentials = bench.parent().join("credentials");
     fs::create_dir(&credentials).unwrap();
     fs::copy(bench.key_file(), credentials.join("vault.key")).unwrap();
     let mut all = command(&bench, &["vault", "--vault-key", "a.key"]);
@@ -179,7 +179,7 @@ async fn several_places_for_the_keys_are_an_error_that_names_them() {
     two.env("CONNECTOR_VAULT_KEY", "text").env("CREDENTIALS_DIRECTORY", &credentials);
     said(&bench, &two.output().unwrap(), 2, &["named in 2 places"]);
     let mut none = command(&bench, &["vault"]);
-    none.env("CONNECTOR_VAULT_KEY", "").env("CREDENTIALS_DIRECTORY", bench.parent.path());
+    none.env("CONNECTOR_VAULT_KEY", "").env("CREDENTIALS_DIRECTORY", bench.parent());
     said(&bench, &none.output().unwrap(), 0, &["data/vault.key"]);
 }
 
@@ -198,7 +198,7 @@ async fn keys_in_the_environment_are_used_with_a_warning_and_rotated_by_hand() {
     said(&bench, &run(&["vault", "rotate"], "00 x"), 2, &["CONNECTOR_VAULT_KEY holds no keys: line 1"]);
 
     let output = run(&["vault", "rotate", "--to", "new.line"], &first);
-    let line = bench.parent.path().join("new.line");
+    let line = bench.parent().join("new.line");
     said(
         &bench,
         &output,
@@ -238,7 +238,7 @@ async fn a_credential_may_be_the_super_users_and_nobody_elses() {
 
     let bench = Bench::new();
     bench.grants(1).await;
-    let credentials = bench.parent.path().join("credentials");
+    let credentials = bench.parent().join("credentials");
     fs::create_dir(&credentials).unwrap();
     let file = credentials.join("vault.key");
     fs::rename(bench.key_file(), &file).unwrap();

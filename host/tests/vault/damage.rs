@@ -2,18 +2,20 @@
 
 use std::fs;
 
-use connector_host::store::{AuditFilter, GrantId, GrantState};
-use connector_host::vault::Sealed;
+use connector_host::Opened;
+use connector_host::store::{AuditFilter, GrantId, GrantState, Refreshes as _};
+use connector_host::testing::TENANT;
+use connector_host::vault::{Binding, Sealed, field};
 
-use crate::bench::{Bench, TENANT, expect_lost, expect_open, reason};
+use crate::bench::{Bench, expect_lost, expect_open, reason};
 
 /// Does this to the first of some grants, and expects that this one is lost and nothing else.
-async fn one_is_lost(statement: &'static str, others: usize) {
+async fn one_is_lost(statement: &str, others: usize) {
     let bench = Bench::new();
     let ids = bench.grants(4).await;
     let host = bench.host().await;
-    let named: Vec<&GrantId> = ids.iter().take(1 + others).collect();
-    bench.by_others(statement, &named).await;
+    let named: Vec<&str> = ids.iter().take(1 + others).map(GrantId::as_str).collect();
+    bench.file().run_with(statement, &named).unwrap();
     expect_lost(&host, &ids[0]).await;
     let again = host.session(TENANT, &ids[0]).await.map(drop).unwrap_err();
     assert_eq!(reason(&again), Some("key_lost"), "it stays so");
@@ -68,19 +70,19 @@ async fn a_row_of_another_generation_does_not_open() {
 async fn tokens_of_before_a_refresh_do_not_come_back() {
     let bench = Bench::new();
     let ids = bench.grants(2).await;
-    let (host, store) = (bench.host().await, bench.store().await);
-    let vault = connector_host::vault::unlock(&bench.cx, &bench.source(), &store).await.unwrap().vault;
-    let place =
-        connector_host::vault::Binding { tenant: TENANT, owner: ids[0].as_str(), field: "access", generation: 2 };
+    let (host, store, vault) = (bench.host().await, bench.store().await.unwrap(), bench.vault().await.unwrap());
+    let place = Binding { tenant: TENANT, owner: ids[0].as_str(), field: field::ACCESS, generation: 2 };
     let access = vault.seal(&bench.cx, &place, &"newer".into()).unwrap();
     let refreshed = bench.refreshed(&ids[0], access);
-    bench.by_others("CREATE TABLE kept (id TEXT, access BLOB)", &[]).await;
-    bench.by_others("INSERT INTO kept SELECT id, access FROM grants WHERE id = $1", &[&ids[0]]).await;
+    bench.file().run("CREATE TABLE kept (id TEXT, access BLOB)").unwrap();
+    let (keep, put_back) = (
+        "INSERT INTO kept SELECT id, access FROM grants WHERE id = $1",
+        "UPDATE grants SET access = (SELECT access FROM kept WHERE id = $1) WHERE id = $1",
+    );
+    bench.file().run_with(keep, &[ids[0].as_str()]).unwrap();
     assert!(store.settle_refresh(&refreshed).await.unwrap());
     assert!(host.session(TENANT, &ids[0]).await.unwrap().grant.tokens.access.matches("newer"));
-    bench
-        .by_others("UPDATE grants SET access = (SELECT access FROM kept WHERE id = $1) WHERE id = $1", &[&ids[0]])
-        .await;
+    bench.file().run_with(put_back, &[ids[0].as_str()]).unwrap();
     expect_lost(&host, &ids[0]).await;
     expect_open(&host, &ids[1]).await;
 }
@@ -93,7 +95,7 @@ async fn what_was_lost_with_a_key_comes_back_with_it() {
     bench.host().await.rotation().add_key().await.unwrap();
     let both = fs::read_to_string(bench.key_file()).unwrap();
     let changed = bench.refreshed(&ids[2], Sealed::from_stored(vec![1, 2, 3]));
-    assert!(bench.store().await.settle_refresh(&changed).await.unwrap());
+    assert!(bench.store().await.unwrap().settle_refresh(&changed).await.unwrap());
     fs::write(bench.key_file(), both.lines().next().unwrap()).unwrap();
     let host = bench.host().await;
     for id in &ids {
@@ -102,8 +104,8 @@ async fn what_was_lost_with_a_key_comes_back_with_it() {
     assert_eq!(host.recover_lost().await.unwrap(), 0);
 
     fs::write(bench.key_file(), both).unwrap();
-    let host = bench.host().await;
-    assert_eq!(host.recover_lost().await.unwrap(), 2);
+    let Opened { host, recovered, .. } = bench.host_with(bench.keys()).await.unwrap();
+    assert_eq!(recovered, 2);
     for id in &ids[..2] {
         expect_open(&host, id).await;
         let grant = host.store().grant(TENANT, id).await.unwrap().unwrap();

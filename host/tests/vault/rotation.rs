@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use connector_core::{ErrorKind, Secret};
-use connector_host::store::{AuditRecord, SealedCount};
-use connector_host::vault::{Binding, KeyId, KeySource, Progress, Standing, field, unlock};
+use connector_host::store::{AuditRecord, Grants as _, Meta as _, Refreshes as _, Reseal as _, SealedCount};
+use connector_host::testing::{TENANT, allowed};
+use connector_host::vault::{Binding, KeyId, KeySource, Progress, Standing, field};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::bench::{Bench, TENANT, expect_open, keys_in, reason};
+use crate::bench::{Bench, expect_open, keys_in, reason};
 
 /// The keys a store's values are sealed with.
 async fn used(bench: &Bench) -> Vec<SealedCount> {
-    bench.store().await.count_sealed().await.unwrap()
+    bench.store().await.unwrap().count_sealed().await.unwrap()
 }
 
 async fn only_key_in_use(bench: &Bench) -> KeyId {
@@ -123,13 +124,13 @@ async fn a_new_key_in_the_file_alone_is_taken_over_by_the_next_start() {
     let bench = Bench::new();
     let ids = bench.grants(3).await;
     let running = bench.host().await;
-    let check = bench.store().await.vault_check().await.unwrap().unwrap();
+    let check = bench.store().await.unwrap().vault_check().await.unwrap().unwrap();
     running.rotation().add_key().await.unwrap();
-    let added = bench.store().await.vault_check().await.unwrap();
-    assert!(bench.store().await.set_vault_check(added.as_ref(), &check, None).await.unwrap());
+    let added = bench.store().await.unwrap().vault_check().await.unwrap();
+    assert!(bench.store().await.unwrap().set_vault_check(added.as_ref(), &check, None).await.unwrap());
     let next = bench.host().await;
     let active = keys_in(&bench.key_file())[0].clone();
-    let check = bench.store().await.vault_check().await.unwrap().unwrap();
+    let check = bench.store().await.unwrap().vault_check().await.unwrap().unwrap();
     assert_eq!(check.key_id().unwrap().to_string(), active);
     for id in &ids {
         expect_open(&running, id).await;
@@ -140,8 +141,7 @@ async fn a_new_key_in_the_file_alone_is_taken_over_by_the_next_start() {
 #[tokio::test]
 async fn a_host_that_runs_seals_with_a_key_that_another_process_has_added() {
     let bench = Bench::new();
-    let store = bench.store().await;
-    let vault = unlock(&bench.cx, &bench.source(), &store).await.unwrap().vault;
+    let vault = bench.vault().await.unwrap();
     let place = Binding { tenant: TENANT, owner: "grant-1", field: field::ACCESS, generation: 1 };
     let seal = || vault.seal(&bench.cx, &place, &Secret::from("act")).unwrap().key_id().unwrap();
     let old = seal();
@@ -173,8 +173,7 @@ async fn a_host_that_missed_a_whole_rotation_goes_on() {
 async fn a_key_that_anything_uses_stays() {
     let bench = Bench::new();
     let ids = bench.grants(3).await;
-    let store = bench.store().await;
-    let stale = unlock(&bench.cx, &bench.source(), &store).await.unwrap().vault;
+    let (store, stale) = (bench.store().await.unwrap(), bench.vault().await.unwrap());
     let late = bench.grant(&stale);
     let host = bench.host().await;
     let old = only_key_in_use(&bench).await;
@@ -183,8 +182,7 @@ async fn a_key_that_anything_uses_stays() {
     assert!(refused.contains("6 sealed values still use it") && refused.contains("rotate --resume"), "{refused}");
     host.rotation().reseal(|_| ()).await.unwrap();
     // Sealed before the rotation, and written only now.
-    let allowed = AuditRecord::new(&bench.cx, TENANT, "access_allowed").unwrap();
-    store.put_grant(&late, &allowed).await.unwrap();
+    store.put_grant(&late, &allowed(&bench.cx).unwrap()).await.unwrap();
     let refused = host.rotation().retire(old).await.unwrap_err().to_string();
     assert!(refused.contains("2 sealed values still use it"), "{refused}");
     for (key, why) in [(active, "is the active one"), ("00ff00ff".parse().unwrap(), "is not at hand")] {
@@ -208,9 +206,9 @@ async fn a_refresh_or_a_disconnect_during_the_rotation_wins() {
     let ids = bench.grants(250).await;
     let host = bench.host().await;
     host.rotation().add_key().await.unwrap();
-    let (store, vault) = (bench.store().await, unlock(&bench.cx, &bench.source(), &bench.store().await).await.unwrap());
+    let (store, vault) = (bench.store().await.unwrap(), bench.vault().await.unwrap());
     let place = |id| Binding { tenant: TENANT, owner: id, field: field::ACCESS, generation: 2 };
-    let seal = |id| vault.vault.seal(&bench.cx, &place(id), &Secret::from("newer")).unwrap();
+    let seal = |id| vault.seal(&bench.cx, &place(id), &Secret::from("newer")).unwrap();
     let refreshed = bench.refreshed(&ids[249], seal(ids[249].as_str()));
     let after_first_batch = Notify::new();
     let others = async {
@@ -251,10 +249,10 @@ async fn a_host_left_behind_says_so_and_loses_nobody() {
     let ids = bench.grants(2).await;
     let text = || Secret::from(std::fs::read_to_string(bench.key_file()).unwrap().replace('\n', ";"));
     let source = |text| KeySource::Text { name: "KEYS".to_owned(), text };
-    let behind = bench.host_with(&source(text())).await.unwrap();
+    let behind = bench.host_with(source(text())).await.unwrap().host;
     let old = text();
     bench.host().await.rotation().add_key().await.unwrap();
-    let ahead = bench.host_with(&source(text())).await.unwrap();
+    let ahead = bench.host_with(source(text())).await.unwrap().host;
     ahead.rotation().reseal(|_| ()).await.unwrap();
     for id in &ids {
         expect_open(&ahead, id).await;
@@ -269,7 +267,7 @@ async fn a_host_left_behind_says_so_and_loses_nobody() {
     assert!(error.to_string().contains("this host's keys are not those of its store"), "{error}");
     expect_open(&ahead, &ids[0]).await;
     ahead.disconnect(TENANT, &connection).await.unwrap();
-    let refused = bench.host_with(&source(old)).await.map(drop).unwrap_err().to_string();
+    let refused = bench.host_with(source(old)).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("the database was sealed with the key"), "{refused}");
     let refused = ahead.rotation().add_key().await.unwrap_err().to_string();
     assert!(refused.contains("come from KEYS"), "{refused}");

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use connector_core::config::{Config, Layer};
+use connector_core::Context;
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
-use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry, Secret};
-use connector_host::store::{AuditRecord, GrantId, GrantRecord, SqliteStore, Store};
-use connector_host::vault::{Binding, KeySource, Sealed, field, unlock};
+use connector_host::store::{GrantId, GrantRecord, SqliteStore, Store};
+use connector_host::testing::{Example, allowed, sealed};
+use connector_host::vault::{KeySource, unlock};
 use connector_host::{Host, Opening, Realm};
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
@@ -21,74 +21,25 @@ use url::Url;
 use crate::Outcome;
 use crate::mock::refresh_token;
 
-pub(crate) const TENANT: &str = "default";
-
-const DESCRIPTOR: Descriptor = Descriptor { id: "example", name: "Example", package: env!("CARGO_PKG_NAME") };
-
-const PLATFORM: &str = r#"
-verified_on = "2026-11-22"
-base_urls = { api = "BASE_URL" }
-
-[oauth]
-authorize = { at = { base = "api", path = "/authorize" } }
-token = { at = { base = "api", path = "/token" } }
-refresh = { class = "rotating_strict" }
-
-[redirect.desktop]
-schemes = ["http"]
-
-[endpoints.me]
-at = { base = "api", path = "/me" }
-
-[accounts]
-endpoint = "me"
-id = "id"
-"#;
-
-const CONFIG: &str = r#"
-[platforms.example.apps.default]
-kind = "desktop"
-client_id = "id-1"
-client_secret = { file = "SECRET_FILE" }
-scopes = ["read"]
-
-[platforms.example.scopes.read]
-product = "API"
-description = "Everything"
-fields.me = { id = "profile.id" }
-"#;
-
-/// The host, and its grants. The text is leaked: a platform file is part of a program.
+/// The host, and its grants.
 pub(crate) async fn with_expired_grants(
     cx: &Context,
     dir: &Path,
     endpoint: &Url,
     grants: usize,
 ) -> Outcome<(Host, Vec<GrantId>)> {
-    let secret = dir.join("secret");
-    std::fs::write(&secret, "hush")?;
-    let config = CONFIG.replace("SECRET_FILE", &secret.to_string_lossy());
-    let settings = Config::of(vec![Layer::embedded("benchmark", &config)?])?.settings;
-    let origin = endpoint.origin().ascii_serialization();
-    let platform = Box::leak(PLATFORM.replace("BASE_URL", &origin).into_boxed_str());
-    let registry = Registry::new([Registration::new(DESCRIPTOR, platform, ConfiguredConnector::build)])?;
+    let example = Example { origin: endpoint.origin().ascii_serialization(), ..Example::default() };
     let data = dir.join("data");
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await?);
     let vault = unlock(cx, &KeySource::in_dir(&data), &store).await?.vault;
     let mut made = Vec::with_capacity(grants);
     for index in 0..grants {
-        let mut grant = expired(cx, &origin)?;
-        let seal = |field, token: String| {
-            let (tenant, owner, generation) = (TENANT, grant.id.as_str(), grant.generation);
-            vault.seal(cx, &Binding { tenant, owner, field, generation }, &Secret::from(token))
-        };
-        let access: Sealed = seal(field::ACCESS, format!("access-1-{index}-{:064}", 7))?;
-        let refresh = seal(field::REFRESH, refresh_token(&index.to_string(), 1))?;
-        (grant.access, grant.refresh) = (Some(access), Some(refresh));
-        made.push(grant);
+        let (access, refresh) = (format!("access-1-{index}-{:064}", 7), refresh_token(&index.to_string(), 1));
+        made.push(sealed(cx, &vault, expired(cx, &example)?, &access, Some(&refresh))?);
     }
     let ids = made.iter().map(|grant| grant.id.clone()).collect();
     put(cx, &store, made).await?;
+    let (registry, settings) = (example.registry()?, example.settings_in(dir)?);
     let (cx, realm, keys, spool) = (cx.clone(), Realm::Live, KeySource::in_dir(&data), Some(data.join("spool")));
     let opening = Opening { registry, settings, realm, store, keys, spool, cx };
     Ok((Host::open(opening).await?.host, ids))
@@ -97,23 +48,22 @@ pub(crate) async fn with_expired_grants(
 async fn put(cx: &Context, store: &Arc<dyn Store>, grants: Vec<GrantRecord>) -> Outcome {
     let mut tasks = JoinSet::new();
     for grant in grants {
-        let (store, allowed) = (Arc::clone(store), AuditRecord::new(cx, &grant.tenant, "access_allowed")?);
+        let (store, allowed) = (Arc::clone(store), allowed(cx)?);
         tasks.spawn(async move { store.put_grant(&grant, &allowed).await });
     }
     Ok(tasks.join_all().await.into_iter().collect::<Result<(), _>>()?)
 }
 
-fn expired(cx: &Context, origin: &str) -> Outcome<GrantRecord> {
+fn expired(cx: &Context, example: &Example) -> Outcome<GrantRecord> {
     let now = cx.now();
     let scopes = split_scopes("read");
     let granted = Granted::Known { scopes: scopes.clone(), source: GrantedSource::Token };
     Ok(GrantRecord {
-        base_urls: [("api".to_owned(), origin.parse()?)].into(),
         scopes: GrantScopes::of_flow(scopes, granted),
         access_expires_at: Some(now - SignedDuration::from_hours(1)),
         refresh_expires_at: Some(now + SignedDuration::from_hours(24 * 100)),
         issued_at: now - SignedDuration::from_hours(25),
-        ..GrantRecord::new(GrantId::new(cx)?, TENANT, DESCRIPTOR.id.parse()?, "default", "id-1", now)
+        ..example.grant(cx)?
     })
 }
 

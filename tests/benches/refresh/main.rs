@@ -10,7 +10,6 @@ mod host;
 mod mock;
 mod work;
 
-use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -21,7 +20,7 @@ use url::Url;
 use self::mock::Seen;
 use self::work::{Figures, Load};
 
-pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+pub(crate) use connector_host::testing::Outcome;
 
 /// What the host may cost at most, as a multiple of the bare loop's processor time.
 const TARGET: f64 = 2.2;

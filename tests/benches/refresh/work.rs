@@ -10,13 +10,14 @@ use connector_core::Context;
 use connector_core::http::{HttpTransport as _, Policy, Request, ReqwestTransport};
 use connector_host::Host;
 use connector_host::store::GrantId;
+use connector_host::testing::TENANT;
 use http::Method;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use url::Url;
 
-use crate::host::{self, Commits, TENANT};
+use crate::host::{self, Commits};
 use crate::mock::refresh_token;
 use crate::{Outcome, say};
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use connector_core::emulator::{Consent, Emulator as _};
 use connector_core::oauth::CallbackParams;
 use connector_host::store::{GrantId, GrantRecord};
+use connector_host::testing::DatabaseFile;
 use connector_host::{Callback, ConnectRequest};
 use connector_tests::rig::{Place, Rig, STRICT};
 use connector_tiktok::emulator::TikTokEmulator;
@@ -153,8 +154,8 @@ impl Arena {
 
     /// Lets the time pass in which a token that may be spent is left alone.
     pub(crate) fn quarantine_is_over<'a>(&self, victims: impl IntoIterator<Item = &'a Victim>) {
-        let database = rusqlite::Connection::open(self.place.data.join("store.db")).unwrap();
-        database.execute_batch(&earlier(victims)).unwrap();
+        let earlier = earlier(victims);
+        DatabaseFile::in_dir(&self.place.data).run(&earlier).unwrap();
     }
 
     /// Waits until a grant has other tokens than those of this generation.

@@ -137,9 +137,9 @@ fn an_access_token_that_died_early_is_refreshed_once() {
 fn time_passes(stage: &Stage) {
     stage.by_others(
         "UPDATE grants SET refresh_sent_at = refresh_sent_at - 180000, refresh_tick = refresh_tick - 180000,
-                           access_expires_at = access_expires_at - 180000, issued_at = issued_at - 180000",
+                           access_expires_at = access_expires_at - 180000, issued_at = issued_at - 180000;
+         UPDATE app_health SET next_try_at = next_try_at - 180000",
     );
-    stage.by_others("UPDATE app_health SET next_try_at = next_try_at - 180000");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use connector_core::Context;
 use connector_core::account::Session;
 use connector_host::keeper::Keep;
 use connector_host::store::Store;
+use connector_host::testing::TENANT;
 use connector_host::{Host, Parts};
 
 use crate::clock::SimRandom;
@@ -13,7 +14,6 @@ use crate::ledger::Handout;
 use crate::plan::SECOND;
 use crate::platform::{Wire, parse_token};
 use crate::store::NodeStore;
-use crate::template::TENANT;
 use crate::world::{Life, SETTLER, World, sleep, vault};
 
 const KEEP_EVERY: i64 = 30 * SECOND;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use connector_core::account::Account as PlatformAccount;
 use connector_core::account::Profile;
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
-use connector_core::{Clock as _, Context, Secret};
+use connector_core::{Clock as _, Context};
 use connector_host::store::{
-    AuditId, AuditRecord, ConnectionId, Connections as _, GrantId, GrantRecord, Grants as _, LinkIntent, NewConnection,
-    Refreshes as _, Revocations as _,
+    AuditId, ConnectionId, Connections as _, GrantRecord, Grants as _, LinkIntent, NewConnection, Refreshes as _,
+    Revocations as _,
 };
-use connector_host::vault::{Binding, field};
+use connector_host::testing::{TENANT, allowed, sealed};
 use tokio::time::{Instant, sleep_until};
 
 use crate::checks::{self, Final};
@@ -21,7 +21,7 @@ use crate::ledger::{Account, Durable, Verdict};
 use crate::node;
 use crate::plan::{Event, MINUTE, NODES, Plan, SECOND};
 use crate::platform::{MARK, access_token, refresh_token};
-use crate::template::{APP, CLIENT_ID, PLATFORM, TENANT, Template};
+use crate::template::Template;
 use crate::world::{Mutation, SETTLER, World, sleep};
 
 /// What became of a schedule.
@@ -100,7 +100,7 @@ async fn connect(world: &Arc<World>) {
     for account in 0..world.plan.grants {
         let grant = grant(world, &cx, account);
         let connection = ConnectionId::new(&cx).unwrap();
-        let audit = AuditRecord::new(&cx, TENANT, "access_allowed").unwrap().of_grant(&grant.id);
+        let audit = allowed(&cx).unwrap().of_grant(&grant.id);
         world.memory.put_grant(&grant, &audit).await.unwrap();
         let accounts = vec![NewConnection {
             id_if_new: connection.clone(),
@@ -119,24 +119,18 @@ async fn connect(world: &Arc<World>) {
 }
 
 fn grant(world: &World, cx: &Context, account: usize) -> GrantRecord {
-    let id = GrantId::new(cx).unwrap();
-    let seal = |field, text: String| {
-        let binding = Binding { tenant: TENANT, owner: id.as_str(), field, generation: 1 };
-        world.vault.seal(cx, &binding, &Secret::from(text)).unwrap()
-    };
     let granted = Granted::Known { scopes: split_scopes("read"), source: GrantedSource::Token };
-    GrantRecord {
-        base_urls: world.template.base_urls.clone(),
+    let grant = GrantRecord {
         subject: Some(format!("p{account}")),
         scopes: GrantScopes::of_flow(split_scopes("read"), granted),
-        access: Some(seal(field::ACCESS, access_token(account, 1))),
         access_expires_at: Some(at(world.plan.first_expiry)),
-        refresh: Some(seal(field::REFRESH, refresh_token(account, 1))),
         refresh_expires_at: Some(at(180 * 24 * 60 * MINUTE)),
         issued_at: at(world.plan.first_expiry - world.plan.life * SECOND),
         unlinked: Some(LinkIntent::default()),
-        ..GrantRecord::new(id, TENANT, PLATFORM.parse().unwrap(), APP, CLIENT_ID, at(0))
-    }
+        ..world.template.example.grant(cx).unwrap()
+    };
+    let (access, refresh) = (access_token(account, 1), refresh_token(account, 1));
+    sealed(cx, &world.vault, grant, &access, Some(&refresh)).unwrap()
 }
 
 async fn play(world: &Arc<World>) {

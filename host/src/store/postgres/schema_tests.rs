@@ -1,12 +1,12 @@
 //! What a database is, and how it becomes a store.
 
-use std::fmt::Write as _;
-
 use tokio::task::JoinSet;
 
 use super::PostgresStore;
 use super::tests::{cx, fresh, open};
 use crate::store::{Meta as _, StoreError};
+#[cfg(feature = "sqlite")]
+use crate::testing::DatabaseFile;
 
 /// Every table with its columns, to see whether anything changed.
 const EVERYTHING: &str = "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
@@ -122,18 +122,10 @@ async fn both_schemas_have_the_same_tables_and_columns() {
 
     let parent = tempfile::TempDir::new().unwrap();
     let file = crate::store::SqliteStore::open(&cx(), &parent.path().join("data")).await.unwrap();
-    let connection = rusqlite::Connection::open(file.path()).unwrap();
-    let mut columns = connection
-        .prepare(
-            "SELECT tables.name || '|' || columns.name || '|' || lower(columns.type) || '|'
-                    || iif(columns.\"notnull\" OR columns.pk, 't', 'f') AS said
-             FROM sqlite_schema AS tables JOIN pragma_table_info(tables.name) AS columns
-             WHERE tables.type = 'table' ORDER BY tables.name, columns.cid",
-        )
-        .unwrap();
-    let mut there = String::new();
-    for column in columns.query_map([], |row| row.get::<_, String>(0)).unwrap() {
-        writeln!(there, "{}", column.unwrap()).unwrap();
-    }
-    assert_eq!(here, there.trim_end());
+    let columns = "SELECT tables.name || '|' || columns.name || '|' || lower(columns.type) || '|'
+                || iif(columns.\"notnull\" OR columns.pk, 't', 'f')
+         FROM sqlite_schema AS tables JOIN pragma_table_info(tables.name) AS columns
+         WHERE tables.type = 'table' ORDER BY tables.name, columns.cid";
+    let there = DatabaseFile::at(file.path()).texts(columns).unwrap();
+    assert_eq!(here, there.join("\n"));
 }

@@ -33,8 +33,14 @@ pub(in crate::store) struct Pools {
 impl Pools {
     pub(super) fn new(cx: &Context, path: &Path) -> Self {
         let (writer, readers) = (Pool::new(path, Purpose::Writing, 1), Pool::new(path, Purpose::Reading, READERS));
-        let (writes, reads) = (Group::new(&writer, cx), Group::new(&readers, cx));
-        Self { writer, readers, writes, reads, cx: cx.clone(), path: path.to_owned() }
+        Self {
+            writes: Group::new(&writer, cx),
+            reads: Group::new(&readers, cx),
+            writer,
+            readers,
+            cx: cx.clone(),
+            path: path.to_owned(),
+        }
     }
 
     pub(in crate::store) fn path(&self) -> &Path {

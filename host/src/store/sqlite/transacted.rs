@@ -25,7 +25,7 @@ pub(super) enum Thread {
 #[derive(Debug)]
 pub(in crate::store) struct Transacted {
     /// Away while a statement runs: whoever stops waiting for it gives the transaction up.
-    lease: Option<Lease>,
+    lease: Option<Box<Lease>>,
     thread: Thread,
     cx: Context,
 }
@@ -34,18 +34,18 @@ impl Transacted {
     /// Whoever writes takes the write lock at once: a transaction that read first and then wanted to write would fail at once whenever
     /// another had written in between.
     pub(super) async fn begin(cx: &Context, pool: &Arc<Pool>, thread: Thread) -> Result<Self> {
-        let begin = match pool.purpose() {
+        let how = match pool.purpose() {
             Purpose::Reading => "BEGIN",
             Purpose::Writing => "BEGIN IMMEDIATE",
         };
         let mut begun = Self { thread, ..Self::alone(cx, pool).await? };
-        begun.execute(statement(begin)).await?;
+        begun.execute(statement(how)).await?;
         Ok(begun)
     }
 
     /// No transaction: each statement is one of its own.
     pub(super) async fn alone(cx: &Context, pool: &Arc<Pool>) -> Result<Self> {
-        Ok(Self { lease: Some(pool.lease().await?), thread: Thread::Blocking, cx: cx.clone() })
+        Ok(Self { lease: Some(Box::new(pool.lease().await?)), thread: Thread::Blocking, cx: cx.clone() })
     }
 
     pub(in crate::store) fn since_boot(&self) -> Option<SinceBoot> {

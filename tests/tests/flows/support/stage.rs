@@ -2,13 +2,14 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
 
 use connector_core::emulator::{Consent, Emulator as _};
 use connector_host::store::SqliteStore;
+use connector_host::testing::DatabaseFile;
 use connector_tests::lantern::LanternEmulator;
 use connector_tiktok::emulator::TikTokEmulator;
 use http::header::LOCATION;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -129,20 +130,14 @@ impl Stage {
     }
 
     /// Does what only another program would do to the database.
-    pub(crate) fn by_others(&self, statement: &str) {
-        self.database().execute_batch(statement).unwrap();
+    pub(crate) fn by_others(&self, statements: &str) {
+        DatabaseFile::in_dir(&self.realm()).run(statements).unwrap();
     }
 
-    /// Does something while another program holds the right to write to the database. Whoever closes a file of the database in this process
-    /// gives up the locks of the whole process, so nothing may be searched meanwhile.
+    /// Does something while another program holds the right to write to the database. Nothing may be searched meanwhile, see `WriteLock`.
     pub(crate) fn while_others_write<T>(&self, work: impl FnOnce() -> T) -> T {
-        let database = self.database();
-        database.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let _lock = DatabaseFile::in_dir(&self.realm()).lock(Duration::from_secs(5)).unwrap();
         work()
-    }
-
-    fn database(&self) -> Connection {
-        Connection::open(self.realm().join("store.db")).unwrap()
     }
 
     /// Lays the test's own line to the token endpoint, on which an answer can be held back.

@@ -322,7 +322,7 @@ mod unix {
     #[tokio::test]
     async fn a_second_store_leaves_the_locks_of_the_first_alone() {
         if let Some(dir) = std::env::var_os(INSIDE) {
-            return expect_write(Path::new(&dir)).await;
+            return expect_write(Path::new(&dir));
         }
         let dir = DataDir::new();
         let store = open(&cx(), dir.path()).await;

@@ -27,7 +27,7 @@ impl DatabaseFile {
         Ok(self.open(TIMEOUT)?.execute_batch(statements)?)
     }
 
-    /// Does one statement with these texts for its parameters.
+    /// Does one statement with these texts for its parameters `?1`, `?2` and so on.
     pub fn run_with(&self, statement: &str, parameters: &[&str]) -> Outcome {
         self.open(TIMEOUT)?.execute(statement, params_from_iter(parameters))?;
         Ok(())

@@ -29,7 +29,7 @@ use crate::{Host, Opening, Realm};
 /// let grant = connected(&host).await?.connection.grant_id;
 /// assert!(host.session(TENANT, &grant).await?.grant.tokens.access.matches("access-1"));
 ///
-/// installation.file().run("DELETE FROM samples").await?;
+/// installation.file().run("DELETE FROM samples")?;
 /// # Ok(())
 /// # }
 /// ```

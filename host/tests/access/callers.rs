@@ -1,6 +1,7 @@
 //! Who asks for a token gets one, and what each answer means for the connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connector_core::ErrorKind;
 use connector_core::http::Reach;
@@ -75,6 +76,8 @@ async fn a_fresh_token_asks_nobody() {
     bench.connect().await;
     assert_eq!(bench.session().await.unwrap(), "access-1");
     assert_eq!(bench.server.token_requests(), 1, "the exchange alone");
+    let _others_write = bench.installation.file().lock(Duration::ZERO).unwrap();
+    assert_eq!(bench.session().await.unwrap(), "access-1", "no lock, no write");
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ async fn keys_are_shown_rotated_and_taken_away() {
 async fn a_rotation_says_what_is_not_under_the_new_key() {
     let bench = Bench::new();
     let ids = bench.grants(3).await;
-    bench.file().run_with("UPDATE grants SET access = refresh WHERE id = $1", &[ids[0].as_str()]).unwrap();
+    bench.file().run_with("UPDATE grants SET access = refresh WHERE id = ?1", &[ids[0].as_str()]).unwrap();
     let output = run(&bench, &["vault", "rotate"]);
     let text = said(&bench, &output, 3, &["1 sealed values do not open", "Whatever else there is is sealed with"]);
     assert!(!text.contains("Everything") && !text.contains("written under another key"), "{text}");

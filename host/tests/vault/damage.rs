@@ -31,39 +31,39 @@ async fn one_is_lost(statement: &str, others: usize) {
 
 #[tokio::test]
 async fn another_rows_tokens_do_not_open() {
-    one_is_lost("UPDATE grants SET access = (SELECT access FROM grants WHERE id = $2) WHERE id = $1", 1).await;
-    one_is_lost("UPDATE grants SET refresh = (SELECT refresh FROM grants WHERE id = $2) WHERE id = $1", 1).await;
+    one_is_lost("UPDATE grants SET access = (SELECT access FROM grants WHERE id = ?2) WHERE id = ?1", 1).await;
+    one_is_lost("UPDATE grants SET refresh = (SELECT refresh FROM grants WHERE id = ?2) WHERE id = ?1", 1).await;
 }
 
 #[tokio::test]
 async fn the_other_column_of_the_row_does_not_open() {
-    one_is_lost("UPDATE grants SET access = refresh WHERE id = $1", 0).await;
-    one_is_lost("UPDATE grants SET access = refresh, refresh = access WHERE id = $1", 0).await;
+    one_is_lost("UPDATE grants SET access = refresh WHERE id = ?1", 0).await;
+    one_is_lost("UPDATE grants SET access = refresh, refresh = access WHERE id = ?1", 0).await;
 }
 
 #[tokio::test]
 async fn a_changed_byte_is_found_wherever_it_is() {
     // In the format, the key id, the nonce, the text, and the end.
-    one_is_lost("UPDATE grants SET access = CAST(x'02' || substr(access, 2) AS BLOB) WHERE id = $1", 0).await;
-    one_is_lost("UPDATE grants SET access = CAST(substr(access, 1, 1) || x'00ff00ff' || substr(access, 6) AS BLOB) WHERE id = $1", 0)
+    one_is_lost("UPDATE grants SET access = CAST(x'02' || substr(access, 2) AS BLOB) WHERE id = ?1", 0).await;
+    one_is_lost("UPDATE grants SET access = CAST(substr(access, 1, 1) || x'00ff00ff' || substr(access, 6) AS BLOB) WHERE id = ?1", 0)
         .await;
     one_is_lost(
-        "UPDATE grants SET access = CAST(substr(access, 1, 9) || x'0000' || substr(access, 12) AS BLOB) WHERE id = $1",
+        "UPDATE grants SET access = CAST(substr(access, 1, 9) || x'0000' || substr(access, 12) AS BLOB) WHERE id = ?1",
         0,
     )
     .await;
     one_is_lost(
-        "UPDATE grants SET access = CAST(substr(access, 1, 40) || x'0000' || substr(access, 43) AS BLOB) WHERE id = $1",
+        "UPDATE grants SET access = CAST(substr(access, 1, 40) || x'0000' || substr(access, 43) AS BLOB) WHERE id = ?1",
         0,
     )
     .await;
-    one_is_lost("UPDATE grants SET access = substr(access, 1, length(access) - 1) WHERE id = $1", 0).await;
-    one_is_lost("UPDATE grants SET refresh = x'' WHERE id = $1", 0).await;
+    one_is_lost("UPDATE grants SET access = substr(access, 1, length(access) - 1) WHERE id = ?1", 0).await;
+    one_is_lost("UPDATE grants SET refresh = x'' WHERE id = ?1", 0).await;
 }
 
 #[tokio::test]
 async fn a_row_of_another_generation_does_not_open() {
-    one_is_lost("UPDATE grants SET generation = generation + 1 WHERE id = $1", 0).await;
+    one_is_lost("UPDATE grants SET generation = generation + 1 WHERE id = ?1", 0).await;
 }
 
 #[tokio::test]
@@ -76,8 +76,8 @@ async fn tokens_of_before_a_refresh_do_not_come_back() {
     let refreshed = bench.refreshed(&ids[0], access);
     bench.file().run("CREATE TABLE kept (id TEXT, access BLOB)").unwrap();
     let (keep, put_back) = (
-        "INSERT INTO kept SELECT id, access FROM grants WHERE id = $1",
-        "UPDATE grants SET access = (SELECT access FROM kept WHERE id = $1) WHERE id = $1",
+        "INSERT INTO kept SELECT id, access FROM grants WHERE id = ?1",
+        "UPDATE grants SET access = (SELECT access FROM kept WHERE id = ?1) WHERE id = ?1",
     );
     bench.file().run_with(keep, &[ids[0].as_str()]).unwrap();
     assert!(store.settle_refresh(&refreshed).await.unwrap());

@@ -53,7 +53,8 @@ impl SqliteStore {
     async fn copy_into(&self, draft: &Path) -> Result<()> {
         let draft = draft.to_str().ok_or_else(|| unfit(draft, "has a name that is no text"))?.to_owned();
         let path = self.path().to_owned();
-        let copy = move || connection::open(&path)?.execute("VACUUM INTO ?1", [draft]).map_err(failed);
+        let copy =
+            move || connection::open(&path).and_then(|file| file.execute("VACUUM INTO ?1", [draft])).map_err(failed);
         on_blocking_thread(copy).await.map(drop)
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, Error, OpenFlags};
 
 use super::error::failed;
 use crate::store::{Result, StoreError};
@@ -22,7 +22,7 @@ pub(super) enum Purpose {
 
 /// A connection to a file that is in WAL mode.
 pub(super) fn connect(path: &Path, purpose: Purpose) -> Result<Connection> {
-    let connection = open(path)?;
+    let connection = open(path).map_err(failed)?;
     let setting = match purpose {
         Purpose::Reading => "PRAGMA query_only = ON",
         Purpose::Writing => "PRAGMA secure_delete = ON",
@@ -33,12 +33,12 @@ pub(super) fn connect(path: &Path, purpose: Purpose) -> Result<Connection> {
 }
 
 /// A connection to a file, whatever it holds.
-pub(super) fn open(path: &Path) -> Result<Connection> {
+pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     let existing = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, existing).map_err(failed)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    let connection = Connection::open_with_flags(path, existing)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL").map_err(failed)?;
+    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL")?;
     Ok(connection)
 }
 

@@ -20,7 +20,11 @@ const STEPS: &[M<'static>] = &[M::up(include_str!("../../../migrations/sqlite/00
 
 pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {
     let (cx, path, locks): (_, PathBuf, PathBuf) = (cx.clone(), path.to_owned(), locks.to_owned());
-    on_blocking_thread(move || inspect_and_migrate(&cx, &path, connection::open(&path)?, &locks)).await
+    let bring = move || {
+        let file = connection::open(&path).map_err(|error| unreadable(&path, error))?;
+        inspect_and_migrate(&cx, &path, file, &locks)
+    };
+    on_blocking_thread(bring).await
 }
 
 pub(super) fn inspect_and_migrate(cx: &Context, path: &Path, mut file: Connection, locks: &Path) -> Result<()> {

@@ -151,9 +151,9 @@ async fn check_sound(path: &Path) -> Result<()> {
     let path = path.to_owned();
     let check = move || {
         let file = connection::open(&path)?;
-        file.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)).map_err(failed)
+        file.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
     };
-    match on_blocking_thread(check).await?.as_str() {
+    match on_blocking_thread(move || check().map_err(failed)).await?.as_str() {
         "ok" => Ok(()),
         why => Err(StoreError::corrupt("database", why)),
     }

@@ -9,6 +9,19 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 ///
 /// It has no `Display`, no `Serialize` and no `PartialEq`; its `Debug` says nothing. The text leaves through [`Secret::expose`] alone,
 /// which is easy to search for. The memory is overwritten when the value is dropped.
+///
+/// ```compile_fail,E0277
+/// println!("{}", connector_core::Secret::from("hush"));
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn shown(value: impl serde::Serialize) {}
+/// shown(connector_core::Secret::from("hush"));
+/// ```
+///
+/// ```compile_fail,E0369
+/// let equal = connector_core::Secret::from("hush") == connector_core::Secret::from("hush");
+/// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(String);
 

@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Bench, Log, first_error, kind, me, oauth_error, tokens};
+use crate::support::{Answer, Bench, Log, dead, first_error, kind, me, oauth_error, tokens};
 
 #[tokio::test]
 async fn any_number_of_callers_cause_one_refresh() {
@@ -207,13 +207,12 @@ async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
 async fn a_token_the_platform_refuses_is_refreshed_once() {
     let bench = Bench::expired().await;
     bench.server.set("/token", [tokens(2), tokens(3)]);
-    let dead = Answer::Json(401, json!({ "error": "token_dead" }));
-    bench.server.set("/me", [dead.clone(), me(8)]);
+    bench.server.set("/me", [dead(), me(8)]);
     let metrics = bench.host.metrics(&bench.connected().await, SignedDuration::ZERO).await.unwrap();
     assert!(metrics.error.is_none(), "{:?}", metrics.error);
     assert_eq!(bench.server.token_requests(), 2, "one because it had expired, one because it was refused");
 
-    bench.server.set("/me", [dead]);
+    bench.server.set("/me", [dead()]);
     let metrics = bench.host.metrics(&bench.connected().await, SignedDuration::ZERO).await.unwrap();
     assert_eq!(metrics.error.as_ref().map(kind), Some("reauth_required"));
     assert_eq!(bench.server.token_requests(), 3, "and not again and again");

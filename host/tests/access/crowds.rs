@@ -54,6 +54,24 @@ async fn a_thousand_grants_with_ten_callers_each_cause_a_thousand_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_calls_that_are_refused_cause_one_refresh() {
+    let bench = Bench::expired().await;
+    bench.server.set("/token", [tokens(2), tokens(3), oauth_error("invalid_grant")]);
+    assert_eq!(bench.session().await.unwrap(), "access-2");
+    bench.server.kill("access-2");
+    let connected = Arc::new(bench.connected().await);
+    let mut callers = JoinSet::new();
+    for _ in 0..1_000 {
+        let (host, connected) = (bench.host.clone(), Arc::clone(&connected));
+        callers.spawn(async move { host.metrics(&connected, SignedDuration::ZERO).await.map(|metrics| metrics.error) });
+    }
+    while let Some(called) = callers.join_next().await {
+        assert!(matches!(called.unwrap(), Ok(None)));
+    }
+    assert_eq!(bench.server.token_requests(), 2, "one because it had expired, one because it was refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_thousand_callers_who_went_away_asked_for_is_stored() {
     let bench = Bench::expired().await;
     let grants = bench.grants(1_000).await;

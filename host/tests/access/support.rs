@@ -15,6 +15,7 @@ use connector_host::store::{Connected, GrantId, GrantRecord, GrantState, SqliteS
 use connector_host::testing::{Example, Installation, TENANT, allowed, connect, connected, sealed};
 use connector_host::{Error, Host, Opened, Opening};
 use http::Response;
+use http::header::AUTHORIZATION;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tempfile::{Builder, TempDir};
@@ -29,6 +30,7 @@ pub(crate) struct Server {
     answers: Mutex<BTreeMap<&'static str, Vec<Answer>>>,
     token_requests: AtomicUsize,
     revoked: Mutex<Vec<String>>,
+    dead: Mutex<Vec<String>>,
     gate: Semaphore,
 }
 
@@ -49,6 +51,7 @@ impl Server {
             answers,
             token_requests: AtomicUsize::new(0),
             revoked: Mutex::default(),
+            dead: Mutex::default(),
             gate: Semaphore::new(OPEN),
         })
     }
@@ -77,6 +80,16 @@ impl Server {
         self.revoked.lock().unwrap().clone()
     }
 
+    /// Refuses calls with this access token from now on.
+    pub(crate) fn kill(&self, access: &str) {
+        self.dead.lock().unwrap().push(format!("Bearer {access}"));
+    }
+
+    fn refuses(&self, request: &Request) -> bool {
+        let said = request.headers.get(AUTHORIZATION).and_then(|said| said.to_str().ok());
+        said.is_some_and(|said| self.dead.lock().unwrap().iter().any(|dead| dead == said))
+    }
+
     fn next(&self, path: &str) -> Answer {
         let mut all = self.answers.lock().unwrap();
         let answers = all.get_mut(path).unwrap_or_else(|| panic!("nobody said what {path} answers"));
@@ -96,7 +109,8 @@ impl HttpTransport for Server {
             let token = url::form_urlencoded::parse(&request.body).find(|(name, _)| name == "token");
             self.revoked.lock().unwrap().extend(token.map(|(_, token)| token.into_owned()));
         }
-        match self.next(&path) {
+        let answer = if self.refuses(&request) { dead() } else { self.next(&path) };
+        match answer {
             Answer::Json(status, body) => {
                 Ok(Response::builder().status(status).body(body.to_string().into_bytes()).unwrap())
             }
@@ -120,6 +134,11 @@ pub(crate) fn tokens(n: u32) -> Answer {
 
 pub(crate) fn oauth_error(code: &str) -> Answer {
     Answer::Json(200, json!({ "error": code }))
+}
+
+/// What a call with a dead access token is answered.
+pub(crate) fn dead() -> Answer {
+    Answer::Json(401, json!({ "error": "token_dead" }))
 }
 
 pub(crate) fn me(followers: i64) -> Answer {

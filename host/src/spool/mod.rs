@@ -6,7 +6,7 @@
 //!
 //! Entries are sealed by whoever writes them: nothing here can be read without the key.
 //!
-//! All of it blocks, but for [`Spool::reuse`]: call it where a thread may wait for a disk.
+//! All of it blocks: call it where a thread may wait for a disk. [`Spool::reuse`] only looks at the name of a file.
 
 mod entry;
 mod leftover;

@@ -112,7 +112,7 @@ impl Db {
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => Ok(pool.fetch(statement).await?.map(Row::Postgres)),
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(pools) => Ok(pools.fetch(statement).await?.map(Row::Sqlite)),
+            Self::Sqlite(pools) => pools.fetch(statement).await,
         }
     }
 

@@ -110,7 +110,8 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         .bind(client_id.to_owned())
         .bind(subject.map(str::to_owned))
         .bind(id.to_string());
-        Ok(self.fetch(select).await?.is_some())
+        // It may walk all grants of the app, for which whoever wants a single row shall not wait.
+        Ok(!self.fetch_all(select).await?.is_empty())
     }
 
     async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()> {

@@ -119,7 +119,7 @@ impl<D> SqlStore<D> {
         self.db.execute(statement).await
     }
 
-    async fn fetch(&self, statement: Statement) -> Result<Option<Row>> {
+    pub(super) async fn fetch(&self, statement: Statement) -> Result<Option<Row>> {
         self.db.fetch(statement).await
     }
 

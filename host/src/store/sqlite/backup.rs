@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempPath;
+
 use super::error::failed;
 use super::files::{COMPANIONS, DATABASE};
 use super::pool::on_blocking_thread;
@@ -40,7 +42,7 @@ impl SqliteStore {
         if !draft.exists() {
             return Err(unfit(file, "was begun while another backup was tidying up: try again"));
         }
-        self.copy_into(&draft).await?;
+        let (_held, draft) = self.copy_into(held, draft).await?;
         File::options().write(true).open(&draft).and_then(|file| file.sync_all()).map_err(io("write"))?;
         draft.persist_noclobber(&place).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => unfit(file, "was made by somebody else just now: choose another name"),
@@ -49,13 +51,16 @@ impl SqliteStore {
         private_files::sync_dir(&dir).map_err(io("write"))
     }
 
-    /// Reads one state of the database, which keeps nobody from writing to it.
-    async fn copy_into(&self, draft: &Path) -> Result<()> {
-        let draft = draft.to_str().ok_or_else(|| unfit(draft, "has a name that is no text"))?.to_owned();
+    /// Reads one state of the database, which keeps nobody from writing to it. The draft stays with whoever writes it: no other file takes
+    /// its name meanwhile.
+    async fn copy_into(&self, held: File, draft: TempPath) -> Result<(File, TempPath)> {
+        let name = draft.to_str().ok_or_else(|| unfit(&draft, "has a name that is no text"))?.to_owned();
         let path = self.path().to_owned();
-        let copy =
-            move || connection::open(&path).and_then(|file| file.execute("VACUUM INTO ?1", [draft])).map_err(failed);
-        on_blocking_thread(copy).await.map(drop)
+        let copy = move || {
+            connection::open(&path).and_then(|file| file.execute("VACUUM INTO ?1", [name])).map_err(failed)?;
+            Ok((held, draft))
+        };
+        on_blocking_thread(copy).await
     }
 
     /// Whether a place is one of the files that the database consists of.

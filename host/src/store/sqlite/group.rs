@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::Transacted;
 use super::connection::Purpose;
-use super::pool::{Pool, on_blocking_thread};
+use super::pool::{Lease, Pool, on_blocking_thread};
 use super::transacted::Thread;
 use crate::store::sql::{Transaction, Work};
 use crate::store::{Result, StoreError};
@@ -37,8 +37,29 @@ struct Queue {
     led: bool,
 }
 
-/// Work that was done, or what became of its transaction.
-type Done = (Box<dyn Job>, Option<StoreError>);
+type Batch = Vec<Box<dyn Job>>;
+
+/// What became of a batch. Whoever waits for what is over is told when this is dropped, be it with a runtime that ends: nobody hears that
+/// nothing was done when it was.
+#[derive(Default)]
+struct Outcome {
+    /// Work that was done or has failed, or what became of its transaction.
+    over: Vec<(Box<dyn Job>, Option<StoreError>)>,
+    /// Work that has to be done again.
+    again: Batch,
+}
+
+impl Outcome {
+    fn failed(batch: Batch, error: &StoreError) -> Self {
+        Self { over: batch.into_iter().map(|job| (job, Some(copy(error)))).collect(), again: Vec::new() }
+    }
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        self.over.drain(..).for_each(|(job, failed)| job.answer(failed));
+    }
+}
 
 impl Group {
     pub(super) fn new(pool: &Arc<Pool>, cx: &Context) -> Arc<Self> {
@@ -51,33 +72,31 @@ impl Group {
     pub(super) async fn share<W: Work>(self: &Arc<Self>, work: W) -> Result<W::Output> {
         let (tell, told) = oneshot::channel();
         if self.join(Box::new(Waiting { work, done: None, tell })) {
-            tokio::spawn(lead(Arc::clone(self)));
+            tokio::spawn(lead(Leading { group: Arc::clone(self), ended: false }));
         }
         told.await.unwrap_or_else(|_| Err(StoreError::database("the transaction was given up; nothing was changed")))
     }
 
-    /// Runs a batch. What fails in it is left out, and the rest is done again without it: whatever `SQLite` has undone by then, nothing of
-    /// it stays.
-    async fn run(&self, mut batch: Vec<Box<dyn Job>>) -> Vec<Done> {
-        let mut done = Vec::with_capacity(batch.len());
-        while !batch.is_empty() {
-            match self.commit(&mut batch).await {
-                Ok(None) => {
-                    if self.pool.purpose() == Purpose::Writing {
-                        tracing::debug!(together = batch.len(), "committed");
-                    }
-                    done.extend(batch.drain(..).map(|job| (job, None)));
+    /// Runs a batch. What fails in it is left out, and the rest has to be done again without it: whatever `SQLite` has undone by then,
+    /// nothing of it stays.
+    async fn run(&self, lease: Lease, mut batch: Batch) -> Outcome {
+        match self.commit(lease, &mut batch).await {
+            Ok(None) => {
+                let together = batch.len();
+                let done = Outcome { over: batch.into_iter().map(|job| (job, None)).collect(), again: Vec::new() };
+                if self.pool.purpose() == Purpose::Writing {
+                    tracing::debug!(together, "committed");
                 }
-                Ok(Some(failed)) => done.push((batch.remove(failed), None)),
-                Err(error) => done.extend(batch.drain(..).map(|job| (job, Some(copy(&error))))),
+                done
             }
+            Ok(Some(failed)) => Outcome { over: vec![(batch.remove(failed), None)], again: batch },
+            Err(error) => Outcome::failed(batch, &error),
         }
-        done
     }
 
     /// Does all of a batch in one transaction, up to the first one that fails, if one does.
-    async fn commit(&self, batch: &mut [Box<dyn Job>]) -> Result<Option<usize>> {
-        let mut transaction = Transaction::Sqlite(Transacted::begin(&self.cx, &self.pool, Thread::This).await?);
+    async fn commit(&self, lease: Lease, batch: &mut Batch) -> Result<Option<usize>> {
+        let mut transaction = Transaction::Sqlite(Transacted::begin(&self.cx, lease, Thread::This).await?);
         for (index, job) in batch.iter_mut().enumerate() {
             if !job.run(&mut transaction).await {
                 return Ok(Some(index));
@@ -88,14 +107,21 @@ impl Group {
     }
 }
 
-/// A batch changes threads twice, and nothing in it does.
-async fn lead(group: Arc<Group>) {
-    let mut leading = Leading { group: Arc::clone(&group), ended: false };
-    while let Some(batch) = leading.next() {
-        let (group, runtime) = (Arc::clone(&group), Handle::current());
-        // A batch that panics is answered by nobody, and whoever waits for it is told so.
-        let done = on_blocking_thread(move || Ok(runtime.block_on(group.run(batch)))).await;
-        done.into_iter().flatten().for_each(|(job, failed)| job.answer(failed));
+/// Waits for a connection and takes whatever is asked by then. A batch changes threads twice, and nothing in it does. Who waits for one that
+/// panics is told that it was given up.
+async fn lead(mut leading: Leading) {
+    let group = Arc::clone(&leading.group);
+    loop {
+        let lease = group.pool.lease().await;
+        let Some(batch) = leading.next() else { return };
+        let mut outcome = match lease {
+            Ok(lease) => {
+                let (group, runtime) = (Arc::clone(&group), Handle::current());
+                on_blocking_thread(move || Ok(runtime.block_on(group.run(lease, batch)))).await.unwrap_or_default()
+            }
+            Err(error) => Outcome::failed(batch, &error),
+        };
+        leading.go_back(std::mem::take(&mut outcome.again));
     }
 }
 
@@ -136,17 +162,21 @@ struct Leading {
 }
 
 impl Leading {
-    fn next(&mut self) -> Option<Vec<Box<dyn Job>>> {
+    fn next(&mut self) -> Option<Batch> {
         let mut queue = self.group.queue();
-        let batch: Vec<_> = {
-            let most = MOST.min(queue.waiting.len());
-            queue.waiting.drain(..most).collect()
-        };
+        let most = MOST.min(queue.waiting.len());
+        let batch: Batch = queue.waiting.drain(..most).collect();
         if batch.is_empty() {
             (queue.led, self.ended) = (false, true);
             return None;
         }
         Some(batch)
+    }
+
+    /// Puts work back, in front of what came later.
+    fn go_back(&self, batch: Batch) {
+        let mut queue = self.group.queue();
+        batch.into_iter().rev().for_each(|job| queue.waiting.push_front(job));
     }
 }
 

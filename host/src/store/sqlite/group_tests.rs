@@ -1,6 +1,8 @@
 //! What shares a commit is kept together, fails alone, and is done once.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_trait::async_trait;
 use connector_core::testing::FakeTransport;
@@ -148,6 +150,22 @@ async fn a_disk_that_is_full_takes_what_fits_and_everything_once_there_is_room()
     assert_eq!(bench.kept().await, 19);
     bench.row("PRAGMA max_page_count = 100000").await;
     bench.note(large).await.unwrap();
+}
+
+#[test]
+fn whoever_comes_after_a_runtime_that_ended_is_answered() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let bench = first.block_on(async {
+        let bench = Bench::new().await;
+        // On the one thread of this runtime, whoever would do the work never gets a turn.
+        let mut note = Box::pin(bench.note(Note::small(1)));
+        assert!(poll_fn(|cx| Poll::Ready(note.as_mut().poll(cx).is_pending())).await);
+        drop(note);
+        bench
+    });
+    drop(first);
+    runtime().block_on(bench.note(Note::small(2))).unwrap();
 }
 
 #[tokio::test]

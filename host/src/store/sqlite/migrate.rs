@@ -75,10 +75,13 @@ fn compare_steps(path: &Path, file: &Connection) -> Result<Found> {
     }
 }
 
-/// Each step is a transaction of its own. Whatever a crash leaves behind, the next start goes on from there.
+/// All steps are one transaction. Whatever a crash leaves behind, the next start goes on from there.
 fn migrate(cx: &Context, file: &mut Connection) -> Result<()> {
     file.execute_batch("PRAGMA application_id = 1131376238; PRAGMA journal_mode = WAL").map_err(failed)?;
-    Migrations::from_slice(STEPS).to_latest(file).map_err(|error| StoreError::corrupt("schema", error))?;
+    Migrations::from_slice(STEPS).to_latest(file).map_err(|error| match error {
+        rusqlite_migration::Error::RusqliteError { err, .. } => failed(err),
+        error => StoreError::corrupt("schema", error),
+    })?;
     let instance = new_id(cx).map_err(StoreError::database)?.to_string();
     let name_it = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     file.execute(name_it, (INSTANCE, instance.into_bytes())).map_err(failed)?;

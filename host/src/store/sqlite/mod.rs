@@ -1,8 +1,8 @@
 //! The store in one `SQLite` file: nothing else to install or to run.
 //!
 //! The file is in WAL mode with `synchronous = FULL`: what a call reports as written survives a power loss. All writes of a process go
-//! through one connection, in turn, and those of refreshes share commits; between processes `SQLite` itself waits. Nothing here runs on a
-//! thread that must not wait for a disk.
+//! through one connection, in turn, and those of one statement and of refreshes share commits; between processes `SQLite` itself waits.
+//! Statements run on threads that may wait for the disk.
 
 mod backup;
 mod connection;
@@ -26,7 +26,6 @@ mod row;
 mod tests;
 mod transacted;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::sql::SqlStore;
@@ -43,8 +42,6 @@ pub type SqliteStore = SqlStore<SqliteFile>;
 #[derive(Debug)]
 pub struct SqliteFile {
     path: PathBuf,
-    /// Nobody puts another database in its place as long as it is held.
-    _in_use: File,
 }
 
 impl SqliteStore {

@@ -26,6 +26,6 @@ impl SqliteStore {
     /// fast as it can.
     pub(super) async fn open_locked(cx: &Context, path: PathBuf, locks: &Path, in_use: File) -> Result<Self> {
         migrate::bring_up_to_date(cx, &path, locks).await?;
-        Ok(Self::new(Db::Sqlite(Pools::new(cx, &path)), SqliteFile { path, _in_use: in_use }))
+        Ok(Self::new(Db::Sqlite(Pools::new(cx, &path, in_use)), SqliteFile { path }))
     }
 }

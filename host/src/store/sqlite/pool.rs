@@ -1,29 +1,44 @@
 //! Connections to the file: made when they are first needed, each used by one at a time, on threads that may wait for the disk.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::connection::{Purpose, connect};
+use super::error::failed;
 use crate::store::{Result, StoreError};
+
+/// How long somebody waits for a connection: only a disk that hangs takes as long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// So many connections for one purpose.
 #[derive(Debug)]
 pub(super) struct Pool {
     path: PathBuf,
     purpose: Purpose,
-    most: u32,
+    most: u16,
     turns: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
+    /// Nobody puts another database in its place as long as one of them may be in use.
+    _in_use: Arc<File>,
 }
 
 impl Pool {
-    pub(super) fn new(path: &Path, purpose: Purpose, most: u32) -> Arc<Self> {
-        let turns = Arc::new(Semaphore::new(most.try_into().unwrap_or(1)));
-        Arc::new(Self { path: path.to_owned(), purpose, most, turns, idle: Mutex::default() })
+    pub(super) fn new(path: &Path, in_use: &Arc<File>, purpose: Purpose, most: u16) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            purpose,
+            most,
+            turns: Arc::new(Semaphore::new(most.into())),
+            idle: Mutex::default(),
+            _in_use: Arc::clone(in_use),
+        })
     }
 
     pub(super) fn purpose(&self) -> Purpose {
@@ -31,15 +46,27 @@ impl Pool {
     }
 
     /// Waits for a connection that nobody else uses.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when others keep all of them for too long; when the pool is closed.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease> {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| closed())?;
-        let idle = self.idle().pop();
-        Ok(Lease { connection: idle, pool: Arc::clone(self), _turn: turn })
+        let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await.map_err(|_| StoreError::Busy)?;
+        let turn = turn.map_err(|_| closed())?;
+        Ok(Lease { connection: self.idle().pop(), pool: Arc::clone(self), _turn: turn })
+    }
+
+    /// Does something with a connection where it may wait for the disk.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut lease = self.lease().await?;
+        on_blocking_thread(move || job(lease.connection()?).map_err(failed)).await
     }
 
     /// Waits until nobody uses any of them, and closes them.
     pub(super) async fn close(&self) {
-        let all = self.turns.acquire_many(self.most).await;
+        let all = self.turns.acquire_many(self.most.into()).await;
         if all.is_ok() {
             self.turns.close();
             let idle = std::mem::take(&mut *self.idle());
@@ -62,6 +89,10 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    pub(super) fn purpose(&self) -> Purpose {
+        self.pool.purpose
+    }
+
     /// The connection. Whoever asks first makes it, which waits for the disk.
     pub(super) fn connection(&mut self) -> Result<&Connection> {
         if self.connection.is_none() {
@@ -82,7 +113,7 @@ impl Drop for Lease {
     }
 }
 
-/// Does something with a connection on a thread that may wait for the disk. It is done to its end even when nobody waits for it any more.
+/// Does something on a thread that may wait for the disk. It is done to its end even when nobody waits for it any more.
 pub(super) async fn on_blocking_thread<T: Send + 'static>(
     job: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

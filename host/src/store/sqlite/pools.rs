@@ -1,29 +1,34 @@
 //! The connections to the file, and what is asked through them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use connector_core::Context;
+use rusqlite::Connection;
 
 use super::connection::Purpose;
 use super::group::Group;
 use super::pool::Pool;
 use super::transacted::Thread;
-use super::{SqliteRow, Transacted};
-use crate::store::sql::{Row, Statement, Transaction, Work, statement};
-use crate::store::{Result, StoreError};
+use super::{SqliteRow, Transacted, query};
+use crate::store::Result;
+use crate::store::sql::{Row, Statement, Transaction, Work};
 
-const READERS: u32 = 4;
+/// Connections for what takes long: reads of many rows, and transactions.
+const READERS: u16 = 3;
 
 /// One connection that writes, and some that read.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Pools {
     writer: Arc<Pool>,
     readers: Arc<Pool>,
+    /// For reads of single rows, which nothing that takes longer keeps waiting.
+    reader: Arc<Pool>,
     /// What shares commits.
     writes: Arc<Group>,
-    /// What shares reads of single rows. What reads many has a transaction of its own, and keeps nobody waiting.
+    /// What shares reads of single rows.
     reads: Arc<Group>,
     /// The clock of a store in a file is the machine's.
     cx: Context,
@@ -31,13 +36,17 @@ pub(in crate::store) struct Pools {
 }
 
 impl Pools {
-    pub(super) fn new(cx: &Context, path: &Path) -> Self {
-        let (writer, readers) = (Pool::new(path, Purpose::Writing, 1), Pool::new(path, Purpose::Reading, READERS));
+    pub(super) fn new(cx: &Context, path: &Path, in_use: File) -> Self {
+        let in_use = Arc::new(in_use);
+        let pool = |purpose, most| Pool::new(path, &in_use, purpose, most);
+        let (writer, readers) = (pool(Purpose::Writing, 1), pool(Purpose::Reading, READERS));
+        let reader = pool(Purpose::Reading, 1);
         Self {
             writes: Group::new(&writer, cx),
-            reads: Group::new(&readers, cx),
+            reads: Group::new(&reader, cx),
             writer,
             readers,
+            reader,
             cx: cx.clone(),
             path: path.to_owned(),
         }
@@ -48,6 +57,7 @@ impl Pools {
     }
 
     pub(in crate::store) async fn close(&self) {
+        self.reader.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -55,18 +65,18 @@ impl Pools {
     /// Deleted content is overwritten in the pages that held it; this brings those pages into the file and empties the log, which holds
     /// older ones. False when others read for longer than is waited for.
     pub(in crate::store) async fn shred(&self) -> Result<bool> {
-        let mut alone = Transacted::alone(&self.cx, &self.writer).await?;
-        let checkpoint = alone.fetch(statement("PRAGMA wal_checkpoint(TRUNCATE)")).await?;
-        let busy = checkpoint.map(|row| row.get::<i64>("busy")).transpose().map_err(StoreError::database)?;
-        Ok(busy == Some(0))
+        let checkpoint =
+            |writer: &Connection| writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        let busy: i64 = self.writer.run(checkpoint).await?;
+        Ok(busy == 0)
     }
 
     pub(in crate::store) async fn write(&self) -> Result<Transacted> {
-        Transacted::begin(&self.cx, &self.writer, Thread::Blocking).await
+        Transacted::begin(&self.cx, self.writer.lease().await?, Thread::Blocking).await
     }
 
     pub(in crate::store) async fn read(&self) -> Result<Transacted> {
-        Transacted::begin(&self.cx, &self.readers, Thread::Blocking).await
+        Transacted::begin(&self.cx, self.readers.lease().await?, Thread::Blocking).await
     }
 
     pub(in crate::store) async fn share<W: Work>(&self, work: W) -> Result<W::Output> {
@@ -74,15 +84,16 @@ impl Pools {
     }
 
     pub(in crate::store) async fn execute(&self, statement: Statement) -> Result<u64> {
-        self.share(Execute(statement)).await
+        self.writes.share(Execute(statement)).await
     }
 
-    pub(in crate::store) async fn fetch(&self, statement: Statement) -> Result<Option<SqliteRow>> {
+    pub(in crate::store) async fn fetch(&self, statement: Statement) -> Result<Option<Row>> {
         self.reads.share(Fetch(statement)).await
     }
 
     pub(in crate::store) async fn fetch_all(&self, statement: Statement) -> Result<Vec<SqliteRow>> {
-        Transacted::alone(&self.cx, &self.readers).await?.fetch_all(statement).await
+        let cx = self.cx.clone();
+        self.readers.run(move |reader| query::fetch(reader, &cx, &statement, usize::MAX)).await
     }
 }
 
@@ -103,12 +114,9 @@ struct Fetch(Statement);
 
 #[async_trait]
 impl Work for Fetch {
-    type Output = Option<SqliteRow>;
+    type Output = Option<Row>;
 
-    async fn run(&self, transaction: &mut Transaction) -> Result<Option<SqliteRow>> {
-        Ok(match transaction.fetch(self.0.clone()).await? {
-            Some(Row::Sqlite(row)) => Some(row),
-            _ => None,
-        })
+    async fn run(&self, transaction: &mut Transaction) -> Result<Option<Row>> {
+        transaction.fetch(self.0.clone()).await
     }
 }

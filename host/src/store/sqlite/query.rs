@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use connector_core::Context;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, Error};
+use rusqlite::{CachedStatement, Connection, Error, Row};
 
 use super::SqliteRow;
 use crate::store::sql::{Argument, Statement};
@@ -26,15 +26,26 @@ pub(super) fn fetch(
     most: usize,
 ) -> Result<Vec<SqliteRow>, Error> {
     let mut prepared = prepare(connection, cx, statement)?;
-    let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
-    let (mut found, mut rows) = (Vec::new(), prepared.raw_query());
+    let (mut found, mut columns, mut rows) = (Vec::new(), None::<Arc<[String]>>, prepared.raw_query());
     while found.len() < most
         && let Some(row) = rows.next()?
     {
-        let values = (0..columns.len()).map(|index| row.get(index)).collect::<Result<Vec<Value>, _>>()?;
-        found.push(SqliteRow { columns: Arc::clone(&columns), values });
+        // By the first step a statement that was kept knows what another process has changed about the tables.
+        let columns = columns.get_or_insert_with(|| names(row));
+        let values = (0..columns.len()).map(|index| row.get_ref(index).map(value)).collect::<Result<_, _>>()?;
+        found.push(SqliteRow { columns: Arc::clone(columns), values });
     }
     Ok(found)
+}
+
+fn names(row: &Row<'_>) -> Arc<[String]> {
+    row.as_ref().column_names().into_iter().map(str::to_owned).collect()
+}
+
+/// Text that is none stays as it is: whoever asks for it is told, and nobody else.
+fn value(value: ValueRef<'_>) -> Value {
+    Value::try_from(value)
+        .unwrap_or_else(|_| value.as_bytes().map_or(Value::Null, |bytes| Value::Blob(bytes.to_owned())))
 }
 
 /// The statement with its arguments. `SQLite` counts them in the order in which they first appear, so each is found by its name.

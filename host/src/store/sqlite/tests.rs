@@ -6,9 +6,9 @@ use connector_core::testing::FakeTransport;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{SqliteStore, connection};
-use crate::store::contract;
+use super::{SqliteRow, SqliteStore, connection};
 use crate::store::sql::{Row, statement};
+use crate::store::{StoreError, contract};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_check_of_the_contract_passes() {
@@ -25,10 +25,47 @@ async fn the_clock_is_the_machines() {
     let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
     let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
     assert_eq!(store.now().await.unwrap().as_millisecond(), cx.now().as_millisecond());
-    let bound =
-        store.write().await.unwrap().fetch(statement("SELECT {now} - $1 AS past, {now} AS now").bind(7)).await.unwrap();
+    let bound = store.fetch(statement("SELECT {now} - $1 AS past, {now} AS now").bind(7)).await.unwrap();
     let Some(Row::Sqlite(row)) = bound else { panic!("no row of this database") };
     assert_eq!(row.get::<i64>("now").unwrap() - row.get::<i64>("past").unwrap(), 7);
+}
+
+async fn row(store: &SqliteStore, sql: &'static str) -> SqliteRow {
+    match store.fetch(statement(sql)).await.unwrap() {
+        Some(Row::Sqlite(row)) => row,
+        _ => panic!("no row of this database"),
+    }
+}
+
+#[tokio::test]
+async fn columns_that_another_process_adds_are_told_from_those_that_were_there() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
+    let select = "SELECT *, 7 AS seven FROM meta WHERE key = 'instance'";
+    assert_eq!(row(&store, select).await.get::<i64>("seven"), Ok(7));
+    let newer = Connection::open(store.path()).unwrap();
+    newer.execute_batch("ALTER TABLE meta ADD COLUMN later INTEGER").unwrap();
+    assert_eq!(row(&store, select).await.get::<i64>("seven"), Ok(7));
+}
+
+#[tokio::test]
+async fn a_text_that_is_none_is_an_error_of_its_column_alone() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
+    let row = row(&store, "SELECT CAST(x'ff' AS TEXT) AS text, 7 AS seven").await;
+    assert_eq!(row.get::<i64>("seven"), Ok(7));
+    assert!(row.get::<String>("text").is_err() && row.get::<String>("none").is_err());
+}
+
+#[tokio::test]
+async fn a_schema_that_cannot_be_brought_up_to_date_is_not_said_to_be_damaged() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let dir = parent.path().join("data");
+    let store = SqliteStore::open(&cx, &dir).await.unwrap();
+    Connection::open(store.path()).unwrap().execute_batch("PRAGMA user_version = 0").unwrap();
+    store.close().await;
+    let error = SqliteStore::open(&cx, &dir).await.unwrap_err();
+    assert!(matches!(error, StoreError::Database(_)), "{error}");
 }
 
 #[tokio::test]

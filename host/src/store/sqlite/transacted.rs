@@ -1,13 +1,11 @@
 //! A transaction in the file.
 
-use std::sync::Arc;
-
 use connector_core::{Context, SinceBoot};
 use rusqlite::Connection;
 
 use super::connection::Purpose;
 use super::error::failed;
-use super::pool::{Lease, Pool, on_blocking_thread};
+use super::pool::{Lease, on_blocking_thread};
 use super::{SqliteRow, query};
 use crate::store::sql::{Statement, statement};
 use crate::store::{Result, StoreError};
@@ -21,7 +19,7 @@ pub(super) enum Thread {
     Blocking,
 }
 
-/// A transaction under way. One that is dropped has changed nothing.
+/// A transaction under way. One that is dropped before it is committed has changed nothing.
 #[derive(Debug)]
 pub(in crate::store) struct Transacted {
     /// Away while a statement runs: whoever stops waiting for it gives the transaction up.
@@ -33,19 +31,14 @@ pub(in crate::store) struct Transacted {
 impl Transacted {
     /// Whoever writes takes the write lock at once: a transaction that read first and then wanted to write would fail at once whenever
     /// another had written in between.
-    pub(super) async fn begin(cx: &Context, pool: &Arc<Pool>, thread: Thread) -> Result<Self> {
-        let how = match pool.purpose() {
+    pub(super) async fn begin(cx: &Context, lease: Lease, thread: Thread) -> Result<Self> {
+        let how = match lease.purpose() {
             Purpose::Reading => "BEGIN",
             Purpose::Writing => "BEGIN IMMEDIATE",
         };
-        let mut begun = Self { thread, ..Self::alone(cx, pool).await? };
+        let mut begun = Self { lease: Some(Box::new(lease)), thread, cx: cx.clone() };
         begun.execute(statement(how)).await?;
         Ok(begun)
-    }
-
-    /// No transaction: each statement is one of its own.
-    pub(super) async fn alone(cx: &Context, pool: &Arc<Pool>) -> Result<Self> {
-        Ok(Self { lease: Some(Box::new(pool.lease().await?)), thread: Thread::Blocking, cx: cx.clone() })
     }
 
     pub(in crate::store) fn since_boot(&self) -> Option<SinceBoot> {

@@ -47,9 +47,10 @@ pub(crate) async fn with_expired_grants(
 
 /// A few at a time: what all of them would take at once is not what the host takes.
 async fn put(cx: &Context, store: &Arc<dyn Store>, grants: Vec<GrantRecord>) -> Outcome {
-    for some in grants.chunks(100) {
+    let mut left = grants.into_iter().peekable();
+    while left.peek().is_some() {
         let mut tasks = JoinSet::new();
-        for grant in some.iter().cloned() {
+        for grant in left.by_ref().take(100) {
             let (store, allowed) = (Arc::clone(store), allowed(cx)?);
             tasks.spawn(async move { store.put_grant(&grant, &allowed).await });
         }

@@ -1,4 +1,4 @@
-use super::args::{Connections, ConnectionsAction};
+use super::args::{Connections, ConnectionsAction, ListConnections};
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
@@ -19,7 +19,7 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, ou
         Some(ConnectionsAction::Export(args)) => return transfer::export(&host, tenant, args, output).await,
         Some(ConnectionsAction::Adopt(args)) => return transfer::adopt(&host, tenant, args, output).await,
         Some(ConnectionsAction::Purge(args)) => return purge::run(&host, tenant, args, output).await,
-        None | Some(ConnectionsAction::List | ConnectionsAction::Show { .. }) => {}
+        None | Some(ConnectionsAction::List(_) | ConnectionsAction::Show { .. }) => {}
     }
     if let Err(error) = host.store().check_ours().await {
         output.warn(error);
@@ -29,10 +29,16 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Connections, ou
     match &args.action {
         Some(ConnectionsAction::Show { connection }) => {
             show(&host, &ask::one(&host, tenant, connection).await?, output).await?;
+            Ok(Exit::Done)
         }
-        _ => list(&host, tenant, output).await?,
+        Some(ConnectionsAction::List(ListConnections { state: Some(state) })) => {
+            list_in(&host, tenant, *state, output).await
+        }
+        _ => {
+            list(&host, tenant, output).await?;
+            Ok(Exit::Done)
+        }
     }
-    Ok(Exit::Done)
 }
 
 /// Says which grants are there that have no connection: their accounts could not be read yet.
@@ -55,17 +61,34 @@ async fn show_waiting(host: &Host, tenant: &str, output: Output) -> Result<()> {
 pub(super) async fn list(host: &Host, tenant: &str, output: Output) -> Result<()> {
     show_waiting(host, tenant, output).await?;
     let all = ask::all(host, tenant).await?;
+    if all.is_empty() && !output.is_json() {
+        output.say("No connection yet: `connector-host connect <platform>`.");
+        return Ok(());
+    }
+    show_all(host, &all, output).await
+}
+
+/// Those in one state. Whoever looks for people who have to act is told by the exit code as well.
+async fn list_in(host: &Host, tenant: &str, state: ConnectionState, output: Output) -> Result<Exit> {
+    let mut all = ask::all(host, tenant).await?;
+    all.retain(|connected| connected.state() == state);
+    if all.is_empty() && !output.is_json() {
+        output.say(format!("No connection is {}.", state.as_str()));
+        return Ok(Exit::Done);
+    }
+    show_all(host, &all, output).await?;
+    let needs_people = state == ConnectionState::ReauthRequired && !all.is_empty();
+    Ok(if needs_people { Exit::Person } else { Exit::Done })
+}
+
+async fn show_all(host: &Host, all: &[Connected], output: Output) -> Result<()> {
     let apps = host.store().app_health().await?;
     let mut views = Vec::with_capacity(all.len());
-    for connected in &all {
+    for connected in all {
         views.push(view(host, connected, &apps).await?);
     }
     if output.is_json() {
         output.data(&views.iter().map(View::json).collect::<Vec<_>>());
-        return Ok(());
-    }
-    if views.is_empty() {
-        output.say("No connection yet: `connector-host connect <platform>`.");
         return Ok(());
     }
     let rows = views.iter().map(|view| {

@@ -79,7 +79,8 @@ impl FromStr for ConnectionState {
     fn from_str(word: &str) -> Result<Self, String> {
         let all = [Self::Active, Self::Held, Self::ReauthRequired, Self::Disconnecting, Self::Disconnected];
         let found = all.into_iter().find(|state| state.as_str() == word);
-        found.ok_or_else(|| format!("`{}` is no state of a connection", word.escape_debug()))
+        let words = all.map(ConnectionState::as_str).join(", ");
+        found.ok_or_else(|| format!("`{}` is no state of a connection: use one of {words}", word.escape_debug()))
     }
 }
 

@@ -160,9 +160,13 @@ fn a_refresh_whose_answer_was_lost_is_said_to_be_lost() {
     time_passes(&stage);
     stage.cli("metrics --max-age 0").run().ends(3, &["stale"]);
     stage.cli("connections").run().ends(0, &["reauth_required (refresh_result_lost)", "connector-host reconnect"]);
+    stage.cli("connections list --state reauth_required").run().ends(3, &["Mira Okafor", "connector-host reconnect"]);
+    assert_eq!(stage.cli("connections list --state active --json").run().ok().json(), json!([]));
+    stage.cli("connections list --state broken").run().ends(2, &["use one of active, held, reauth_required"]);
 
     stage.walk(stage.cli("reconnect mira.bakes --no-browser"), &person(MIRA)).done.ok();
     assert_eq!(stage.connections()[0]["id"], kept["id"]);
+    stage.cli("connections list --state reauth_required").run().ends(0, &["No connection is reauth_required"]);
     stage.metrics("--max-age 0");
 }
 

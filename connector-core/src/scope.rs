@@ -1,12 +1,18 @@
 //! Scopes: what an app asks for, what a person grants, and what the difference means.
 
+#[cfg(test)]
+mod random_tests;
+mod relations;
+
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use self::relations::Relations;
 use crate::Error;
 
 /// One scope as the platform spells it. Compared letter by letter (RFC 6749 section 3.3).
@@ -187,6 +193,8 @@ pub struct Wanted {
     pub scopes: Vec<Scope>,
     /// The part of it that the platform has not approved yet.
     pub pending: ScopeSet,
+    /// What the platform's scopes have to do with each other.
+    pub relations: Arc<Relations>,
 }
 
 impl Wanted {
@@ -203,11 +211,12 @@ impl Wanted {
         if self.pending.contains(scope) {
             return ScopeStatus::Pending;
         }
+        let is_in = |given| self.relations.hold(given, scope);
         match grant.granted.scopes() {
             None => ScopeStatus::Unknown,
-            Some(granted) if granted.contains(scope) => ScopeStatus::Granted,
-            Some(_) if !grant.requested.contains(scope) => ScopeStatus::NeverAsked,
-            Some(_) if grant.ever_granted.contains(scope) => ScopeStatus::Withdrawn,
+            Some(granted) if is_in(granted) => ScopeStatus::Granted,
+            Some(_) if !is_in(&grant.requested) => ScopeStatus::NeverAsked,
+            Some(_) if is_in(&grant.ever_granted) => ScopeStatus::Withdrawn,
             Some(_) => ScopeStatus::NotGranted,
         }
     }
@@ -220,7 +229,7 @@ impl Wanted {
             .scopes()
             .into_iter()
             .flatten()
-            .filter(|scope| !self.scopes.contains(scope))
+            .filter(|scope| !self.scopes.contains(self.relations.name(scope)))
             .cloned()
             .collect();
         Drift { statuses, extra }
@@ -287,6 +296,7 @@ mod tests {
         let wanted = Wanted {
             scopes: ["basic", "stats", "list", "publish", "upload"].map(|s| s.parse().unwrap()).to_vec(),
             pending: set("upload"),
+            ..Wanted::default()
         };
         let mut grant = GrantScopes::of_flow(set("basic stats list"), known("basic stats extra"));
         let words = |grant: &GrantScopes| {
@@ -305,7 +315,8 @@ mod tests {
 
     #[test]
     fn pending_scopes_are_never_requested() {
-        let wanted = Wanted { scopes: vec!["b".parse().unwrap(), "a".parse().unwrap()], pending: set("a") };
+        let scopes = vec!["b".parse().unwrap(), "a".parse().unwrap()];
+        let wanted = Wanted { scopes, pending: set("a"), ..Wanted::default() };
         assert_eq!(wanted.requested(), ["b".parse().unwrap()]);
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::account::PROFILE_FIELDS;
 use crate::metrics::{MetricName, is_custom};
-use crate::scope::Scope;
+use crate::scope::{Relations, Scope};
 use crate::{Error, Result};
 
 /// What the scopes of one platform are and what they unlock, as the operator's file says.
@@ -23,6 +23,10 @@ pub struct ScopeEntry {
     pub description: String,
     /// The fields it unlocks: by endpoint, then by the platform's field name or a JSON pointer into the answer.
     pub fields: BTreeMap<String, BTreeMap<String, Target>>,
+    /// Other names by which the platform's answers call it.
+    pub aliases: Vec<Scope>,
+    /// The scopes of the catalogue that include it.
+    pub implied_by: Vec<Scope>,
     /// The abilities it unlocks. Holding any scope that names an ability is enough for it.
     pub abilities: Vec<Ability>,
 }
@@ -115,6 +119,13 @@ impl fmt::Display for Ability {
 }
 
 impl Catalogue {
+    /// What the scopes have to do with each other.
+    pub fn relations(&self) -> Relations {
+        Relations::of(
+            self.scopes.iter().map(|(scope, entry)| (scope, entry.aliases.as_slice(), entry.implied_by.as_slice())),
+        )
+    }
+
     /// The fields of one endpoint with the scope that unlocks each, in the order of scopes and fields.
     pub fn fields(&self, endpoint: &str) -> impl Iterator<Item = (&Scope, &str, &Target)> {
         self.scopes.iter().flat_map(move |(scope, entry)| {

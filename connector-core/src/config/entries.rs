@@ -79,6 +79,11 @@ fn scope_text(entry: &ScopeEntry) -> String {
             .iter()
             .map(|(endpoint, targets)| format!("fields.{} = {}", key_text(endpoint), table_text(targets))),
     );
+    for (name, scopes) in [("aliases", &entry.aliases), ("implied_by", &entry.implied_by)] {
+        if !scopes.is_empty() {
+            parts.push(format!("{name} = {}", list_text(scopes.iter().map(Scope::as_str))));
+        }
+    }
     if !entry.abilities.is_empty() {
         parts.push(format!("abilities = {}", list_text(entry.abilities.iter().map(Ability::as_str))));
     }

@@ -83,6 +83,14 @@ pub struct ScopeFile {
     #[serde(default)]
     #[schemars(schema_with = "schema::fields")]
     pub fields: BTreeMap<String, BTreeMap<String, String>>,
+    /// Other names by which the platform's answers call the scope. It is asked for by its own name.
+    #[serde(default)]
+    #[schemars(inner(pattern(schema::SCOPE)), extend("uniqueItems" = true))]
+    pub aliases: Vec<String>,
+    /// Scopes of this catalogue that include this one: whoever has granted one of them has granted this one.
+    #[serde(default)]
+    #[schemars(inner(pattern(schema::SCOPE)), extend("uniqueItems" = true))]
+    pub implied_by: Vec<String>,
     /// What a product can do with the scope, beyond reading its fields.
     #[serde(default)]
     #[schemars(schema_with = "schema::abilities")]

@@ -34,12 +34,12 @@ fn a_key_nobody_knows_is_named_with_those_there_are() {
         (
             "[platforms.lantern.scopes.\"stats.read\"]\nprodukt = \"\"\n",
             "x.toml: platforms.lantern.scopes.\"stats.read\": there is no key `produkt` here; the keys are product, description, fields, \
-             abilities; did you mean `product`?",
+             aliases, implied_by, abilities; did you mean `product`?",
         ),
         (
             "[platforms.lantern.scopes.stats.read]\nproduct = \"\"\n",
-            "x.toml: platforms.lantern.scopes.stats: there is no key `read` here; the keys are product, description, fields, abilities. \
-             The name of a scope with dots is written in quotes",
+            "x.toml: platforms.lantern.scopes.stats: there is no key `read` here; the keys are product, description, fields, aliases, \
+             implied_by, abilities. The name of a scope with dots is written in quotes",
         ),
     ] {
         assert_eq!(sentence(text), expected);

@@ -83,7 +83,7 @@ impl Check<'_> {
                 "every scope of the app is pending, so there is nothing to ask for: leave one out of `pending`",
             );
         }
-        Wanted { scopes, pending: pending.into_iter().collect() }
+        Wanted { scopes, pending: pending.into_iter().collect(), ..Wanted::default() }
     }
 
     fn known(&mut self, key: &Key, platform: &Key, wanted: &Wanted, known: &BTreeSet<&str>) {

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::Check;
 use super::target::{read_ability, read_field, read_target};
 use crate::config::file::ScopeFile;
+use crate::config::near::did_you_mean;
 use crate::config::{Catalogue, Key, ScopeEntry, Target};
 use crate::scope::Scope;
 
@@ -18,6 +19,7 @@ impl Check<'_> {
             }
         }
         self.ambiguities(key, &scopes);
+        self.relations(key, &scopes);
         Catalogue { scopes }
     }
 
@@ -34,7 +36,33 @@ impl Check<'_> {
             let targets = self.targets(&key.child("fields").child(endpoint), platform, targets);
             fields.insert(endpoint.clone(), targets);
         }
-        ScopeEntry { product, description, fields, abilities }
+        let aliases = self.scopes(&key.child("aliases"), &file.aliases);
+        let implied_by = self.scopes(&key.child("implied_by"), &file.implied_by);
+        ScopeEntry { product, description, fields, aliases, implied_by, abilities }
+    }
+
+    /// A name belongs to one scope, and what includes a scope is one of the catalogue.
+    fn relations(&mut self, key: &Key, scopes: &BTreeMap<Scope, ScopeEntry>) {
+        let mut taken: BTreeMap<&Scope, &Scope> = scopes.keys().map(|scope| (scope, scope)).collect();
+        for (scope, entry) in scopes {
+            let key = key.child(scope.as_str());
+            for alias in &entry.aliases {
+                if let Some(other) = taken.insert(alias, scope) {
+                    let problem = format!("`{alias}` is a name of the scope `{other}` already");
+                    self.problem(&key.child("aliases"), problem);
+                }
+            }
+            for includer in entry.implied_by.iter().filter(|includer| *includer == scope) {
+                self.problem(&key.child("implied_by"), format!("`{includer}` is the scope itself: leave it out"));
+            }
+            for includer in entry.implied_by.iter().filter(|includer| !scopes.contains_key(*includer)) {
+                let near = did_you_mean(includer.as_str(), scopes.keys().map(Scope::as_str));
+                let problem = format!(
+                    "`{includer}` is not in the catalogue, where the scope that includes this one is defined{near}"
+                );
+                self.problem(&key.child("implied_by"), problem);
+            }
+        }
     }
 
     fn said(&mut self, key: &Key, text: Option<&str>, what: &str) -> String {

@@ -34,9 +34,10 @@ impl Check<'_> {
         let parsed = self.keep(&key, id.parse());
         let catalogue = self.catalogue(&key.child("scopes"), id, &file.scopes);
         let known: BTreeSet<&str> = file.scopes.keys().map(String::as_str).collect();
-        let mut apps = BTreeMap::new();
+        let (mut apps, relations) = (BTreeMap::new(), Arc::new(catalogue.relations()));
         for (name, app) in &file.apps {
-            if let Some(app) = self.app(&key, name, app, &known) {
+            if let Some(mut app) = self.app(&key, name, app, &known) {
+                app.wanted.relations = Arc::clone(&relations);
                 apps.insert(name.clone(), app);
             }
         }

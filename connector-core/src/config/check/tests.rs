@@ -221,6 +221,16 @@ fn abilities_and_targets_are_words_there_are() {
 }
 
 #[test]
+fn a_name_belongs_to_one_scope_and_what_includes_one_is_there() {
+    about_scope("aliases = [\"basic\"]", "aliases: `basic` is a name of the scope `basic` already");
+    about_scope("implied_by = [\"more\"]", "implied_by: `more` is the scope itself: leave it out");
+    about_scope(
+        "implied_by = [\"basik\"]",
+        "implied_by: `basik` is not in the catalogue, where the scope that includes this one is defined; did you mean `basic`?",
+    );
+}
+
+#[test]
 fn fields_are_names_or_pointers() {
     about_scope(
         "fields.me = { \"/a/~2b\" = \"metric.views\" }",

@@ -3,6 +3,7 @@
 //!
 //! It has no server and no database and names no platform. Start at [`Connector`].
 
+mod abilities;
 pub mod account;
 pub mod app;
 mod by_data;
@@ -25,6 +26,7 @@ mod secret;
 pub mod testing;
 mod text;
 
+pub use self::abilities::{AbilityStatus, abilities, offers};
 pub use self::app::{App, AppKind, PlatformId};
 pub use self::by_data::ConfiguredConnector;
 pub use self::configured::{ConfiguredAccounts, ConfiguredMetrics};

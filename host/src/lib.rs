@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
-mod abilities;
 mod apps;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -35,7 +34,6 @@ mod tokens;
 mod transfer;
 pub mod vault;
 
-pub use self::abilities::{AbilityStatus, abilities};
 pub use self::apps::{Realm, missing_credentials};
 pub use self::emulate::Emulated;
 pub use self::error::{Error, Result};

@@ -142,6 +142,15 @@ impl Catalogue {
             .map(|(scope, _)| scope)
     }
 
+    /// The abilities that some scope unlocks, in the order of [`ABILITIES`].
+    pub fn abilities(&self) -> Vec<Ability> {
+        ABILITIES
+            .iter()
+            .map(|(name, _)| Ability((*name).to_owned()))
+            .filter(|ability| self.unlocking(ability).next().is_some())
+            .collect()
+    }
+
     /// The scopes of which any one unlocks an ability.
     pub fn unlocking(&self, ability: &Ability) -> impl Iterator<Item = &Scope> {
         let counts = *ability == Ability::account_metrics();

@@ -2,14 +2,13 @@ use std::fmt::Write as _;
 
 use connector_core::app::PlatformId;
 use connector_core::config::{AppSettings, Config, PlatformSettings};
-use connector_core::{Linked, Scope};
+use connector_core::{Linked, Scope, offers};
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::Setup;
 use super::{args, format};
-use crate::abilities::{known, offers};
 use crate::apps::missing_credentials;
 use crate::error::Result;
 
@@ -73,7 +72,7 @@ fn platforms(setup: &Setup, config: &Config, emulated: bool) -> Vec<Platform> {
 fn platform(id: &PlatformId, linked: Option<&Linked>, settings: &PlatformSettings, emulated: bool) -> Platform {
     let emulator = linked.is_some_and(|linked| linked.emulator().is_some());
     let connector = linked.map(|linked| linked.build(settings.catalogue.clone()));
-    let abilities = known(&settings.catalogue).into_iter().map(|ability| Ability {
+    let abilities = settings.catalogue.abilities().into_iter().map(|ability| Ability {
         offered: connector.as_ref().is_some_and(|connector| offers(connector.as_ref(), &ability)),
         scopes: settings.catalogue.unlocking(&ability).map(Scope::to_string).collect(),
         name: ability.to_string(),

@@ -2,12 +2,12 @@
 
 use connector_core::account::FieldValue;
 use connector_core::scope::Drift;
+use connector_core::{AbilityStatus, abilities};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::format;
 use super::standing::{Around, Told, Trouble, told};
-use crate::abilities::{AbilityStatus, abilities};
 use crate::host::Host;
 use crate::refresh::rests_until;
 use crate::store::{AppHealth, Connected, ConnectionState, GrantState, Linked, RevocationRecord};

@@ -2,8 +2,7 @@
 
 use connector_core::config::{Ability, AppSettings, Config, Layer, PlatformSettings, ScopeEntry};
 use connector_core::scope::{GrantScopes, Wanted};
-use connector_core::{Linked, PlatformId, Registry, Scope};
-use connector_host::AbilityStatus;
+use connector_core::{AbilityStatus, Linked, PlatformId, Registry, Scope};
 
 use super::tree::root;
 
@@ -89,7 +88,7 @@ fn asked_for_by(settings: &PlatformSettings, scope: &Scope) -> String {
 fn abilities(linked: &Linked, settings: &PlatformSettings) -> String {
     let connector = linked.build(settings.catalogue.clone());
     let all =
-        connector_host::abilities(connector.as_ref(), &settings.catalogue, &Wanted::default(), &GrantScopes::default());
+        connector_core::abilities(connector.as_ref(), &settings.catalogue, &Wanted::default(), &GrantScopes::default());
     let word = |(ability, status): &(Ability, AbilityStatus)| {
         let is_offered = *status != AbilityStatus::NotOffered;
         format!("`{ability}` {}", if is_offered { "available" } else { "not yet" })

@@ -1,8 +1,10 @@
+//! What the scopes of a platform have to do with each other.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Scope, ScopeSet};
 
-/// What the scopes of a platform have to do with each other: which are one and the same, and which include others.
+/// Which scopes of a platform are one and the same, and which include others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relations {
     /// Other names of scopes, as answers of the platform may call them, with the name in the catalogue.

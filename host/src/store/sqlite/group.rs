@@ -105,6 +105,17 @@ impl Group {
         transaction.commit().await?;
         Ok(None)
     }
+
+    /// Adds to the queue. True means that nobody empties it yet, and the caller has to see to that.
+    fn join(&self, job: Box<dyn Job>) -> bool {
+        let mut queue = self.queue();
+        queue.waiting.push_back(job);
+        !std::mem::replace(&mut queue.led, true)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Waits for a connection and takes whatever is asked by then. A batch changes threads twice, and nothing in it does. Who waits for one that
@@ -133,19 +144,6 @@ fn copy(error: &StoreError) -> StoreError {
         StoreError::Corrupt { what, why } => StoreError::corrupt(what, why),
         StoreError::Database(source) => StoreError::database(source.to_string()),
         other => StoreError::database(other.to_string()),
-    }
-}
-
-impl Group {
-    /// Adds to the queue. True means that nobody empties it yet, and the caller has to see to that.
-    fn join(&self, job: Box<dyn Job>) -> bool {
-        let mut queue = self.queue();
-        queue.waiting.push_back(job);
-        !std::mem::replace(&mut queue.led, true)
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Brings the schema up to date, after making sure that the file is ours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use connector_core::Context;
 use rusqlite::{Connection, Error};
@@ -19,7 +19,7 @@ pub(super) const APPLICATION_ID: i64 = 0x436f_6e6e;
 const STEPS: &[M<'static>] = &[M::up(include_str!("../../../migrations/sqlite/0001_begin.sql"))];
 
 pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {
-    let (cx, path, locks): (_, PathBuf, PathBuf) = (cx.clone(), path.to_owned(), locks.to_owned());
+    let (cx, path, locks) = (cx.clone(), path.to_owned(), locks.to_owned());
     let bring = move || {
         let file = connection::open(&path).map_err(|error| unreadable(&path, error))?;
         inspect_and_migrate(&cx, &path, file, &locks)

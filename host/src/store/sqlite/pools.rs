@@ -25,7 +25,7 @@ pub(in crate::store) struct Pools {
     writer: Arc<Pool>,
     readers: Arc<Pool>,
     /// For reads of single rows, which nothing that takes longer keeps waiting.
-    reader: Arc<Pool>,
+    row_reader: Arc<Pool>,
     /// What shares commits.
     writes: Arc<Group>,
     /// What shares reads of single rows.
@@ -40,13 +40,13 @@ impl Pools {
         let in_use = Arc::new(in_use);
         let pool = |purpose, most| Pool::new(path, &in_use, purpose, most);
         let (writer, readers) = (pool(Purpose::Writing, 1), pool(Purpose::Reading, READERS));
-        let reader = pool(Purpose::Reading, 1);
+        let row_reader = pool(Purpose::Reading, 1);
         Self {
             writes: Group::new(&writer, cx),
-            reads: Group::new(&reader, cx),
+            reads: Group::new(&row_reader, cx),
             writer,
             readers,
-            reader,
+            row_reader,
             cx: cx.clone(),
             path: path.to_owned(),
         }
@@ -57,7 +57,7 @@ impl Pools {
     }
 
     pub(in crate::store) async fn close(&self) {
-        self.reader.close().await;
+        self.row_reader.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -15,8 +15,8 @@ impl SqliteRow {
     /// What stands in the column of a name.
     ///
     /// # Errors
-    /// When there is none, or it holds something else.
-    pub(in crate::store) fn get<'r, T: InSqlite<'r>>(&'r self, column: &str) -> Result<T, Unreadable> {
+    /// Why it cannot be read: there is no such column, or it holds something else.
+    pub(in crate::store) fn get<'r, T: InSqlite<'r>>(&'r self, column: &str) -> Result<T, String> {
         let place = self.columns.iter().position(|name| name == column);
         let value =
             place.and_then(|place| self.values.get(place)).ok_or_else(|| "there is no such column".to_owned())?;
@@ -30,9 +30,6 @@ impl fmt::Debug for SqliteRow {
         f.debug_struct("SqliteRow").finish_non_exhaustive()
     }
 }
-
-/// Why a value cannot be read.
-type Unreadable = String;
 
 /// What a value of a row can be read as.
 pub(in crate::store) trait InSqlite<'r>: Sized {

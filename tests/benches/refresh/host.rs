@@ -1,6 +1,6 @@
 //! A host as it is in production, with grants whose access tokens have expired.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use connector_core::Context;
 use connector_core::scope::{GrantScopes, Granted, GrantedSource, split_scopes};
 use connector_host::store::{GrantId, GrantRecord, SqliteStore, Store};
 use connector_host::testing::{Example, allowed, sealed};
-use connector_host::vault::{KeySource, unlock};
+use connector_host::vault::{KeySource, Vault, unlock};
 use connector_host::{Host, Opening, Realm};
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
@@ -21,6 +21,40 @@ use url::Url;
 use crate::Outcome;
 use crate::mock::refresh_token;
 
+/// A store with grants whose access tokens have expired, and no host yet.
+pub(crate) struct Prepared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Vault,
+    pub(crate) ids: Vec<GrantId>,
+    example: Example,
+}
+
+impl Prepared {
+    /// In a directory, for accounts of a token endpoint.
+    pub(crate) async fn new(cx: &Context, dir: &Path, endpoint: &Url, grants: usize) -> Outcome<Self> {
+        let example = Example { origin: endpoint.origin().ascii_serialization(), ..Example::default() };
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data(dir)).await?);
+        let vault = unlock(cx, &KeySource::in_dir(&data(dir)), &store).await?.vault;
+        let mut made = Vec::with_capacity(grants);
+        for index in 0..grants {
+            let (access, refresh) = (format!("access-1-{index}-{:064}", 7), refresh_token(&index.to_string(), 1));
+            made.push(sealed(cx, &vault, expired(cx, &example)?, &access, Some(&refresh))?);
+        }
+        let ids = made.iter().map(|grant| grant.id.clone()).collect();
+        put(cx, &store, made).await?;
+        Ok(Self { store, vault, ids, example })
+    }
+}
+
+fn data(dir: &Path) -> PathBuf {
+    dir.join("data")
+}
+
+/// The file of the store.
+pub(crate) fn database(dir: &Path) -> PathBuf {
+    data(dir).join("store.db")
+}
+
 /// The host, and its grants.
 pub(crate) async fn with_expired_grants(
     cx: &Context,
@@ -28,19 +62,10 @@ pub(crate) async fn with_expired_grants(
     endpoint: &Url,
     grants: usize,
 ) -> Outcome<(Host, Vec<GrantId>)> {
-    let example = Example { origin: endpoint.origin().ascii_serialization(), ..Example::default() };
-    let data = dir.join("data");
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data).await?);
-    let vault = unlock(cx, &KeySource::in_dir(&data), &store).await?.vault;
-    let mut made = Vec::with_capacity(grants);
-    for index in 0..grants {
-        let (access, refresh) = (format!("access-1-{index}-{:064}", 7), refresh_token(&index.to_string(), 1));
-        made.push(sealed(cx, &vault, expired(cx, &example)?, &access, Some(&refresh))?);
-    }
-    let ids = made.iter().map(|grant| grant.id.clone()).collect();
-    put(cx, &store, made).await?;
+    let Prepared { store, ids, example, .. } = Prepared::new(cx, dir, endpoint, grants).await?;
     let (registry, settings) = (example.registry()?, example.settings_in(dir)?);
-    let (cx, realm, keys, spool) = (cx.clone(), Realm::Live, KeySource::in_dir(&data), Some(data.join("spool")));
+    let (cx, realm, keys, spool) =
+        (cx.clone(), Realm::Live, KeySource::in_dir(&data(dir)), Some(data(dir).join("spool")));
     let opening = Opening { registry, settings, realm, store, keys, spool, cx };
     Ok((Host::open(opening).await?.host, ids))
 }

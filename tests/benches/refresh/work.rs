@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use connector_core::Context;
-use connector_core::http::{HttpTransport as _, Policy, Request, ReqwestTransport};
+use connector_core::http::{HttpTransport as _, ReqwestTransport};
 use connector_host::Host;
 use connector_host::store::GrantId;
 use connector_host::testing::TENANT;
-use http::Method;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use url::Url;
 
+use crate::floor::refresh;
 use crate::host::{self, Commits};
 use crate::mock::refresh_token;
 use crate::{Outcome, say};
@@ -44,11 +44,30 @@ pub(crate) struct Figures {
     pub(crate) read: Option<[f64; 3]>,
 }
 
+/// An answer of the token endpoint, as far as anybody here reads it.
 #[derive(Deserialize)]
-struct Tokens {
-    access_token: String,
-    refresh_token: String,
-    expires_in: u64,
+pub(crate) struct Tokens {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) expires_in: u64,
+}
+
+/// What was spent from one moment on.
+pub(crate) struct Meter {
+    began: Instant,
+    began_cpu: f64,
+}
+
+impl Meter {
+    pub(crate) fn start() -> Self {
+        Self { began: Instant::now(), began_cpu: cpu() }
+    }
+
+    /// So much for each refresh.
+    pub(crate) fn stop(&self, load: Load) -> Figures {
+        let (cpu, wall) = (cpu() - self.began_cpu, micros(self.began.elapsed()));
+        Figures { cpu: cpu / count(load.grants), wall: wall / count(load.grants), rss: rss(), ..Figures::default() }
+    }
 }
 
 /// Sends a form, reads the answer, and forgets it.
@@ -58,13 +77,7 @@ pub(crate) async fn bare(endpoint: Url, load: Load) -> Outcome {
         let (transport, url) = (Arc::clone(&transport), endpoint.clone());
         async move {
             let token = refresh_token(&index.to_string(), 1);
-            let form = [
-                ("client_id", "id-1"),
-                ("client_secret", "hush"),
-                ("grant_type", "refresh_token"),
-                ("refresh_token", &token),
-            ];
-            let answer = transport.send(Request::new(Method::POST, url, Policy::TOKEN).form(form)).await?;
+            let answer = transport.send(refresh(&url, &token)).await?;
             let tokens: Tokens = serde_json::from_slice(answer.body())?;
             std::hint::black_box((tokens.access_token, tokens.refresh_token, tokens.expires_in));
             Ok(())
@@ -115,7 +128,7 @@ where
     F: Future<Output = Outcome> + Send + 'static,
 {
     let (next, mut workers) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
-    let (began, began_cpu) = (Instant::now(), cpu());
+    let meter = Meter::start();
     for _ in 0..load.in_flight {
         let (next, refresh) = (Arc::clone(&next), refresh.clone());
         workers.spawn(async move {
@@ -129,8 +142,7 @@ where
         });
     }
     workers.join_all().await.into_iter().collect::<Outcome>()?;
-    let (cpu, wall) = (cpu() - began_cpu, micros(began.elapsed()));
-    Ok(Figures { cpu: cpu / count(load.grants), wall: wall / count(load.grants), rss: rss(), ..Figures::default() })
+    Ok(meter.stop(load))
 }
 
 /// The processor time of this process so far, its threads included, in microseconds.

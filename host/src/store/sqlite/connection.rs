@@ -16,6 +16,8 @@ const STATEMENTS: usize = 128;
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
+    /// Reads of single rows, for which nobody waits.
+    Looking,
     Reading,
     Writing,
 }
@@ -24,11 +26,14 @@ pub(super) enum Purpose {
 pub(super) fn connect(path: &Path, purpose: Purpose) -> Result<Connection> {
     let connection = open(path).map_err(failed)?;
     let setting = match purpose {
-        Purpose::Reading => "PRAGMA query_only = ON",
+        Purpose::Looking | Purpose::Reading => "PRAGMA query_only = ON",
         Purpose::Writing => "PRAGMA secure_delete = ON",
     };
     connection.execute_batch(setting).map_err(failed)?;
     verify(&connection)?;
+    if purpose == Purpose::Looking {
+        connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+    }
     Ok(connection)
 }
 

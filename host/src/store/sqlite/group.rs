@@ -1,8 +1,7 @@
 //! One transaction for many: what is asked while another one runs waits for the next, and shares it.
 //!
-//! A commit waits for the disk, whatever it holds, and to change threads costs more than to find a row. Nobody is answered before theirs is
-//! durable, and nobody waits for company: a batch is what came while the batch before was at the disk. Nor does anybody read what is older
-//! than their question: a transaction begins after all it holds has been asked.
+//! A commit waits for the disk, whatever it holds. Nobody is answered before theirs is durable, and nobody waits for company: a batch is what
+//! came while the batch before was at the disk.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,7 +13,6 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::Transacted;
-use super::connection::Purpose;
 use super::pool::{Lease, Pool, on_blocking_thread};
 use super::transacted::Thread;
 use crate::store::sql::{Transaction, Work};
@@ -84,9 +82,7 @@ impl Group {
             Ok(None) => {
                 let together = batch.len();
                 let done = Outcome { over: batch.into_iter().map(|job| (job, None)).collect(), again: Vec::new() };
-                if self.pool.purpose() == Purpose::Writing {
-                    tracing::debug!(together, "committed");
-                }
+                tracing::debug!(together, "committed");
                 done
             }
             Ok(Some(failed)) => Outcome { over: vec![(batch.remove(failed), None)], again: batch },

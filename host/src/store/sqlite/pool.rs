@@ -41,10 +41,6 @@ impl Pool {
         })
     }
 
-    pub(super) fn purpose(&self) -> Purpose {
-        self.purpose
-    }
-
     /// Waits for a connection that nobody else uses.
     ///
     /// # Errors
@@ -91,6 +87,11 @@ pub(super) struct Lease {
 impl Lease {
     pub(super) fn purpose(&self) -> Purpose {
         self.pool.purpose
+    }
+
+    /// The connection, if somebody has made it.
+    pub(super) fn opened(&self) -> Option<&Connection> {
+        self.connection.as_ref()
     }
 
     /// The connection. Whoever asks first makes it, which waits for the disk.

@@ -9,12 +9,13 @@ use connector_core::Context;
 use rusqlite::Connection;
 
 use super::connection::Purpose;
+use super::error::failed;
 use super::group::Group;
-use super::pool::Pool;
+use super::pool::{Pool, on_blocking_thread};
 use super::transacted::Thread;
 use super::{SqliteRow, Transacted, query};
-use crate::store::Result;
 use crate::store::sql::{Row, Statement, Transaction, Work};
+use crate::store::{Result, StoreError};
 
 /// Connections for what takes long: reads of many rows, and transactions.
 const READERS: u16 = 3;
@@ -28,8 +29,6 @@ pub(in crate::store) struct Pools {
     row_reader: Arc<Pool>,
     /// What shares commits.
     writes: Arc<Group>,
-    /// What shares reads of single rows.
-    reads: Arc<Group>,
     /// The clock of a store in a file is the machine's.
     cx: Context,
     path: PathBuf,
@@ -39,14 +38,12 @@ impl Pools {
     pub(super) fn new(cx: &Context, path: &Path, in_use: File) -> Self {
         let in_use = Arc::new(in_use);
         let pool = |purpose, most| Pool::new(path, &in_use, purpose, most);
-        let (writer, readers) = (pool(Purpose::Writing, 1), pool(Purpose::Reading, READERS));
-        let row_reader = pool(Purpose::Reading, 1);
+        let writer = pool(Purpose::Writing, 1);
         Self {
             writes: Group::new(&writer, cx),
-            reads: Group::new(&row_reader, cx),
             writer,
-            readers,
-            row_reader,
+            readers: pool(Purpose::Reading, READERS),
+            row_reader: pool(Purpose::Looking, 1),
             cx: cx.clone(),
             path: path.to_owned(),
         }
@@ -87,8 +84,21 @@ impl Pools {
         self.writes.share(Execute(statement)).await
     }
 
+    /// The first row of what a statement selects that finds it by an index. That takes less than to change threads, so it is looked up on
+    /// the thread that asks, where nothing waits for anybody: what would have to wait is read like what takes long.
     pub(in crate::store) async fn fetch(&self, statement: Statement) -> Result<Option<Row>> {
-        self.reads.share(Fetch(statement)).await
+        let mut lease = self.row_reader.lease().await?;
+        if let Some(connection) = lease.opened() {
+            match query::fetch(connection, &self.cx, &statement, 1).map_err(failed) {
+                Err(StoreError::Busy) => {}
+                found => return found.map(first),
+            }
+        } else {
+            lease = on_blocking_thread(move || lease.connection().map(drop).map(|()| lease)).await?;
+        }
+        drop(lease);
+        let cx = self.cx.clone();
+        self.readers.run(move |reader| query::fetch(reader, &cx, &statement, 1)).await.map(first)
     }
 
     pub(in crate::store) async fn fetch_all(&self, statement: Statement) -> Result<Vec<SqliteRow>> {
@@ -109,14 +119,6 @@ impl Work for Execute {
     }
 }
 
-/// One statement of which the first row is wanted.
-struct Fetch(Statement);
-
-#[async_trait]
-impl Work for Fetch {
-    type Output = Option<Row>;
-
-    async fn run(&self, transaction: &mut Transaction) -> Result<Option<Row>> {
-        transaction.fetch(self.0.clone()).await
-    }
+fn first(rows: Vec<SqliteRow>) -> Option<Row> {
+    rows.into_iter().next().map(Row::Sqlite)
 }

@@ -33,7 +33,7 @@ impl Transacted {
     /// another had written in between.
     pub(super) async fn begin(cx: &Context, lease: Lease, thread: Thread) -> Result<Self> {
         let how = match lease.purpose() {
-            Purpose::Reading => "BEGIN",
+            Purpose::Looking | Purpose::Reading => "BEGIN",
             Purpose::Writing => "BEGIN IMMEDIATE",
         };
         let mut begun = Self { lease: Some(Box::new(lease)), thread, cx: cx.clone() };

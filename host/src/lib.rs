@@ -19,6 +19,7 @@ mod loopback;
 mod metrics;
 mod moment;
 mod open;
+pub mod plan;
 mod private_files;
 mod pseudonym;
 mod refresh;

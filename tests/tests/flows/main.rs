@@ -13,6 +13,7 @@ mod disconnect;
 mod instance;
 mod machine;
 mod outage;
+mod plan;
 mod purge;
 mod reconnect;
 mod refresh;

@@ -4,6 +4,7 @@
 mod apps;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod docs;
 mod emulate;
 mod error;
 mod flow;

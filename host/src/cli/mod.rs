@@ -11,6 +11,7 @@ mod connections;
 mod database;
 mod demo;
 mod disconnect;
+mod docs;
 mod emulator;
 mod exit;
 mod flow;
@@ -101,6 +102,7 @@ fn dispatch(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
         Command::Scopes(args) => scopes::run(setup, &args, output),
         Command::Config(args) if !args.is_plan() => config::run(setup, &args, output),
         Command::Init(args) => init::run(setup, &args, output),
+        Command::Docs(args) => docs::run(setup, &args, output),
         command => block_on(setup, command, output),
     }
 }
@@ -179,7 +181,7 @@ async fn perform(
         Command::Backup(args) => backup::run(setup, &args, output).await,
         Command::Restore(args) => restore::run(setup, &args, output).await,
         Command::Config(Config { action: Some(ConfigAction::Plan(args)) }) => plan::run(setup, &args, output).await,
-        Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => {
+        Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Docs(_) | Command::Init(_) => {
             Ok(Exit::Done)
         }
     }

@@ -21,6 +21,7 @@ mod scopes;
 mod secrets;
 mod serve;
 mod support;
+mod surfaces;
 mod tokens;
 mod transfer;
 mod two_accounts;

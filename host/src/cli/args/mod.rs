@@ -14,7 +14,7 @@ use url::Url;
 use crate::store::InstanceName;
 
 pub(super) use self::connections::{Adopt, Connections, ConnectionsAction, Export, Import, ListConnections, Purge};
-pub(super) use self::plan::Plan;
+pub(super) use self::plan::{Docs, Plan};
 pub(super) use self::upkeep::{
     Audit, Backup, Restore, Serve, Store, StoreAction, Tokens, TokensAction, Vault, VaultAction,
 };
@@ -213,6 +213,11 @@ pub(super) enum Command {
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
     Config(Config),
+    /// Print the lists of platforms and scopes for your docs, or keep them fresh in files
+    ///
+    /// They follow from what is linked and the configuration. In a Markdown file a list stands between the lines `<!-- generated: NAME -->` and
+    /// `<!-- /generated -->`; names are `platforms`, `scopes`, and `scopes <platform>`. Without a file all of them are printed.
+    Docs(Docs),
     /// Print a configuration to begin with, and what to do in the platform's portal
     ///
     /// The checklist is in the comments. It is always a file, also with `--json`.

@@ -19,3 +19,21 @@ pub(in crate::cli) struct Plan {
     #[arg(long)]
     pub(in crate::cli) replace: bool,
 }
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host docs
+  connector-host docs README.md
+  connector-host docs --check --dir .")]
+pub(in crate::cli) struct Docs {
+    /// Files whose blocks are written anew
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) files: Vec<PathBuf>,
+    /// Every Markdown file in this directory and below that has a block
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) dir: Option<PathBuf>,
+    /// Change nothing, name the blocks that are stale, and end with exit code 1 if there are any
+    #[arg(long)]
+    pub(in crate::cli) check: bool,
+}

@@ -112,16 +112,16 @@ fn unlocked(name: &impl Display, unlock: &Unlock) -> String {
     if until_asked + gained + lost == 0 {
         return String::new();
     }
-    let counts = [
-        (*gained, "can use it then"),
-        (*lost, "can no longer use it"),
-        (*until_asked, "lack it until they are asked again"),
-        (missing - until_asked, "lack it all the same"),
-    ];
-    let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     let needs = any_of.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-    let needs = if *missing > 0 { format!("; it needs {needs}") } else { String::new() };
-    format!("{name}: {}{needs}", told.collect::<Vec<_>>().join(", "))
+    let asked =
+        if *until_asked > 0 { format!(", {until_asked} of them until they are asked again") } else { String::new() };
+    let told = [
+        (*gained, format!("{gained} can use it then")),
+        (*lost, format!("{lost} can no longer use it")),
+        (*missing, format!("{missing} lack it then{asked}; it needs {needs}")),
+    ];
+    let told = told.into_iter().filter(|(count, _)| *count > 0).map(|(_, line)| line);
+    format!("{name}: {}", told.collect::<Vec<_>>().join("; "))
 }
 
 fn beyond(scope: &impl Display, extra: &Extra) -> String {

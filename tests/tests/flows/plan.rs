@@ -83,7 +83,7 @@ fn a_scope_that_is_added_counts_exactly_those_who_were_never_asked() {
         "asks also for user.info.stats",
         "ask again would help 1 connection; now it is 0",
         "user.info.stats: 1 from not_wanted to granted, 1 from not_wanted to never_asked, 1 from not_wanted to not_granted",
-        "metric.followers: 1 can use it then, 1 lack it until they are asked again, 1 lack it all the same",
+        "metric.followers: 1 can use it then; 2 lack it then, 1 of them until they are asked again; it needs user.info.stats",
         "Nothing has been changed.",
     ];
     stage.cli("config plan").overlay(&narrow).arg(&shipped).run().ends(2, &words);

@@ -1,7 +1,7 @@
 //! What a product can do with a connection, and what it lacks for the rest.
 
-use crate::config::{Ability, Catalogue};
-use crate::scope::{GrantScopes, Wanted};
+use crate::config::{Ability, Catalogue, Target};
+use crate::scope::{GrantScopes, ScopeStatus, Wanted};
 use crate::{Connector, Scope};
 
 /// How an ability stands.
@@ -42,6 +42,32 @@ pub fn abilities(
 /// Whether the connector's code does it.
 pub fn offers(connector: &dyn Connector, ability: &Ability) -> bool {
     *ability == Ability::account_metrics() && connector.account_metrics().is_some()
+}
+
+/// A field of an endpoint, and how the scope that unlocks it stands with a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldStatus<'a> {
+    /// The scope.
+    pub scope: &'a Scope,
+    /// The field, as the platform calls it.
+    pub field: &'a str,
+    /// Where its value goes.
+    pub target: &'a Target,
+    /// How the scope stands.
+    pub status: ScopeStatus,
+}
+
+/// Every field that the catalogue knows at an endpoint, and whether a call under a grant may ask for it, in the order of the catalogue.
+pub fn fields<'a>(
+    catalogue: &'a Catalogue,
+    endpoint: &'a str,
+    wanted: &'a Wanted,
+    grant: &'a GrantScopes,
+) -> impl Iterator<Item = FieldStatus<'a>> {
+    catalogue.fields(endpoint).map(|(scope, field, target)| {
+        let status = wanted.status(scope, grant);
+        FieldStatus { scope, field, target, status }
+    })
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ mod secret;
 pub mod testing;
 mod text;
 
-pub use self::abilities::{AbilityStatus, abilities, offers};
+pub use self::abilities::{AbilityStatus, FieldStatus, abilities, fields, offers};
 pub use self::app::{App, AppKind, PlatformId};
 pub use self::by_data::ConfiguredConnector;
 pub use self::configured::{ConfiguredAccounts, ConfiguredMetrics};

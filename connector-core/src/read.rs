@@ -6,6 +6,7 @@ use http::Method as HttpMethod;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::abilities::{FieldStatus, fields};
 use crate::account::{FieldValue, Session};
 use crate::config::{Catalogue, Target};
 use crate::error::ErrorKind;
@@ -71,8 +72,9 @@ impl Endpoint {
     /// The fields that are wanted and granted, and the others with the reason.
     pub(crate) fn plan(&self, session: &Session) -> Plan {
         let mut plan = Plan::default();
-        for (scope, field, target) in self.catalogue.fields(&self.name) {
-            let status = session.app.wanted.status(scope, &session.grant.scopes);
+        for FieldStatus { scope, field, target, status } in
+            fields(&self.catalogue, &self.name, &session.app.wanted, &session.grant.scopes)
+        {
             let (scope, target) = (scope.clone(), target.clone());
             if status.is_usable() {
                 plan.allowed.push(Allowed { field: field.to_owned(), target, scope });

@@ -76,7 +76,7 @@ pub fn list_scopes<'a>(scopes: impl IntoIterator<Item = &'a Scope>) -> String {
 }
 
 /// What is known of a grant's scopes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct GrantScopes {
     /// What the last completed flow asked for.
     pub requested: ScopeSet,
@@ -87,7 +87,7 @@ pub struct GrantScopes {
 }
 
 /// What the platform said a grant holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Granted {
     /// The platform did not say, or the grant came from elsewhere.
     #[default]
@@ -102,7 +102,7 @@ pub enum Granted {
 }
 
 /// Where a list of granted scopes was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GrantedSource {
     /// The answer of the token endpoint.
     Token,

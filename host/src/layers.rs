@@ -49,6 +49,19 @@ pub fn default_file(config_dir: &Path) -> Option<PathBuf> {
     Some(config_dir.join(FILE_NAME)).filter(|path| path.is_file())
 }
 
+/// Platforms that the configuration describes and no connector is linked for: nothing here uses them. That is no mistake where several
+/// programs share a file, and may be a slip of the finger.
+pub(crate) fn unlinked(config: &Config, registry: &Registry) -> Vec<Problem> {
+    let ids = config.settings.platforms.keys();
+    let unknown = ids.filter_map(|id| Some((Key::of(["platforms", id.as_str()]), registry.get(id.as_str()).err()?)));
+    let told = unknown.map(|(key, why)| {
+        let first = config.origins.iter().find(|(origin, _)| origin.names().starts_with(key.names()));
+        let layer = first.map_or_else(|| LayerName::new("built-in"), |(_, layer)| layer.clone());
+        Problem { layer, key, message: why.message().to_owned() }
+    });
+    told.collect()
+}
+
 /// What the layers say of the linked platforms.
 fn check_platforms(config: &Config, registry: &Registry) -> Result<(), Problems> {
     let mut problems = Vec::new();

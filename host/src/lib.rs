@@ -4,6 +4,7 @@
 mod apps;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod docs;
 mod emulate;
 mod error;
 mod flow;
@@ -19,6 +20,7 @@ mod loopback;
 mod metrics;
 mod moment;
 mod open;
+pub mod plan;
 mod private_files;
 mod pseudonym;
 mod refresh;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -124,6 +124,11 @@ impl Catalogue {
         Relations::of(
             self.scopes.iter().map(|(scope, entry)| (scope, entry.aliases.as_slice(), entry.implied_by.as_slice())),
         )
+    }
+
+    /// The endpoints of which some scope unlocks a field.
+    pub fn endpoints(&self) -> BTreeSet<&str> {
+        self.scopes.values().flat_map(|entry| entry.fields.keys()).map(String::as_str).collect()
     }
 
     /// The fields of one endpoint with the scope that unlocks each, in the order of scopes and fields.

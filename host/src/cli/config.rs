@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
 use connector_core::config::{Config as Configuration, Entry, Problem, Problems};
+use serde_json::{Value, json};
 
 use super::args::{Config, ConfigAction};
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::Setup;
 use crate::error::{Error, Result};
+use crate::layers::unlinked;
 
 pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> {
     let config = match setup.config(output) {
@@ -17,25 +19,33 @@ pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> 
         config => config?,
     };
     match args.action {
-        None | Some(ConfigAction::Check) => check(&config, output),
         Some(ConfigAction::Show { origin }) => show(&config, origin, output),
+        _ => check(&config, &unlinked(&config, &setup.registry), output),
     }
     Ok(Exit::Done)
 }
 
 /// What is wrong, as data.
-fn refused(problems: &Problems) -> serde_json::Value {
-    let row = |problem: &Problem| {
-        serde_json::json!({
-            "file": problem.layer.to_string(), "key": problem.key.to_string(), "message": problem.message,
-        })
-    };
-    serde_json::json!({ "ok": false, "problems": problems.0.iter().map(row).collect::<Vec<_>>() })
+pub(super) fn refused(problems: &Problems) -> Value {
+    json!({ "ok": false, "problems": problems.0.iter().map(row).collect::<Vec<_>>() })
 }
 
-fn check(config: &Configuration, output: Output) {
-    let layers: Vec<String> = config.layers.iter().map(ToString::to_string).collect();
-    let data = serde_json::json!({ "ok": true, "layers": layers });
+/// A problem, as data.
+pub(super) fn row(problem: &Problem) -> Value {
+    json!({ "file": problem.layer.to_string(), "key": problem.key.to_string(), "message": problem.message })
+}
+
+/// The files that were read, the lowest first.
+pub(super) fn layers(config: &Configuration) -> Vec<String> {
+    config.layers.iter().map(ToString::to_string).collect()
+}
+
+fn check(config: &Configuration, warnings: &[Problem], output: Output) {
+    for warning in warnings {
+        output.warn(warning);
+    }
+    let layers = layers(config);
+    let data = json!({ "ok": true, "layers": layers, "warnings": warnings.iter().map(row).collect::<Vec<_>>() });
     output.either(&data, || format!("The configuration is right: {}.", layers.join(", then ")));
 }
 
@@ -43,9 +53,7 @@ fn show(config: &Configuration, origin: bool, output: Output) {
     let entries = config.entries();
     let data: BTreeMap<String, _> = entries
         .iter()
-        .map(|entry| {
-            (entry.key.to_string(), serde_json::json!({ "value": entry.value, "origin": entry.origin.to_string() }))
-        })
+        .map(|entry| (entry.key.to_string(), json!({ "value": entry.value, "origin": entry.origin.to_string() })))
         .collect();
     output.either(&data, || {
         let line = |entry: &Entry| {

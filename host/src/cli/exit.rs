@@ -14,6 +14,8 @@ pub(super) enum Exit {
     Failed,
     /// Wrong usage or configuration.
     Usage,
+    /// A plan says that something would change.
+    Changes,
     /// A person has to act.
     Person,
     /// The platform is out of reach.
@@ -58,7 +60,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
-            Exit::Usage => 2,
+            Exit::Usage | Exit::Changes => 2,
             Exit::Person => 3,
             Exit::Later => 4,
             Exit::Interrupted => 130,

@@ -11,6 +11,7 @@ mod connections;
 mod database;
 mod demo;
 mod disconnect;
+mod docs;
 mod emulator;
 mod exit;
 mod flow;
@@ -21,6 +22,8 @@ mod listener;
 mod log;
 mod metrics;
 mod output;
+mod plan;
+mod plan_text;
 mod purge;
 mod redirect;
 mod restore;
@@ -51,7 +54,7 @@ pub use zeroizing_alloc::ZeroAlloc;
 use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
 
-use self::args::{Args, Command};
+use self::args::{Args, Command, Config, ConfigAction};
 use self::exit::Exit;
 use self::output::Output;
 use self::running::Running;
@@ -62,7 +65,7 @@ use crate::error::{Error, Result};
 /// Runs the command line of this process and says how it ended. A program of a team's own that links more connectors is this one call.
 ///
 /// Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 a person has to act; 4 the platform is out of reach, try again; 130
-/// stopped by ctrl-C.
+/// stopped by ctrl-C. `config plan` has 0 for nothing to change, 2 for something, and 1 for every error.
 pub fn main() -> ExitCode {
     let shielded = shield::raise();
     let args = Args::parse();
@@ -71,12 +74,13 @@ pub fn main() -> ExitCode {
     if let Err(error) = shielded {
         output.warn(format!("what is in memory could not be kept out of core dumps: {error}"));
     }
+    let is_plan = args.command.is_plan();
     let outcome = Setup::new(args.global).and_then(|setup| dispatch(&setup, args.command, output));
     match outcome.and_then(shown) {
         Ok(exit) => exit.into(),
         Err(error) => {
             output.error(&error);
-            Exit::of(&error).into()
+            if is_plan { Exit::Failed } else { Exit::of(&error) }.into()
         }
     }
 }
@@ -96,8 +100,9 @@ fn dispatch(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
     match command {
         Command::List(args) => list::run(setup, &args, output),
         Command::Scopes(args) => scopes::run(setup, &args, output),
-        Command::Config(args) => config::run(setup, &args, output),
+        Command::Config(args) if !args.is_plan() => config::run(setup, &args, output),
         Command::Init(args) => init::run(setup, &args, output),
+        Command::Docs(args) => docs::run(setup, &args, output),
         command => block_on(setup, command, output),
     }
 }
@@ -175,7 +180,10 @@ async fn perform(
         Command::Store(args) => store::run(setup, &args, output).await,
         Command::Backup(args) => backup::run(setup, &args, output).await,
         Command::Restore(args) => restore::run(setup, &args, output).await,
-        Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Init(_) => Ok(Exit::Done),
+        Command::Config(Config { action: Some(ConfigAction::Plan(args)) }) => plan::run(setup, &args, output).await,
+        Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Docs(_) | Command::Init(_) => {
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::format;
 use super::output::Output;
 use super::setup::Setup;
+use crate::docs::unlocked;
 use crate::error::Result;
 
 /// One scope of a platform's catalogue.
@@ -58,21 +59,13 @@ fn rows(settings: &Settings, only: Option<&str>) -> Vec<Row> {
                 scope: scope.to_string(),
                 product: entry.product.clone(),
                 description: entry.description.clone(),
-                unlocks: unlocks(entry),
+                unlocks: unlocked(entry),
                 wanted_by: apps(&|wanted| wanted.requested().contains(scope)),
                 pending_for: apps(&|wanted| wanted.pending.contains(scope)),
             };
             platform.catalogue.scopes.iter().map(row).collect::<Vec<_>>()
         })
         .collect()
-}
-
-fn unlocks(entry: &ScopeEntry) -> Vec<String> {
-    let mut targets: Vec<String> =
-        entry.fields.values().flat_map(|fields| fields.values().map(ToString::to_string)).collect();
-    targets.sort();
-    targets.extend(entry.abilities.iter().map(ToString::to_string));
-    targets
 }
 
 fn text(setup: &Setup, rows: &[Row]) -> String {

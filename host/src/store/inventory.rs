@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use connector_core::PlatformId;
+use connector_core::scope::GrantScopes;
 use jiff::SignedDuration;
 
 use super::{AuditRecord, ConnectionRecord, GrantId, GrantRecord, Place, Result};
@@ -26,6 +28,28 @@ pub struct Stock {
     pub samples: u64,
 }
 
+/// What several connections hold alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldScopes {
+    /// Their platform.
+    pub platform: PlatformId,
+    /// Their app, by the operator's name.
+    pub app: String,
+    /// The scopes of their grants.
+    pub scopes: GrantScopes,
+    /// How many connections: those that have not been disconnected, in whatever state.
+    pub connections: u64,
+}
+
+/// What the connections of some grants hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldPage {
+    /// What they hold, each once, in no order.
+    pub held: Vec<HeldScopes>,
+    /// The last grant that was looked at. `None` when there was none left.
+    pub last: Option<GrantId>,
+}
+
 /// Looks at a store as a whole.
 #[async_trait]
 pub trait Inventory {
@@ -37,6 +61,10 @@ pub trait Inventory {
 
     /// Every connection of every tenant, the oldest first.
     async fn every_connection(&self) -> Result<Vec<ConnectionRecord>>;
+
+    /// What the connections hold that work by the next grants of any tenant after this one, by id: at most so many grants. Nothing else of
+    /// them is read, and nothing of the store is kept from others meanwhile.
+    async fn held_scopes(&self, after: Option<&GrantId>, grants: u32) -> Result<HeldPage>;
 
     /// Notes that a grant's refresh token may have been sent without anybody here knowing what came of it, as after a restore: a
     /// request that was sent so long ago, by the clock of the store, and ended in doubt. It is recorded with this. False means that the

@@ -34,7 +34,7 @@ impl Prepared {
     pub(crate) async fn new(cx: &Context, dir: &Path, endpoint: &Url, grants: usize) -> Outcome<Self> {
         let example = Example { origin: endpoint.origin().ascii_serialization(), ..Example::default() };
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(cx, &data(dir)).await?);
-        let vault = unlock(cx, &KeySource::in_dir(&data(dir)), &store).await?.vault;
+        let vault = unlock(cx, &KeySource::in_dir(data(dir)), &store).await?.vault;
         let mut made = Vec::with_capacity(grants);
         for index in 0..grants {
             let (access, refresh) = (format!("access-1-{index}-{:064}", 7), refresh_token(&index.to_string(), 1));
@@ -65,7 +65,7 @@ pub(crate) async fn with_expired_grants(
     let Prepared { store, ids, example, .. } = Prepared::new(cx, dir, endpoint, grants).await?;
     let (registry, settings) = (example.registry()?, example.settings_in(dir)?);
     let (cx, realm, keys, spool) =
-        (cx.clone(), Realm::Live, KeySource::in_dir(&data(dir)), Some(data(dir).join("spool")));
+        (cx.clone(), Realm::Live, KeySource::in_dir(data(dir)), Some(data(dir).join("spool")));
     let opening = Opening { registry, settings, realm, store, keys, spool, cx };
     Ok((Host::open(opening).await?.host, ids))
 }

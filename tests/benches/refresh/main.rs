@@ -7,18 +7,19 @@
 //! trusted. Everybody has a process of its own, the token endpoint as well.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod floor;
 mod host;
 mod mock;
 mod work;
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use connector_core::http::{HttpTransport as _, Policy, Request, ReqwestTransport};
 use http::Method;
 use url::Url;
 
+pub(crate) use self::common::say;
+use self::common::{median, start};
 use self::mock::Seen;
 use self::work::{Figures, Load};
 
@@ -50,11 +51,6 @@ async fn main() -> Outcome {
 
 fn load(grants: &str, in_flight: &str) -> Outcome<Load> {
     Ok(Load { grants: grants.parse()?, in_flight: in_flight.parse()? })
-}
-
-/// Writes a line for the process that started this one.
-pub(crate) fn say(line: impl std::fmt::Display) {
-    println!("{line}");
 }
 
 async fn compare(load: Load, rounds: usize) -> Outcome {
@@ -106,32 +102,4 @@ async fn run(contender: &str, load: Load) -> Outcome<Figures> {
         return Err(format!("{contender} did not refresh each account once: {seen:?}").into());
     }
     Ok(figures)
-}
-
-/// A process that ends when this is dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Runs this program in another role, and reads its first line.
-fn start(role: &[&str]) -> Outcome<(Running, String)> {
-    let mut child = Command::new(std::env::current_exe()?).args(role).stdout(Stdio::piped()).spawn()?;
-    let output = child.stdout.take().ok_or("no output")?;
-    let (running, mut line) = (Running(child), String::new());
-    BufReader::new(output).read_line(&mut line)?;
-    if line.is_empty() {
-        return Err(format!("{role:?} ended without a word").into());
-    }
-    Ok((running, line.trim().to_owned()))
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -4,18 +4,18 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use connector_core::Context;
 use connector_core::http::{HttpTransport as _, ReqwestTransport};
 use connector_host::Host;
 use connector_host::store::GrantId;
 use connector_host::testing::TENANT;
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use url::Url;
 
+use crate::common::{count, cpu, micros, rss};
 use crate::floor::refresh;
 use crate::host::{self, Commits};
 use crate::mock::refresh_token;
@@ -143,24 +143,4 @@ where
     }
     workers.join_all().await.into_iter().collect::<Outcome>()?;
     Ok(meter.stop(load))
-}
-
-/// The processor time of this process so far, its threads included, in microseconds.
-fn cpu() -> f64 {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
-    micros(Duration::new(spent.tv_sec.unsigned_abs(), u32::try_from(spent.tv_nsec).unwrap_or_default()))
-}
-
-fn rss() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    most.and_then(|most| most.split_whitespace().next()).and_then(|most| most.parse().ok()).unwrap_or_default()
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
-}
-
-fn count(number: usize) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

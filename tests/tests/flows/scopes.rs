@@ -20,27 +20,27 @@ fields.user_info = { score = "custom.tiktok.score" }
 "#;
 
 /// What the authorize URL of a command asks for.
-fn asked(command: Cli) -> Vec<String> {
+pub(crate) fn asked(command: Cli) -> Vec<String> {
     let done = command.args("connect tiktok --print-url").run().ok();
     let scopes = param(&done.out.trim().parse().unwrap(), "scope").unwrap();
     scopes.split(',').map(str::to_owned).collect()
 }
 
 /// What the latest call of user info asked for.
-fn fields(stage: &Stage) -> Vec<String> {
+pub(crate) fn fields(stage: &Stage) -> Vec<String> {
     let request = stage.tiktok.requests("user_info").pop().unwrap();
     assert_eq!(request["outcome"], "ok");
     request["detail"].as_str().unwrap().split(',').map(str::to_owned).collect()
 }
 
 /// How a scope of the first connection stands.
-fn status(command: Cli, scope: &str) -> Value {
+pub(crate) fn status(command: Cli, scope: &str) -> Value {
     let connection = command.args("connections show mira --json").run().ok().json();
     let scopes = connection["scopes"].as_array().unwrap();
     scopes.iter().find(|row| row["scope"] == scope).map_or(json!(null), |row| row["status"].clone())
 }
 
-fn listed(command: Cli) -> Vec<Value> {
+pub(crate) fn listed(command: Cli) -> Vec<Value> {
     let platforms = command.args("list --json").run().ok().json();
     let tiktok = platforms.as_array().unwrap().iter().find(|platform| platform["id"] == "tiktok").unwrap();
     tiktok["apps"][0]["scopes"].as_array().unwrap().clone()

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
-    AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowRecord, Flows, GrantId, GrantRecord, Import, Imported,
-    Imports, InstanceId, InstanceName, Inventory, Meta, Ownership, Purge, Purged, Purges, Reading, Reseal, Resealed,
-    Result, Sample, Samples, SealedCount, SealedRow, SealedRowId, Stock,
+    AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Import,
+    Imported, Imports, InstanceId, InstanceName, Inventory, Meta, Ownership, Purge, Purged, Purges, Reading, Reseal,
+    Resealed, Result, Sample, Samples, SealedCount, SealedRow, SealedRowId, Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -114,6 +114,10 @@ impl Inventory for NodeStore {
 
     async fn every_connection(&self) -> Result<Vec<ConnectionRecord>> {
         self.memory().every_connection().await
+    }
+
+    async fn held_scopes(&self, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
+        self.memory().held_scopes(after, grants).await
     }
 
     async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration, audit: &AuditRecord) -> Result<bool> {

@@ -1,36 +1,45 @@
-//! What stands in the docs between `<!-- generated: NAME -->` and `<!-- /generated -->`.
+//! What is generated is fresh: the blocks of the docs, which `connector-host docs` writes, and files that are written as a whole.
 
 use std::fs;
-use std::ops::Range;
 
-use super::tables::{platforms, scopes, scopes_of};
-use super::tree::{assert_none, folders, read, root};
+use connector_core::Registry;
+use connector_host::ConfigFiles;
+use connector_host::docs::Docs;
 
-const END: &str = "<!-- /generated -->";
+use super::tree::{assert_none, files_of, folders, read, root};
 
 #[test]
 fn generated_blocks_are_fresh() {
-    let readme = [settle("README.md", "platforms", &platforms()), settle("README.md", "scopes", &scopes())];
-    let connectors = folders("connectors")
-        .into_iter()
-        .map(|id| settle(&format!("connectors/{id}/README.md"), &format!("scopes {id}"), &scopes_of(&id)));
-    assert_none(readme.into_iter().chain(connectors).flatten(), stale());
+    let registry = Registry::linked().unwrap();
+    let settings = ConfigFiles::default().load(&registry).unwrap().settings;
+    let found = files_of("md", "").into_iter().flat_map(|file| {
+        let path = root().join(&file.path);
+        match Docs::new(&registry, &settings).beside(path.parent().unwrap()).refresh(&file.text) {
+            Ok(fresh) => fresh.stale.iter().map(|name| format!("{}: `{name}` is stale", file.path)).collect(),
+            Err(error) => vec![format!("{}: {error}", file.path)],
+        }
+    });
+    assert_none(found, "write them anew with `cargo run -- docs --dir .`");
 }
 
-/// What to do about something stale.
+#[test]
+fn the_lists_stand_where_they_are_looked_for() {
+    let readme = ["platforms", "scopes"].map(|name| ("README.md".to_owned(), name.to_owned()));
+    let connectors = folders("connectors").into_iter();
+    let connectors = connectors.map(|id| (format!("connectors/{id}/README.md"), format!("scopes {id}")));
+    let lacking = readme.into_iter().chain(connectors).filter_map(|(file, name)| {
+        let line = format!("<!-- generated: {name} -->");
+        (!read(&file).lines().any(|found| found == line)).then(|| format!("{file} has no line `{line}`"))
+    });
+    assert_none(
+        lacking,
+        "add the line, and `<!-- /generated -->` after it; `cargo run -- docs --dir .` writes the list",
+    );
+}
+
+/// What to do about a file that is stale.
 pub(crate) fn stale() -> &'static str {
     "write it anew with `UPDATE=1 cargo test -p connector-tests --test tidy`"
-}
-
-/// Compares a block with what it should say, or writes it under `UPDATE=1`. Says what is wrong.
-fn settle(file: &str, name: &str, fresh: &str) -> Option<String> {
-    let text = read(file);
-    let Some(block) = block(&text, name) else {
-        return Some(format!("{file} has no `<!-- generated: {name} -->` with a `{END}` after it: add the two lines"));
-    };
-    let mut whole = text.clone();
-    whole.replace_range(block, &format!("\n{fresh}"));
-    settle_file(file, &whole)
 }
 
 /// Compares a file with what it should say, or writes it under `UPDATE=1`. Says what is wrong.
@@ -42,12 +51,4 @@ pub(crate) fn settle_file(file: &str, fresh: &str) -> Option<String> {
         return Some(format!("{file} is stale"));
     }
     fs::write(root().join(file), fresh).err().map(|error| format!("{file} cannot be written: {error}"))
-}
-
-/// From the end of the line that opens a block to the line that closes it.
-fn block(text: &str, name: &str) -> Option<Range<usize>> {
-    let opening = format!("<!-- generated: {name} -->");
-    let start = text.find(&opening)? + opening.len();
-    let length = text.get(start..)?.find(END)?;
-    Some(start..start + length)
 }

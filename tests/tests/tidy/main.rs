@@ -10,5 +10,4 @@ mod house;
 mod link_line;
 mod rules;
 mod schema;
-mod tables;
 mod tree;

@@ -35,8 +35,13 @@ pub(crate) fn files(under: &str) -> Vec<Source> {
 
 /// The Rust files among them.
 pub(crate) fn rust_files(under: &str) -> Vec<Source> {
-    let is_rust = |file: &Source| Path::new(&file.path).extension().is_some_and(|kind| kind == "rs");
-    files(under).into_iter().filter(is_rust).collect()
+    files_of("rs", under)
+}
+
+/// Those whose names end in this.
+pub(crate) fn files_of(kind: &str, under: &str) -> Vec<Source> {
+    let is_one = |file: &Source| Path::new(&file.path).extension().is_some_and(|found| found == kind);
+    files(under).into_iter().filter(is_one).collect()
 }
 
 /// The Rust files in the `src` of every crate.

@@ -1,4 +1,5 @@
 mod connections;
+mod plan;
 mod upkeep;
 
 use std::convert::Infallible;
@@ -13,6 +14,7 @@ use url::Url;
 use crate::store::InstanceName;
 
 pub(super) use self::connections::{Adopt, Connections, ConnectionsAction, Export, Import, ListConnections, Purge};
+pub(super) use self::plan::{Docs, Plan};
 pub(super) use self::upkeep::{
     Audit, Backup, Restore, Serve, Store, StoreAction, Tokens, TokensAction, Vault, VaultAction,
 };
@@ -128,6 +130,20 @@ pub(super) enum LogFormat {
     Json,
 }
 
+impl Command {
+    /// Whether its exit code 2 says something else than that the configuration is wrong.
+    pub(super) fn is_plan(&self) -> bool {
+        matches!(self, Self::Config(config) if config.is_plan())
+    }
+}
+
+impl Config {
+    /// Whether it looks at connections too.
+    pub(super) fn is_plan(&self) -> bool {
+        matches!(self.action, Some(ConfigAction::Plan(_)))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show the platforms, what they can do, and what they lack to be used
@@ -193,10 +209,15 @@ pub(super) enum Command {
     /// Does what `tokens refresh --due` does, again and again. GET /healthz, /readyz and /metrics (`OpenMetrics`) say how it goes. When it is
     /// stopped it begins nothing more, and ends once what is under way is through; a second signal ends it at once.
     Serve(Serve),
-    /// Check the configuration, or show what it says and which file says so
+    /// Check the configuration, show what it says and which file says so, or plan a change of it
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
     Config(Config),
+    /// Print the lists of platforms and scopes for your docs, or keep them fresh in files
+    ///
+    /// They follow from what is linked and the configuration. In a Markdown file a list stands between the lines `<!-- generated: NAME -->` and
+    /// `<!-- /generated -->`; names are `platforms`, `scopes`, and `scopes <platform>`. Without a file all of them are printed.
+    Docs(Docs),
     /// Print a configuration to begin with, and what to do in the platform's portal
     ///
     /// The checklist is in the comments. It is always a file, also with `--json`.
@@ -315,7 +336,8 @@ pub(super) struct Metrics {
 #[command(after_help = "\
 Examples:
   connector-host config check --overlay more-scopes.toml
-  connector-host config show --origin")]
+  connector-host config show --origin
+  connector-host config plan more-scopes.toml")]
 pub(super) struct Config {
     /// What to do
     #[command(subcommand)]
@@ -332,6 +354,15 @@ pub(super) enum ConfigAction {
         #[arg(long)]
         origin: bool,
     },
+    /// Say what a file would mean for the connections there are, before it is used
+    ///
+    /// The configuration as it is, is compared with the one that the file would make, over every connection of the store, whosever it is:
+    /// whom asking again would help, what would be missing until then, and what people have granted beyond the lists. Nothing is changed,
+    /// and nothing is sent.
+    ///
+    /// The file is laid over the present configuration like one more `--overlay`. An overlay takes no app, platform or definition of a scope
+    /// away; a file that is an edited copy of the operator's own does, and is compared with `--replace`.
+    Plan(Plan),
 }
 
 #[derive(Debug, clap::Args)]

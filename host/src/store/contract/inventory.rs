@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use connector_core::scope::GrantScopes;
 use jiff::SignedDuration;
 
 use super::bench::{Bench, TENANT, sealed};
 use super::{Check, Outcome};
 use crate::store::{Begun, GrantId, GrantRecord, GrantState, Reading, RefreshMark, RefreshTerms};
 
+/// What of a grant decides which connections hold alike, as text.
+type Shape = (String, String, String);
+
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "what is in a store is counted", run: |bench| Box::pin(counted(bench)) },
     Check { name: "all tenants are seen", run: |bench| Box::pin(all_tenants(bench)) },
+    Check { name: "what live connections hold is read a page at a time", run: |bench| Box::pin(held(bench)) },
     Check { name: "a token may be put in doubt", run: |bench| Box::pin(doubted(bench)) },
     Check { name: "a grant goes on from a later state of it", run: |bench| Box::pin(carried(bench)) },
 ];
@@ -40,6 +45,53 @@ async fn all_tenants(bench: Bench) -> Outcome {
     let grants: Vec<_> = bench.store.every_grant().await?.into_iter().map(|grant| grant.id).collect();
     assert_eq!(grants, [first.id, second.id]);
     assert_eq!(bench.store.every_connection().await?, connections);
+    Ok(())
+}
+
+/// How many connections hold what, so many grants a page.
+async fn held_by(bench: &Bench, grants: u32) -> Result<BTreeMap<Shape, u64>, Box<dyn std::error::Error + Send + Sync>> {
+    let (mut all, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = bench.store.held_scopes(after.as_ref(), grants).await?;
+        assert!(page.held.len() <= grants as usize && page.held.iter().all(|held| held.connections > 0), "{page:?}");
+        for held in page.held {
+            let shape = (held.platform.to_string(), held.app, format!("{:?}", held.scopes));
+            *all.entry(shape).or_insert(0) += held.connections;
+        }
+        assert!(page.last.is_none() || page.last > after, "every page goes on");
+        if page.last.is_none() {
+            return Ok(all);
+        }
+        after = page.last;
+    }
+}
+
+fn shape(grant: &GrantRecord) -> Shape {
+    (grant.platform.to_string(), grant.app.clone(), format!("{:?}", grant.scopes))
+}
+
+async fn held(bench: Bench) -> Outcome {
+    assert!(held_by(&bench, 3).await?.is_empty(), "an empty store holds nothing");
+    bench.stored_grant().await?;
+    let (two, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
+    let (one, _) = bench.linked(&["acct-3"]).await?;
+    let needy = GrantState::ReauthRequired { reason: "user_revoked".to_owned() };
+    assert!(bench.set_state(&one.id, one.generation, &needy, bench.now()).await?);
+    let (_, over) = bench.linked(&["acct-4"]).await?;
+    bench.disconnect(TENANT, &over[0].id, bench.now(), vec![]).await?;
+    let mut other = GrantRecord { tenant: "other".to_owned(), app: "second".to_owned(), ..bench.grant()? };
+    other.scopes = GrantScopes::default();
+    bench.put_grant(&other).await?;
+    bench.link(&other, vec![bench.account("acct-1")?], bench.now()).await?;
+
+    let (alike, other) = (shape(&bench.read(&two).await?), shape(&bench.read(&other).await?));
+    assert_eq!(alike, shape(&bench.read(&one).await?));
+    let expected = BTreeMap::from([(alike.clone(), 3), (other.clone(), 1)]);
+    for grants in [1, 2, 100] {
+        assert_eq!(held_by(&bench, grants).await?, expected, "{grants} grants a page");
+    }
+    bench.disconnect(TENANT, &connections[0].id, bench.now(), vec![]).await?;
+    assert_eq!(held_by(&bench, 2).await?, BTreeMap::from([(alike, 2), (other, 1)]), "one of two is disconnected");
     Ok(())
 }
 

@@ -236,7 +236,7 @@ pub(super) fn grant(row: &Row) -> Result<GrantRecord> {
     })
 }
 
-fn scopes(fields: &Fields<'_>) -> Result<GrantScopes> {
+pub(super) fn scopes(fields: &Fields<'_>) -> Result<GrantScopes> {
     fields.json::<json::Scopes>("scopes")?.try_into().map_err(|error| fields.damaged("scopes", error))
 }
 

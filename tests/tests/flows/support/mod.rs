@@ -7,7 +7,7 @@ mod leaks;
 mod stage;
 pub(crate) mod web;
 
-pub(crate) use self::cli::{Cli, Running};
+pub(crate) use self::cli::{Cli, Done, Running};
 pub(crate) use self::emulator::Emulator;
 pub(crate) use self::leaks::Leaks;
 pub(crate) use self::stage::{LANTERN, Stage};

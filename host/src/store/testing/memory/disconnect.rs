@@ -63,7 +63,7 @@ impl State {
         Ok(())
     }
 
-    fn live_connections(&self, grant: &GrantId) -> usize {
+    pub(super) fn live_connections(&self, grant: &GrantId) -> usize {
         let of_grant = self.connections.iter().filter(|connection| connection.grant_id == *grant);
         of_grant.filter(|connection| connection.disconnected_at.is_none()).count()
     }

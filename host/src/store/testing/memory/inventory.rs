@@ -1,20 +1,43 @@
 //! The store as a whole in memory.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use super::MemoryStore;
 use super::tick::Tick;
+use super::{MemoryStore, Row};
 use crate::store::{
-    AuditRecord, ConnectionRecord, GrantId, GrantRecord, GrantState, Inventory, Place, RefreshMark, Result, Stock,
+    AuditRecord, ConnectionRecord, GrantId, GrantRecord, GrantState, HeldPage, HeldScopes, Inventory, Place,
+    RefreshMark, Result, Stock,
 };
 
 const KIND: &str = "memory";
 /// It is always made anew, so that its shape has one step.
 const ONLY_STEP: i64 = 1;
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Adds so many connections of a grant to those that hold the same.
+fn add(all: &mut Vec<HeldScopes>, grant: &GrantRecord, connections: u64) {
+    let is_alike = |held: &&mut HeldScopes| {
+        (&held.platform, &held.app, &held.scopes) == (&grant.platform, &grant.app, &grant.scopes)
+    };
+    match all.iter_mut().find(is_alike) {
+        Some(held) => held.connections += connections,
+        None if connections > 0 => all.push(HeldScopes {
+            platform: grant.platform.clone(),
+            app: grant.app.clone(),
+            scopes: grant.scopes.clone(),
+            connections,
+        }),
+        None => {}
+    }
+}
 
 #[async_trait]
 impl Inventory for MemoryStore {
@@ -24,7 +47,6 @@ impl Inventory for MemoryStore {
         for row in state.grants.values() {
             *grants.entry(row.grant.state.as_str().to_owned()).or_insert(0) += 1;
         }
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let disconnected = state.connections.iter().filter(|connection| connection.disconnected_at.is_some()).count();
         Ok(Stock {
             place: Place::File(PathBuf::from(KIND)),
@@ -45,6 +67,19 @@ impl Inventory for MemoryStore {
 
     async fn every_connection(&self) -> Result<Vec<ConnectionRecord>> {
         Ok(self.lock().connections.clone())
+    }
+
+    async fn held_scopes(&self, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
+        let state = self.lock();
+        let next =
+            state.grants.range::<GrantId, _>((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        let mut page = HeldPage::default();
+        for (id, Row { grant, .. }) in next.take(usize::try_from(grants).unwrap_or(usize::MAX)) {
+            page.last = Some(id.clone());
+            let connections = if grant.state.is_over() { 0 } else { state.live_connections(id) };
+            add(&mut page.held, grant, count(connections));
+        }
+        Ok(page)
     }
 
     async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration, audit: &AuditRecord) -> Result<bool> {

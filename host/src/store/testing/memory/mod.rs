@@ -133,8 +133,7 @@ impl State {
     }
 
     fn has_live_connection(&self, grant: &GrantId) -> bool {
-        let live = |connection: &&ConnectionRecord| connection.disconnected_at.is_none();
-        self.connections.iter().filter(live).any(|connection| connection.grant_id == *grant)
+        self.live_connections(grant) > 0
     }
 }
 

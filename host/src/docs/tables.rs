@@ -1,21 +1,19 @@
-//! The tables of the docs, as the shipped configuration and the linked connectors have them.
+//! The lists as tables.
 
-use connector_core::config::{Ability, AppSettings, Config, Layer, PlatformSettings, ScopeEntry};
+use std::path::Path;
+
+use connector_core::config::{Ability, AppSettings, PlatformSettings, ScopeEntry, Settings};
 use connector_core::scope::{GrantScopes, Wanted};
 use connector_core::{AbilityStatus, Linked, PlatformId, Registry, Scope};
 
-use super::tree::root;
-
 /// The platforms whose connectors are linked, and what those can do.
-pub(crate) fn platforms() -> String {
-    let (config, linked) = (shipped(), linked());
+pub(super) fn platforms(registry: &Registry, settings: &Settings, beside: Option<&Path>) -> String {
     let none = PlatformSettings::default();
-    let rows = linked.iter().map(|linked| {
-        let id = linked.id();
+    let rows = registry.iter().map(|linked| {
         [
             linked.name().to_owned(),
-            format!("[{}](connectors/{id})", linked.package()),
-            abilities(linked, config.settings.platforms.get(id).unwrap_or(&none)),
+            package(linked, beside),
+            abilities(linked, settings.platforms.get(linked.id()).unwrap_or(&none)),
             if linked.emulator().is_some() { "yes" } else { "no" }.to_owned(),
             linked.protocol().verified_on.clone(),
         ]
@@ -23,21 +21,20 @@ pub(crate) fn platforms() -> String {
     table(["platform", "connector", "abilities", "emulator", "verified on"], rows)
 }
 
-/// The scopes of all platforms.
-pub(crate) fn scopes() -> String {
-    scope_table(|_| true)
+/// The package of a connector, which leads to its folder where that is at hand.
+fn package(linked: &Linked, beside: Option<&Path>) -> String {
+    let folder = format!("connectors/{}", linked.id());
+    match beside {
+        Some(dir) if dir.join(&folder).is_dir() => format!("[{}]({folder})", linked.package()),
+        _ => linked.package().to_owned(),
+    }
 }
 
-/// The scopes of one platform.
-pub(crate) fn scopes_of(id: &str) -> String {
-    scope_table(|platform| platform.as_str() == id)
-}
-
-fn scope_table(is_shown: impl Fn(&PlatformId) -> bool) -> String {
-    let (config, linked) = (shipped(), linked());
-    let platforms = config.settings.platforms.iter().filter(|(id, _)| is_shown(id));
+/// The scopes of these platforms.
+pub(super) fn scopes(registry: &Registry, settings: &Settings, is_shown: impl Fn(&PlatformId) -> bool) -> String {
+    let platforms = settings.platforms.iter().filter(|(id, _)| is_shown(id));
     let rows = platforms.flat_map(|(id, settings)| {
-        let name = linked.get(id.as_str()).map_or_else(|_| id.to_string(), |linked| linked.name().to_owned());
+        let name = registry.get(id.as_str()).map_or_else(|_| id.to_string(), |linked| linked.name().to_owned());
         let entries = in_order(settings).into_iter();
         entries.map(|(scope, entry)| scope_row(&name, settings, scope, entry)).collect::<Vec<_>>()
     });
@@ -67,7 +64,8 @@ fn in_order(settings: &PlatformSettings) -> Vec<(&Scope, &ScopeEntry)> {
     scopes.into_iter().filter_map(|scope| settings.catalogue.scopes.get_key_value(scope)).collect()
 }
 
-fn unlocked(entry: &ScopeEntry) -> Vec<String> {
+/// Where the values of a scope's fields go, and what a product can do with it.
+pub(crate) fn unlocked(entry: &ScopeEntry) -> Vec<String> {
     let mut targets: Vec<_> =
         entry.fields.values().flat_map(|fields| fields.values()).map(ToString::to_string).collect();
     targets.sort();
@@ -94,15 +92,6 @@ fn abilities(linked: &Linked, settings: &PlatformSettings) -> String {
         format!("`{ability}` {}", if is_offered { "available" } else { "not yet" })
     };
     all.iter().map(word).collect::<Vec<_>>().join(" · ")
-}
-
-fn shipped() -> Config {
-    let file = root().join("config/social-platforms.toml");
-    Config::of(vec![Layer::read(file).unwrap()]).unwrap()
-}
-
-fn linked() -> Registry {
-    Registry::linked().unwrap()
 }
 
 /// A table in Markdown.

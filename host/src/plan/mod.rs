@@ -1,0 +1,93 @@
+//! What another configuration would mean for the connections of a store, before it is used. Nothing is changed, and nothing is sent.
+
+mod app;
+mod shapes;
+mod side;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connector_core::config::{PlatformSettings, Settings};
+use connector_core::{PlatformId, Registry};
+
+pub use self::app::{AppPlan, Extra, Presence, ScopePlan, Unlock};
+
+use self::app::Comparison;
+use self::shapes::Shapes;
+use self::side::Side;
+use crate::store::{HeldScopes, Result, Store};
+
+/// How many grants are looked at in one go. A store is read for a few milliseconds at a time.
+const PAGE: u32 = 1_000;
+
+/// What a candidate for the configuration would mean, app by app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The apps of both configurations, and those that only connections know, by platform and name.
+    pub apps: Vec<AppPlan>,
+}
+
+impl Plan {
+    /// Compares two configurations over every connection of a store, whosever it is. However many there are, what is kept in memory is as
+    /// much as their scopes differ.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn of(store: &dyn Store, registry: &Registry, present: &Settings, candidate: &Settings) -> Result<Self> {
+        let mut apps = Comparisons::new(registry, present, candidate);
+        let (mut shapes, mut after) = (Shapes::default(), None);
+        loop {
+            let page = store.held_scopes(after.as_ref(), PAGE).await?;
+            for held in page.held {
+                shapes.add(held);
+            }
+            if shapes.are_many() || page.last.is_none() {
+                shapes.take().for_each(|held| apps.count(&held));
+            }
+            if page.last.is_none() {
+                return Ok(Self { apps: apps.all.into_values().map(Comparison::into_plan).collect() });
+            }
+            after = page.last;
+        }
+    }
+
+    /// Whether the candidate would change anything for a connection, or for a person who connects.
+    pub fn changes(&self) -> bool {
+        self.apps.iter().any(AppPlan::changes)
+    }
+}
+
+/// A comparison for each app.
+struct Comparisons<'a> {
+    registry: &'a Registry,
+    present: &'a Settings,
+    candidate: &'a Settings,
+    all: BTreeMap<(PlatformId, String), Comparison>,
+}
+
+impl<'a> Comparisons<'a> {
+    /// Of every app that one of the two describes.
+    fn new(registry: &'a Registry, present: &'a Settings, candidate: &'a Settings) -> Self {
+        let names = [present, candidate].into_iter().flat_map(|settings| &settings.platforms);
+        let names: BTreeSet<_> =
+            names.flat_map(|(id, PlatformSettings { apps, .. })| apps.keys().map(move |app| (id, app))).collect();
+        let mut comparisons = Self { registry, present, candidate, all: BTreeMap::new() };
+        for (platform, app) in names {
+            comparisons.of(platform, app);
+        }
+        comparisons
+    }
+
+    fn count(&mut self, held: &HeldScopes) {
+        self.of(&held.platform, &held.app).count(&held.scopes, held.connections);
+    }
+
+    fn of(&mut self, platform: &PlatformId, app: &str) -> &mut Comparison {
+        let Self { registry, present, candidate, all } = self;
+        all.entry((platform.clone(), app.to_owned())).or_insert_with(|| {
+            let side = |settings| Side::of(registry, settings, platform, app);
+            Comparison::new(platform, app, side(present), side(candidate))
+        })
+    }
+}

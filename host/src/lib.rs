@@ -19,10 +19,13 @@ mod linked;
 mod loopback;
 mod metrics;
 mod moment;
+mod notice;
 mod open;
 mod private_files;
 mod pseudonym;
 mod refresh;
+#[cfg(feature = "cli")]
+mod reload;
 mod restore;
 mod revoke;
 #[cfg(feature = "cli")]

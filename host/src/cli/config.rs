@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
-use connector_core::config::{Config as Configuration, Entry, Problem, Problems};
+use connector_core::config::{Config as Configuration, Entry, Problems};
 
 use super::args::{Config, ConfigAction};
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::Setup;
 use crate::error::{Error, Result};
+use crate::reload::Mistake;
 
 pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> {
     let config = match setup.config(output) {
@@ -19,18 +20,15 @@ pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> 
     match args.action {
         None | Some(ConfigAction::Check) => check(&config, output),
         Some(ConfigAction::Show { origin }) => show(&config, origin, output),
+        // It asks the host that runs, which reads its own files.
+        Some(ConfigAction::Reload) => {}
     }
     Ok(Exit::Done)
 }
 
 /// What is wrong, as data.
 fn refused(problems: &Problems) -> serde_json::Value {
-    let row = |problem: &Problem| {
-        serde_json::json!({
-            "file": problem.layer.to_string(), "key": problem.key.to_string(), "message": problem.message,
-        })
-    };
-    serde_json::json!({ "ok": false, "problems": problems.0.iter().map(row).collect::<Vec<_>>() })
+    serde_json::json!({ "ok": false, "problems": Mistake::all(problems) })
 }
 
 fn check(config: &Configuration, output: Output) {

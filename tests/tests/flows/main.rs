@@ -16,6 +16,7 @@ mod outage;
 mod purge;
 mod reconnect;
 mod refresh;
+mod reload;
 mod scopes;
 mod secrets;
 mod serve;

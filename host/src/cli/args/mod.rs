@@ -192,8 +192,11 @@ pub(super) enum Command {
     ///
     /// Does what `tokens refresh --due` does, again and again. GET /healthz, /readyz and /metrics (`OpenMetrics`) say how it goes. When it is
     /// stopped it begins nothing more, and ends once what is under way is through; a second signal ends it at once.
+    ///
+    /// A changed configuration is taken up as soon as its files are written, on a hangup, and by `config reload`; one that is wrong is
+    /// refused, and the one before stays in use.
     Serve(Serve),
-    /// Check the configuration, or show what it says and which file says so
+    /// Check the configuration, show what it says and which file says so, or have a running `serve` take it up
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
     Config(Config),
@@ -315,7 +318,8 @@ pub(super) struct Metrics {
 #[command(after_help = "\
 Examples:
   connector-host config check --overlay more-scopes.toml
-  connector-host config show --origin")]
+  connector-host config show --origin
+  connector-host config reload")]
 pub(super) struct Config {
     /// What to do
     #[command(subcommand)]
@@ -332,6 +336,18 @@ pub(super) enum ConfigAction {
         #[arg(long)]
         origin: bool,
     },
+    /// Have the `serve` that runs on this data read its files anew
+    ///
+    /// It reads the files it was started with, and takes them up whole or not at all: then it goes on as it is, and what is wrong is printed
+    /// here (exit code 2). It does the same by itself when one of the files changes, and on a hangup.
+    Reload,
+}
+
+impl Config {
+    /// Whether a host that runs is asked.
+    pub(super) fn is_reload(&self) -> bool {
+        matches!(self.action, Some(ConfigAction::Reload))
+    }
 }
 
 #[derive(Debug, clap::Args)]

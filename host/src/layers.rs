@@ -47,6 +47,7 @@ impl ConfigFiles {
     }
 
     /// Every path at which a file is read, or would be.
+    #[cfg(feature = "cli")]
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.operator.iter().chain(&self.default).chain(&self.overlays).map(PathBuf::as_path)
     }

@@ -62,6 +62,17 @@ pub enum Pkce {
     Hex,
 }
 
+impl Pkce {
+    /// How it is done as one stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Base64url => "base64url",
+            Self::Hex => "hex",
+        }
+    }
+}
+
 impl AppKind {
     /// The kind as one stable word.
     pub fn as_str(self) -> &'static str {

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use connector_core::app::AppKind;
 use connector_core::emulator::{EmulatedApp, EmulatorInfo, Person, RunningEmulator, StartEmulator};
@@ -14,11 +12,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::notice::{self, PATIENCE, PAUSE};
 use crate::private_files;
-
-/// How long to wait for another process that is just starting the emulator.
-const PATIENCE: u32 = 250;
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// The emulator of one platform in one directory, for as long as this value lives.
 #[derive(Debug)]
@@ -164,16 +159,12 @@ fn write_notice(path: &Path, info: &EmulatorInfo) -> std::io::Result<()> {
         apps: info.apps.iter().map(app).collect(),
         people: info.people.iter().map(|person| (person.name.clone(), person.about.clone())).collect(),
     };
-    // It appears whole or not at all, and for this user alone.
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.write_all(serde_json::to_string_pretty(&notice)?.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
+    notice::write(path, &notice)
 }
 
 /// The notice, once it is whole.
 fn read_notice(path: &Path) -> Option<EmulatorInfo> {
-    let notice: Notice = serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
+    let notice: Notice = notice::read(path)?;
     let app = |app: NoticeApp| EmulatedApp {
         name: app.name,
         kind: if app.web { AppKind::Web } else { AppKind::Desktop },

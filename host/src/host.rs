@@ -1,31 +1,36 @@
 //! The host: the connectors, their configuration, a store, a vault, and the tasks nobody may cancel.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use connector_core::app::{App, PlatformId};
-use connector_core::config::{PlatformSettings, Settings};
+use connector_core::config::{Change, Settings};
 use connector_core::grant::BaseUrls;
-use connector_core::{Connector, Context, Linked, Registry};
-use tokio::sync::OnceCell;
+use connector_core::{Context, Linked, Registry};
+use tokio::sync::{Notify, OnceCell};
 use tokio_util::task::TaskTracker;
 
 use crate::apps::Realm;
+use crate::configuration::{Configuration, ConfiguredPlatform};
 use crate::error::{Error, Result};
 use crate::refresh::InFlight;
 use crate::spool::Spool;
-use crate::store::{self, InstanceId, Store, StoreError};
+use crate::store::{self, GrantRecord, InstanceId, Store, StoreError};
 use crate::vault::{Rotation, Vault};
 
 /// Runs any linked connector. Cloning it is cheap, and every clone is the same host.
 #[derive(Clone)]
-pub struct Host(Arc<Inner>);
+pub struct Host {
+    inner: Arc<Inner>,
+    /// The configuration of a call that is under way, so that it ends with the one it began with.
+    pinned: Option<Arc<Configuration>>,
+}
 
 struct Inner {
-    platforms: BTreeMap<PlatformId, ConfiguredPlatform>,
+    configuration: RwLock<Arc<Configuration>>,
+    reconfigured: Notify,
     registry: Registry,
     realm: Realm,
     store: Arc<dyn Store>,
@@ -57,27 +62,13 @@ pub struct Parts {
     pub spool: Option<Spool>,
 }
 
-/// A linked platform with what the operator configured for it.
-#[derive(Clone, Debug)]
-pub struct ConfiguredPlatform {
-    /// The connector's registration and protocol facts.
-    pub linked: Linked,
-    /// The operator's apps and scopes.
-    pub settings: PlatformSettings,
-    /// The connector, built with them.
-    pub connector: Arc<dyn Connector>,
-}
-
 impl Host {
     /// A host of these parts. Nothing is read or sent yet.
     pub fn new(parts: Parts) -> Self {
-        let platforms = parts.registry.iter().filter_map(|linked| {
-            let settings = parts.settings.platforms.get(linked.id())?.clone();
-            let connector = linked.build(Arc::clone(&settings.catalogue));
-            Some((linked.id().clone(), ConfiguredPlatform { linked: linked.clone(), settings, connector }))
-        });
-        Self(Arc::new(Inner {
-            platforms: platforms.collect(),
+        let configuration = Configuration::new(&parts.registry, parts.settings);
+        let inner = Inner {
+            configuration: RwLock::new(Arc::new(configuration)),
+            reconfigured: Notify::new(),
             registry: parts.registry,
             realm: parts.realm,
             store: parts.store,
@@ -88,23 +79,58 @@ impl Host {
             spool: parts.spool,
             unsaved: AtomicUsize::new(0),
             store_id: OnceCell::new(),
-        }))
+        };
+        Self { inner: Arc::new(inner), pinned: None }
+    }
+
+    /// Takes up another configuration, for whatever begins from now on. What is under way ends with the one it began with.
+    ///
+    /// Gives what is different. Where nothing is, nothing happens.
+    pub fn reconfigure(&self, settings: Settings) -> Vec<Change> {
+        let mut current = self.inner.configuration.write().unwrap_or_else(PoisonError::into_inner);
+        let changes = current.settings.changes_to(&settings);
+        if !changes.is_empty() {
+            *current = Arc::new(current.followed_by(&self.inner.registry, settings));
+            self.inner.reconfigured.notify_one();
+        }
+        changes
+    }
+
+    /// Ends when another configuration has been taken up since the last time somebody waited for it.
+    pub(crate) async fn reconfigured(&self) {
+        self.inner.reconfigured.notified().await;
+    }
+
+    /// The same host for one call, which ends with the configuration that it begins with.
+    pub(crate) fn pinned(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), pinned: Some(self.configuration()) }
+    }
+
+    /// What follows from the configuration now, or from that of the call under way.
+    fn configuration(&self) -> Arc<Configuration> {
+        let current = || Arc::clone(&self.inner.configuration.read().unwrap_or_else(PoisonError::into_inner));
+        self.pinned.clone().unwrap_or_else(current)
+    }
+
+    /// Tells configurations of this process apart.
+    pub(crate) fn revision(&self) -> u64 {
+        self.configuration().revision
     }
 
     /// A platform that is linked and configured.
     ///
     /// # Errors
     /// A platform that is not linked, with those that are; a linked one that no configuration mentions.
-    pub fn platform(&self, id: &str) -> Result<&ConfiguredPlatform> {
-        if let Some(platform) = self.0.platforms.get(id) {
-            return Ok(platform);
+    pub fn platform(&self, id: &str) -> Result<Arc<ConfiguredPlatform>> {
+        if let Some(platform) = self.configuration().platforms.get(id) {
+            return Ok(Arc::clone(platform));
         }
-        Err(not_configured(self.0.registry.get(id)?).into())
+        Err(not_configured(self.inner.registry.get(id)?).into())
     }
 
     /// Every platform that is linked and configured, by id.
-    pub fn platforms(&self) -> impl Iterator<Item = &ConfiguredPlatform> {
-        self.0.platforms.values()
+    pub fn platforms(&self) -> Vec<Arc<ConfiguredPlatform>> {
+        self.configuration().platforms.values().cloned().collect()
     }
 
     /// An app of a platform, ready for use.
@@ -113,7 +139,12 @@ impl Host {
     /// An app that is not configured, or lacks its credentials.
     pub fn app(&self, platform: &str, name: &str) -> Result<App> {
         let platform = self.platform(platform)?;
-        Ok(self.0.realm.app(&platform.linked, name, platform.settings.app(name)?)?)
+        Ok(self.inner.realm.app(&platform.linked, name, platform.settings.app(name)?)?)
+    }
+
+    /// The app of a grant, as [`Host::app_at`].
+    pub(crate) fn app_of(&self, grant: &GrantRecord) -> Result<App> {
+        self.app_at(&grant.platform, &grant.app, &grant.client_id, &grant.base_urls)
     }
 
     /// The app that a grant was made with.
@@ -139,12 +170,12 @@ impl Host {
 
     /// The store.
     pub fn store(&self) -> &dyn Store {
-        self.0.store.as_ref()
+        self.inner.store.as_ref()
     }
 
     /// Which store it is, read once.
     pub(crate) async fn store_id(&self) -> store::Result<&InstanceId> {
-        self.0.store_id.get_or_try_init(|| self.store().instance_id()).await
+        self.inner.store_id.get_or_try_init(|| self.store().instance_id()).await
     }
 
     /// Whether the store is this instance's. Else it is only looked at.
@@ -157,7 +188,7 @@ impl Host {
 
     /// Transport, clock, randomness.
     pub fn context(&self) -> &Context {
-        &self.0.cx
+        &self.inner.cx
     }
 
     /// What changes the keys its tokens are sealed with, while it runs.
@@ -166,25 +197,25 @@ impl Host {
     }
 
     pub(crate) fn vault(&self) -> &Vault {
-        &self.0.vault
+        &self.inner.vault
     }
 
     pub(crate) fn refreshes(&self) -> &InFlight {
-        &self.0.refreshes
+        &self.inner.refreshes
     }
 
     pub(crate) fn spool(&self) -> Option<&Spool> {
-        self.0.spool.as_ref()
+        self.inner.spool.as_ref()
     }
 
     /// How many answers the store has failed to take and is tried with again. A host that is well has none.
     pub fn unsaved(&self) -> usize {
-        self.0.unsaved.load(Ordering::Relaxed)
+        self.inner.unsaved.load(Ordering::Relaxed)
     }
 
     /// Counts an answer that is not stored, until the count is dropped.
     pub(crate) fn count_unsaved(&self) -> Unsaved {
-        self.0.unsaved.fetch_add(1, Ordering::Relaxed);
+        self.inner.unsaved.fetch_add(1, Ordering::Relaxed);
         Unsaved(self.clone())
     }
 
@@ -196,20 +227,20 @@ impl Host {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let done = self.0.tasks.spawn(work).await;
+        let done = self.inner.tasks.spawn(work).await;
         // What a panic says may hold anything, so it is not repeated.
         done.unwrap_or_else(|_| Err(Error::Machine("an inner task failed; please report it".to_owned())))
     }
 
     /// The same for work that nobody waits for here.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn(work);
+        self.inner.tasks.spawn(work);
     }
 
     /// Waits until every piece of detached work is done. A program calls this before it exits.
     pub async fn drain(&self) {
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
     }
 }
 
@@ -219,7 +250,7 @@ pub(crate) struct Unsaved(Host);
 
 impl Drop for Unsaved {
     fn drop(&mut self) {
-        self.0.0.unsaved.fetch_sub(1, Ordering::Relaxed);
+        self.0.inner.unsaved.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -233,6 +264,6 @@ pub(crate) fn not_configured(linked: &Linked) -> connector_core::Error {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host").field("platforms", &self.0.platforms.keys()).finish_non_exhaustive()
+        f.debug_struct("Host").field("platforms", &self.configuration().platforms.keys()).finish_non_exhaustive()
     }
 }

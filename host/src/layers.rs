@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use connector_core::config::{Config, Key, Layer, LayerName, PlatformSettings, Problem, Problems};
 use connector_core::{Linked, Registry, Scope};
 
-use crate::error::Result;
-
 /// The file that is built into the program, so that it knows every linked platform's scopes without any file.
 const EMBEDDED: &str = include_str!("../../config/social-platforms.toml");
 
@@ -18,6 +16,8 @@ pub(crate) const FILE_NAME: &str = "social-platforms.toml";
 pub struct ConfigFiles {
     /// The operator's file.
     pub operator: Option<PathBuf>,
+    /// The file that is read where nobody names one, if it is there.
+    pub default: Option<PathBuf>,
     /// More files over it, in order.
     pub overlays: Vec<PathBuf>,
 }
@@ -27,14 +27,29 @@ impl ConfigFiles {
     ///
     /// # Errors
     /// Everything that is wrong, with file and key.
-    pub fn load(&self, registry: &Registry) -> Result<Config> {
+    pub fn load(&self, registry: &Registry) -> Result<Config, Problems> {
+        let files = self.clone().settled();
         let mut layers = vec![Layer::embedded("built-in", EMBEDDED)?];
-        for path in self.operator.iter().chain(&self.overlays) {
+        for path in files.operator.iter().chain(&files.overlays) {
             layers.push(Layer::read(path)?);
         }
         let config = Config::of(layers)?;
         check_platforms(&config, registry)?;
         Ok(config)
+    }
+
+    /// The same files, with the default one as the operator's if it is there: from then on it must not be missing.
+    pub fn settled(mut self) -> Self {
+        if self.operator.is_none() {
+            self.operator = self.default.clone().filter(|path| path.is_file());
+        }
+        self
+    }
+
+    /// Every path at which a file is read, or would be.
+    #[cfg(feature = "cli")]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.operator.iter().chain(&self.default).chain(&self.overlays).map(PathBuf::as_path)
     }
 }
 
@@ -43,10 +58,10 @@ pub fn embedded() -> &'static str {
     EMBEDDED
 }
 
-/// The operator's file where nobody names one: in the user's configuration directory, if it is there. Never in the current directory: a
-/// file there could send secrets elsewhere.
-pub fn default_file(config_dir: &Path) -> Option<PathBuf> {
-    Some(config_dir.join(FILE_NAME)).filter(|path| path.is_file())
+/// The operator's file where nobody names one: in the user's configuration directory. Never in the current directory: a file there could
+/// send secrets elsewhere.
+pub fn default_file(config_dir: &Path) -> PathBuf {
+    config_dir.join(FILE_NAME)
 }
 
 /// Platforms that the configuration describes and no connector is linked for: nothing here uses them. That is no mistake where several

@@ -4,6 +4,7 @@
 mod apps;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod configuration;
 pub mod docs;
 mod emulate;
 mod error;
@@ -19,11 +20,14 @@ mod linked;
 mod loopback;
 mod metrics;
 mod moment;
+mod notice;
 mod open;
 pub mod plan;
 mod private_files;
 mod pseudonym;
 mod refresh;
+#[cfg(feature = "cli")]
+mod reload;
 mod restore;
 mod revoke;
 #[cfg(feature = "cli")]
@@ -37,12 +41,13 @@ mod transfer;
 pub mod vault;
 
 pub use self::apps::{Realm, missing_credentials};
+pub use self::configuration::ConfiguredPlatform;
 pub use self::emulate::Emulated;
 pub use self::error::{Error, Result};
 pub use self::flow::{
     Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, Started, authorize_url,
 };
-pub use self::host::{ConfiguredPlatform, Host, Parts};
+pub use self::host::{Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
 pub use self::metrics::{Metrics, Shown};
 pub use self::open::{Opened, Opening};

@@ -8,8 +8,9 @@ use connector_core::scope::ScopeStatus;
 use connector_core::{Error as CoreError, ErrorKind, Scope};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::configuration::ConfiguredPlatform;
 use crate::error::{Error, Result};
-use crate::host::{ConfiguredPlatform, Host};
+use crate::host::Host;
 use crate::store::{Connected, ConnectionState, LastError, Reading, Sample};
 
 /// The counts of one connection as they are shown.
@@ -38,18 +39,22 @@ impl Host {
     /// # Errors
     /// When the store cannot be read or written. What the platform says is in the result.
     pub async fn metrics(&self, connected: &Connected, max_age: SignedDuration) -> Result<Metrics> {
+        self.pinned().read_metrics(connected, max_age).await
+    }
+
+    async fn read_metrics(&self, connected: &Connected, max_age: SignedDuration) -> Result<Metrics> {
         let connection = &connected.connection;
         let platform = match self.platform(connection.platform.as_str()) {
             Ok(platform) => platform,
             Err(error) => return self.stored(connected, error).await,
         };
-        let expected = expected(platform, connected);
+        let expected = expected(&platform, connected);
         let latest = self.store().latest_reading(&connection.id).await?;
         let now = self.context().now();
         let (fetched, error) = match latest {
             _ if connected.state() != ConnectionState::Active => (None, Some(not_active(connected).into())),
             Some(reading) if is_recent(&reading, now, max_age) && covers(&reading, &expected) => (None, None),
-            _ => self.fetch_or_say_why(platform, connected).await?,
+            _ => self.fetch_or_say_why(&platform, connected).await?,
         };
         let mut values = self.store().last_values(&connection.id).await?;
         let reading = match fetched {

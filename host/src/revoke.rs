@@ -72,7 +72,8 @@ impl Host {
     /// # Errors
     /// When the platform is not configured, or the tokens cannot be sealed.
     pub(crate) fn revocation_with(&self, grant: &GrantRecord, tokens: &TokenSet) -> Result<Option<RevocationRecord>> {
-        let oauth = self.platform(grant.platform.as_str())?.connector.oauth();
+        let platform = self.platform(grant.platform.as_str())?;
+        let oauth = platform.connector.oauth();
         if oauth.revocation() == RevocationClass::NotOffered {
             return Ok(None);
         }
@@ -113,7 +114,7 @@ impl Host {
 
     /// Tries one revocation, and stores what came of it. It goes on even if the caller goes away.
     pub(crate) async fn revoke(&self, job: &RevocationRecord) -> Result<Revoked> {
-        let (host, job) = (self.clone(), job.clone());
+        let (host, job) = (self.pinned(), job.clone());
         self.detached(async move { host.revoke_alone(&job).await }).await
     }
 
@@ -162,7 +163,8 @@ impl Host {
         if let Some(shared) = self.shared(job).await? {
             return Ok(shared);
         }
-        let oauth = self.platform(job.platform.as_str())?.connector.oauth();
+        let platform = self.platform(job.platform.as_str())?;
+        let oauth = platform.connector.oauth();
         let mut session = self.session_of(job)?;
         let live = is_fresh(job.tokens.access_expires_at, self.context().now());
         if oauth.revocation() == RevocationClass::LiveToken && !live {

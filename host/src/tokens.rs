@@ -106,7 +106,7 @@ impl Host {
     /// # Errors
     /// When the tokens were wiped, do not open, or belong to another registration than the app has now.
     pub(crate) fn open_session(&self, record: &GrantRecord) -> Result<Session> {
-        let app = self.app_at(&record.platform, &record.app, &record.client_id, &record.base_urls)?;
+        let app = self.app_of(record)?;
         let grant = Grant {
             tokens: self.open_record(record)?,
             scopes: record.scopes.clone(),

@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 
 use super::key::{key_text, quoted};
 use super::{Ability, AppSettings, Config, Key, LayerName, PlatformSettings, ScopeEntry, ValueSource};
-use crate::app::Pkce;
 use crate::scope::Scope;
 
 /// One value of the configuration, for people. It shows where a secret is, never the secret.
@@ -46,7 +45,7 @@ fn app_values(key: &Key, app: &AppSettings) -> Vec<(Key, String)> {
         ("client_id", app.client_id.as_ref().map(source_text)),
         ("client_secret", app.client_secret.as_ref().map(source_text)),
         ("redirect_uri", app.redirect_uri.as_ref().map(|uri| quoted(uri.as_str()))),
-        ("pkce", app.pkce.map(|pkce| quoted(pkce_text(pkce)))),
+        ("pkce", app.pkce.map(|pkce| quoted(pkce.as_str()))),
         ("scopes", Some(list_text(app.wanted.scopes.iter().map(Scope::as_str)))),
         ("pending", Some(list_text(app.wanted.pending.iter().map(Scope::as_str)))),
         ("keep_fresh", Some(app.keep_fresh.to_string())),
@@ -59,14 +58,6 @@ fn source_text(source: &ValueSource) -> String {
         ValueSource::Env(name) => format!("{{ env = {} }}", quoted(name)),
         ValueSource::File(path) => format!("{{ file = {} }}", quoted(&path.display().to_string())),
         ValueSource::Literal(text) => quoted(text),
-    }
-}
-
-fn pkce_text(pkce: Pkce) -> &'static str {
-    match pkce {
-        Pkce::Off => "off",
-        Pkce::Base64url => "base64url",
-        Pkce::Hex => "hex",
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod catalogue;
 mod check;
+mod diff;
 mod entries;
 mod file;
 mod key;
@@ -24,10 +25,11 @@ mod source;
 mod source_file;
 
 pub use self::catalogue::{ABILITIES, Ability, Catalogue, ScopeEntry, Target};
+pub use self::diff::{Change, Edit, Edited};
 pub use self::entries::Entry;
 pub use self::file::{AppFile, ConfigFile, PlatformFile, ScopeFile, read_redirect_uri};
 pub use self::key::Key;
-pub use self::layer::Layer;
+pub use self::layer::{Layer, read_text};
 pub use self::load::Config;
 pub use self::origins::{LayerName, Origins};
 pub use self::problem::{Problem, Problems};

@@ -45,6 +45,12 @@ impl StdError for Problem {}
 
 impl StdError for Problems {}
 
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::config(problem.to_string())

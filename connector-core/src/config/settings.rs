@@ -10,14 +10,14 @@ use crate::scope::Wanted;
 use crate::{Error, Result};
 
 /// The platforms, apps and scopes of all layers together, checked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// What is known of each platform.
     pub platforms: BTreeMap<PlatformId, PlatformSettings>,
 }
 
 /// One platform's apps and scopes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlatformSettings {
     /// The scope catalogue.
     pub catalogue: Arc<Catalogue>,
@@ -26,7 +26,7 @@ pub struct PlatformSettings {
 }
 
 /// One app. Its credentials are read when they are needed, never through the configuration library.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppSettings {
     /// What it is registered as.
     pub kind: AppKind,

@@ -9,6 +9,7 @@ use super::output::Output;
 use super::setup::Setup;
 use crate::error::{Error, Result};
 use crate::layers::unlinked;
+use crate::reload::Mistake;
 
 pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> {
     let config = match setup.config(output) {
@@ -27,12 +28,7 @@ pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> 
 
 /// What is wrong, as data.
 pub(super) fn refused(problems: &Problems) -> Value {
-    json!({ "ok": false, "problems": problems.0.iter().map(row).collect::<Vec<_>>() })
-}
-
-/// A problem, as data.
-pub(super) fn row(problem: &Problem) -> Value {
-    json!({ "file": problem.layer.to_string(), "key": problem.key.to_string(), "message": problem.message })
+    json!({ "ok": false, "problems": Mistake::all(&problems.0) })
 }
 
 /// The files that were read, the lowest first.
@@ -45,7 +41,7 @@ fn check(config: &Configuration, warnings: &[Problem], output: Output) {
         output.warn(warning);
     }
     let layers = layers(config);
-    let data = json!({ "ok": true, "layers": layers, "warnings": warnings.iter().map(row).collect::<Vec<_>>() });
+    let data = json!({ "ok": true, "layers": layers, "warnings": Mistake::all(warnings) });
     output.either(&data, || format!("The configuration is right: {}.", layers.join(", then ")));
 }
 

@@ -43,7 +43,8 @@ pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, ou
     let app = host.app(connection.platform.as_str(), &connection.app)?;
     if args.browse.print_url {
         let (platform, purpose) = (connection.platform, Purpose::Reauthorize);
-        let connector = host.platform(platform.as_str())?.connector.as_ref();
+        let configured = host.platform(platform.as_str())?;
+        let connector = configured.connector.as_ref();
         return print_url(host.context(), connector, &platform, &app, purpose, &args.browse, output).await;
     }
     let wish = Wish {

@@ -262,7 +262,7 @@ impl Teller<'_> {
     fn config(&self, narrow: bool) -> Result<Config> {
         let mut files = self.setup.files();
         files.overlays.extend(narrow.then(|| self.stage.narrow.clone()));
-        files.load(&self.setup.registry)
+        Ok(files.load(&self.setup.registry)?)
     }
 
     async fn host(&self, narrow: bool) -> Result<Host> {

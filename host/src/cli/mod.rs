@@ -26,6 +26,7 @@ mod plan;
 mod plan_text;
 mod purge;
 mod redirect;
+mod reload;
 mod restore;
 mod running;
 mod scopes;
@@ -47,11 +48,13 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::task::Poll;
 
 pub use zeroizing_alloc::ZeroAlloc;
 
 use clap::Parser as _;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::args::{Args, Command, Config, ConfigAction};
@@ -100,7 +103,7 @@ fn dispatch(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
     match command {
         Command::List(args) => list::run(setup, &args, output),
         Command::Scopes(args) => scopes::run(setup, &args, output),
-        Command::Config(args) if !args.is_plan() => config::run(setup, &args, output),
+        Command::Config(args) if args.is_in_files() => config::run(setup, &args, output),
         Command::Init(args) => init::run(setup, &args, output),
         Command::Docs(args) => docs::run(setup, &args, output),
         command => block_on(setup, command, output),
@@ -118,15 +121,16 @@ fn block_on(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
 
 /// Runs a command until it ends or is told to stop. What is under way is finished in any case, unless somebody insists.
 async fn conduct(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
-    let (running, stop, mut signals) = (Running::default(), CancellationToken::new(), Signals::new());
+    let (running, orders) = (Running::default(), Orders::default());
     let stops_by_itself = matches!(command, Command::Serve(_));
-    let mut work = Box::pin(unless_panics(perform(setup, &running, command, output, &stop)));
+    let mut signals = Signals::new(stops_by_itself.then(|| Arc::clone(&orders.reread)));
+    let mut work = Box::pin(unless_panics(perform(setup, &running, command, output, &orders)));
     let mut exit = tokio::select! {
         exit = &mut work => Some(exit),
         () = signals.next() => None,
     };
     if exit.is_none() {
-        stop.cancel();
+        orders.stop.cancel();
         output.note("stopping; what is under way is finished first");
     }
     if exit.is_none() && stops_by_itself {
@@ -140,6 +144,15 @@ async fn conduct(setup: &Setup, command: Command, output: Output) -> Result<Exit
         () = running.finish() => exit.unwrap_or(Ok(Exit::Interrupted)),
         () = signals.next() => Ok(at_once(output)),
     }
+}
+
+/// What a command that runs for long is told meanwhile.
+#[derive(Debug, Default)]
+struct Orders {
+    /// To begin nothing more.
+    stop: CancellationToken,
+    /// To read its configuration anew.
+    reread: Arc<Notify>,
 }
 
 /// A command that panics fails, and what it has started is finished like that of any other.
@@ -158,13 +171,7 @@ fn at_once(output: Output) -> Exit {
     Exit::Interrupted
 }
 
-async fn perform(
-    setup: &Setup,
-    running: &Running,
-    command: Command,
-    output: Output,
-    stop: &CancellationToken,
-) -> Result<Exit> {
+async fn perform(setup: &Setup, running: &Running, command: Command, output: Output, orders: &Orders) -> Result<Exit> {
     match command {
         Command::Connect(args) => connect::run(setup, running, &args, output).await,
         Command::Reconnect(args) => connect::again(setup, running, &args, output).await,
@@ -173,7 +180,7 @@ async fn perform(
         Command::Audit(args) => audit::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
         Command::Tokens(args) => tokens::run(setup, running, &args, output).await,
-        Command::Serve(args) => serve::run(setup, running, &args, output, stop).await,
+        Command::Serve(args) => serve::run(setup, running, &args, output, orders).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
@@ -181,9 +188,8 @@ async fn perform(
         Command::Backup(args) => backup::run(setup, &args, output).await,
         Command::Restore(args) => restore::run(setup, &args, output).await,
         Command::Config(Config { action: Some(ConfigAction::Plan(args)) }) => plan::run(setup, &args, output).await,
-        Command::List(_) | Command::Scopes(_) | Command::Config(_) | Command::Docs(_) | Command::Init(_) => {
-            Ok(Exit::Done)
-        }
+        Command::Config(_) => reload::run(setup, output).await,
+        Command::List(_) | Command::Scopes(_) | Command::Docs(_) | Command::Init(_) => Ok(Exit::Done),
     }
 }
 

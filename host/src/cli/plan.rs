@@ -16,6 +16,7 @@ use super::{config, plan_text};
 use crate::error::{Error, Result};
 use crate::layers::{ConfigFiles, unlinked};
 use crate::plan::{AppPlan, Extra, Plan, ScopePlan, Unlock};
+use crate::reload::Mistake;
 
 pub(super) async fn run(setup: &Setup, args: &Args, output: Output) -> Result<Exit> {
     let (present, candidate) = match both(setup, args, output) {
@@ -36,7 +37,7 @@ pub(super) async fn run(setup: &Setup, args: &Args, output: Output) -> Result<Ex
         "changes": plan.changes(),
         "present": config::layers(&present),
         "candidate": config::layers(&candidate),
-        "warnings": warnings.iter().map(config::row).collect::<Vec<_>>(),
+        "warnings": Mistake::all(&warnings),
         "apps": plan.apps.iter().map(app).collect::<Vec<_>>(),
     });
     output.either(&data, || plan_text::text(&setup.registry, &plan, &config::layers(&candidate).join(", then ")));

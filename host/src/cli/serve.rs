@@ -2,16 +2,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::Orders;
 use super::args::Serve;
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
 use crate::error::{Error, Result};
+use crate::host::Host;
 use crate::keeper::{Keep, Rounds};
-use crate::serve::{Board, Server, Told, bind, loopback};
+use crate::reload::{Reloader, Why};
+use crate::serve::{Board, Posted, Server, Told, bind, loopback};
 
 /// Keeps access until it is told to stop, and ends once what was under way is through.
 pub(super) async fn run(
@@ -19,18 +23,23 @@ pub(super) async fn run(
     running: &Running,
     args: &Serve,
     output: Output,
-    stop: &CancellationToken,
+    orders: &Orders,
 ) -> Result<Exit> {
     let every = every(args)?;
     let listener = bind(loopback(&args.listen)?).await?;
-    let host = setup.host(running, output).await?;
+    let (host, reloader) = open(setup, running, output).await?;
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
-    let board = Arc::new(Board::new(host.context()));
-    let server = Server::open(listener, Told::new(host.clone(), Arc::clone(&board), every))?;
+    let (board, token) = (Arc::new(Board::new(host.context())), host.context().random_token()?);
+    let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
+    let server = Server::open(listener, told)?;
+    let posted = Posted::post(&setup.data_dir()?, server.address, &token).await?;
+    if posted.is_none() {
+        output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
+    }
     let url = format!("http://{}/", server.address);
     output.either(&json!({ "listening": url }), || format!("Listening at {url} (healthz, readyz, metrics)"));
-    let (heard, cx) = (Arc::clone(&board), host.context().clone());
+    let (heard, cx, stop) = (Arc::clone(&board), host.context().clone(), &orders.stop);
     let keep = Keep {
         max_in_flight: args.max_in_flight,
         max_per_second: Some(args.max_rate),
@@ -38,14 +47,48 @@ pub(super) async fn run(
         watch: Arc::new(move |event| heard.hear(event, &cx)),
     };
     tracing::info!(every = ?every, max_in_flight = args.max_in_flight, max_rate = args.max_rate, "keeping access");
-    tokio::join!(host.keep_on(Rounds { every }, &keep), async {
+    let stopped = async {
         stop.cancelled().await;
         board.stopping();
-    });
+    };
+    let follow = async {
+        if !args.no_watch {
+            reloader.follow(every, stop).await;
+        }
+    };
+    tokio::join!(host.keep_on(Rounds { every }, &keep), follow, reread(&reloader, orders), stopped);
     host.drain().await;
     tracing::info!("nothing is under way any more");
+    drop(posted);
     server.close().await;
     Ok(Exit::Done)
+}
+
+/// The host, and what reads its configuration anew.
+async fn open(setup: &Setup, running: &Running, output: Output) -> Result<(Host, Arc<Reloader>)> {
+    let (files, cx) = (setup.files(), Setup::context());
+    let config = setup.config_of(&files, output)?;
+    let layers = config.layers.clone();
+    let realm = setup.realm(&cx, running).await?;
+    let host = setup.open(config, &setup.data_dir()?, cx, realm, running, output).await?;
+    let reloader = Reloader::new(host.clone(), setup.registry.clone(), files, &layers);
+    Ok((host, reloader))
+}
+
+/// Reads the configuration anew whenever it is told to, until it is told to stop.
+async fn reread(reloader: &Reloader, Orders { stop, reread }: &Orders) {
+    while told(reread, stop).await {
+        reloader.reload(Why::Hangup).await;
+    }
+}
+
+/// Waits for an order. False when it is to stop.
+async fn told(order: &Notify, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        () = order.notified() => true,
+    }
 }
 
 fn every(args: &Serve) -> Result<Duration> {

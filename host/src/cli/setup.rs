@@ -38,8 +38,9 @@ impl Setup {
 
     /// The configuration files that are read.
     pub(super) fn files(&self) -> ConfigFiles {
-        let operator = self.global.config.clone().or_else(|| dirs().and_then(|dirs| default_file(dirs.config_dir())));
-        ConfigFiles { operator, overlays: self.global.overlay.clone() }
+        let default = dirs().map(|dirs| default_file(dirs.config_dir())).filter(|_| self.global.config.is_none());
+        let (operator, overlays) = (self.global.config.clone(), self.global.overlay.clone());
+        ConfigFiles { operator, default, overlays }.settled()
     }
 
     /// The options that name those files, for a command that is to read the same ones.
@@ -53,7 +54,12 @@ impl Setup {
 
     /// The configuration files, read and checked.
     pub(super) fn config(&self, output: Output) -> Result<Config> {
-        let config = self.files().load(&self.registry)?;
+        self.config_of(&self.files(), output)
+    }
+
+    /// These files, read and checked.
+    pub(super) fn config_of(&self, files: &ConfigFiles, output: Output) -> Result<Config> {
+        let config = files.load(&self.registry)?;
         for layer in &config.layers {
             output.detail(format!("configuration: {layer}"));
         }

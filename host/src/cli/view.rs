@@ -30,7 +30,9 @@ impl<'a> View<'a> {
     ) -> Self {
         let Connected { connection, grant } = connected;
         let known = host.platform(connection.platform.as_str()).ok();
-        let known = known.and_then(|platform| Some((platform, &platform.settings.apps.get(&connection.app)?.wanted)));
+        let known = known
+            .as_deref()
+            .and_then(|platform| Some((platform, &platform.settings.apps.get(&connection.app)?.wanted)));
         let drift = known.map(|(_, wanted)| wanted.drift(&grant.scopes));
         let abilities = known.map(|(platform, wanted)| {
             abilities(platform.connector.as_ref(), &platform.settings.catalogue, wanted, &grant.scopes)

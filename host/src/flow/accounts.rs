@@ -31,8 +31,9 @@ impl Host {
             return Ok(finished);
         }
         for grant in self.store().unlinked_grants(tenant).await? {
-            let linked = match self.accounts_of(&grant).await {
-                Ok(accounts) => self.link(&grant, accounts).await,
+            let host = self.pinned();
+            let linked = match host.accounts_of(&grant).await {
+                Ok(accounts) => host.link(&grant, accounts).await,
                 Err(error) => Err(error),
             };
             match linked {
@@ -55,7 +56,8 @@ impl Host {
 
     async fn read_accounts(&self, grant: &GrantRecord) -> Result<Vec<Account>> {
         let session = self.session(&grant.tenant, &grant.id).await?;
-        let connector = &self.platform(grant.platform.as_str())?.connector;
+        let platform = self.platform(grant.platform.as_str())?;
+        let connector = &platform.connector;
         let accounts = connector.accounts().accounts(self.context(), &session).await?;
         if accounts.is_empty() {
             return Err(CoreError::protocol("the platform says that this login reaches no account").into());

@@ -56,15 +56,17 @@ impl Host {
     /// When the app cannot be used, the platform would refuse the redirect URI, or the store cannot be written or is
     /// another instance's.
     pub async fn connect(&self, request: ConnectRequest) -> Result<Started> {
+        let host = self.pinned();
         self.store().check_ours().await?;
-        let app = self.app(request.platform.as_str(), &request.app)?;
+        let app = host.app(request.platform.as_str(), &request.app)?;
         let purpose = if request.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
-        let connector = self.platform(request.platform.as_str())?.connector.as_ref();
+        let platform = host.platform(request.platform.as_str())?;
+        let connector = platform.connector.as_ref();
         let (authorize_url, begun) = begin(self.context(), connector, &app, request.redirect_uri, purpose).await?;
         let now = self.context().now();
         let expires_at = now.saturating_add(FLOW_LIFE).unwrap_or(now);
         let state_digest = begun.pending.state.digest();
-        let text = pending::write(&begun.pending, &app.base_urls)?;
+        let text = pending::write(&begun.pending, &app)?;
         let id = FlowId::new(self.context())?;
         let record = FlowRecord {
             sealed: self.vault().seal(self.context(), &pending::binding(&request.tenant, &id), &text)?,

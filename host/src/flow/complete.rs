@@ -45,7 +45,7 @@ impl Host {
     /// # Errors
     /// When the callback belongs to no flow in progress or to another person's, when the person declined, when the platform refused.
     pub async fn complete(&self, callback: Callback) -> Result<Completed> {
-        let host = self.clone();
+        let host = self.pinned();
         self.detached(async move { host.complete_attached(callback).await }).await
     }
 
@@ -58,7 +58,8 @@ impl Host {
         if callback.params.one("state")?.is_some() {
             return Err(not_in_progress().into());
         }
-        let oauth = self.platform(callback.platform.as_str())?.connector.oauth();
+        let platform = self.platform(callback.platform.as_str())?;
+        let oauth = platform.connector.oauth();
         Ok(oauth.callback_error(&callback.params)?.ok_or_else(without_state)?)
     }
 
@@ -76,15 +77,16 @@ impl Host {
         let flow = self.store().take_flow(&state.digest()).await?.ok_or_else(not_in_progress)?;
         self.check(&flow, &callback)?;
         let sealed = self.vault().open(&pending::binding(&flow.tenant, &flow.id), &flow.sealed)?;
-        let (pending, base_urls) = pending::read(&sealed, state)?;
+        let (pending, began_under) = pending::read(&sealed, state)?;
         let app = self.app(flow.platform.as_str(), &flow.app)?;
-        if app.base_urls != base_urls {
+        if !began_under.is(&app) {
             return Err(CoreError::invalid_callback(
-                "the app talks to another address than when this flow began; start connecting again",
+                "the app has another id or talks to another address than when this flow began; start connecting again",
             )
             .into());
         }
-        let oauth = self.platform(flow.platform.as_str())?.connector.oauth();
+        let platform = self.platform(flow.platform.as_str())?;
+        let oauth = platform.connector.oauth();
         let asked_at = self.context().now();
         let grant = oauth.complete(self.context(), &app, &pending, &callback.params).await?;
         let record = self.store_grant(&flow, &app, &grant, asked_at, callback.other_account_allowed).await?;

@@ -66,7 +66,7 @@ impl Host {
     /// # Errors
     /// An unknown connection, or one that is disconnected already; a store that cannot be written.
     pub async fn disconnect(&self, tenant: &str, id: &ConnectionId) -> Result<Disconnected> {
-        let host = self.clone();
+        let host = self.pinned();
         let (tenant, id) = (tenant.to_owned(), id.clone());
         self.detached(async move { host.disconnect_attached(&tenant, &id).await }).await
     }

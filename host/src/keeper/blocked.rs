@@ -15,20 +15,20 @@ use crate::store::{AppHealth, GrantRecord};
 #[derive(Default)]
 pub(super) struct Blocked(Mutex<BTreeMap<Registration, Kept>>);
 
-/// Where a grant was made: platform, app, client id, addresses.
-type Registration = (PlatformId, String, String, BaseUrls);
+/// Where a grant was made: platform, app, client id, addresses. Under another configuration the app is asked for again.
+type Registration = (u64, PlatformId, String, String, BaseUrls);
 
 impl Blocked {
     /// What a grant comes to, if its app is one of them.
-    pub(super) fn get(&self, grant: &GrantRecord) -> Option<Kept> {
+    pub(super) fn get(&self, host: &Host, grant: &GrantRecord) -> Option<Kept> {
         // A kept answer is read without asking anybody.
         let apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        apps.get(&registration(grant)).copied().filter(|_| grant.kept_answer.is_none())
+        apps.get(&registration(host, grant)).copied().filter(|_| grant.kept_answer.is_none())
     }
 
     /// Nothing more is asked for the app of this grant. False if that was known.
-    pub(super) fn add(&self, grant: &GrantRecord, kept: Kept) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(registration(grant), kept).is_none()
+    pub(super) fn add(&self, host: &Host, grant: &GrantRecord, kept: Kept) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(registration(host, grant), kept).is_none()
     }
 
     /// Finds out whether an error is the app's.
@@ -41,7 +41,7 @@ impl Blocked {
         let found = all.iter().find(of_grant);
         let Some(health) = found.filter(|health| health.next_try_at.is_some_and(|at| at > now)) else { return };
         if let Some(kept) = outcome(health, error) {
-            self.add(grant, kept);
+            self.add(host, grant, kept);
         }
     }
 }
@@ -56,6 +56,6 @@ fn outcome(health: &AppHealth, error: &Error) -> Option<Kept> {
     }
 }
 
-fn registration(grant: &GrantRecord) -> Registration {
-    (grant.platform.clone(), grant.app.clone(), grant.client_id.clone(), grant.base_urls.clone())
+fn registration(host: &Host, grant: &GrantRecord) -> Registration {
+    (host.revision(), grant.platform.clone(), grant.app.clone(), grant.client_id.clone(), grant.base_urls.clone())
 }

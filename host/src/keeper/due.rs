@@ -4,6 +4,7 @@ use connector_core::PlatformId;
 use connector_core::oauth::{OAuthProvider, RefreshClass};
 use jiff::Timestamp;
 
+use crate::configuration::ConfiguredPlatform;
 use crate::error::Result;
 use crate::host::Host;
 use crate::refresh::QUARANTINE;
@@ -30,17 +31,11 @@ impl Host {
 
     /// The apps whose access tokens are refreshed by their own age. One that is prolonged has no other token that could be kept alive.
     fn kept_fresh(&self) -> Vec<(PlatformId, String)> {
-        let apps = self.platforms().flat_map(|platform| {
-            let id = platform.linked.id();
-            platform.settings.apps.keys().map(move |app| (id.clone(), app.clone()))
-        });
-        apps.filter(|(platform, app)| self.is_kept_fresh(platform, app)).collect()
-    }
-
-    fn is_kept_fresh(&self, platform: &PlatformId, app: &str) -> bool {
-        let Ok(platform) = self.platform(platform.as_str()) else { return false };
-        let prolonged = matches!(platform.connector.oauth().refresh_class(), RefreshClass::Extension { .. });
-        prolonged || platform.settings.apps.get(app).is_some_and(|app| app.keep_fresh)
+        let platforms = self.platforms();
+        let apps = platforms.iter().flat_map(|platform| platform.settings.apps.keys().map(move |app| (platform, app)));
+        apps.filter(|(platform, app)| is_kept_fresh(platform, app))
+            .map(|(platform, app)| (platform.linked.id().clone(), app.clone()))
+            .collect()
     }
 
     /// Whether a grant that was found due still is: it may have been seen to since, and a fresh token is never rotated.
@@ -54,7 +49,7 @@ impl Host {
         if grant.kept_answer.is_some() {
             return Want::Refresh;
         }
-        let kept_fresh = self.is_kept_fresh(&grant.platform, &grant.app);
+        let kept_fresh = is_kept_fresh(&platform, &grant.app);
         match reason(due, grant, oauth.refresh_class(), kept_fresh, self.context().now()) {
             Want::Refresh if !self.can_ask(grant, oauth) => Want::NothingToGain,
             want => want,
@@ -65,6 +60,11 @@ impl Host {
     fn can_ask(&self, grant: &GrantRecord, oauth: &dyn OAuthProvider) -> bool {
         self.open_session(grant).map_or(true, |session| oauth.refresh_request(&session.app, &session.grant).is_ok())
     }
+}
+
+fn is_kept_fresh(platform: &ConfiguredPlatform, app: &str) -> bool {
+    let prolonged = matches!(platform.connector.oauth().refresh_class(), RefreshClass::Extension { .. });
+    prolonged || platform.settings.apps.get(app).is_some_and(|app| app.keep_fresh)
 }
 
 fn reason(due: &DueRefresh, grant: &GrantRecord, class: RefreshClass, kept_fresh: bool, now: Timestamp) -> Want {

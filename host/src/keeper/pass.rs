@@ -63,7 +63,7 @@ impl Pass {
 
     fn turn(&self, due: DueRefresh) -> Turn {
         let (keep, pace, blocked) = (self.keep.clone(), self.pace.clone(), Arc::clone(&self.blocked));
-        Turn { host: self.host.clone(), keep, pace, blocked, due }
+        Turn { host: self.host.pinned(), keep, pace, blocked, due }
     }
 
     async fn everything(&mut self) -> Result<()> {
@@ -108,7 +108,7 @@ impl Pass {
             if self.is_stopped() {
                 break;
             }
-            let host = self.host.clone();
+            let host = self.host.pinned();
             self.work.spawn(async move {
                 host.revoke_or_wait(&job).await;
                 let left = host.store().revocation_of(&job.grant_id).await;
@@ -180,12 +180,12 @@ impl Turn {
 
     async fn refresh(&self, grant: &GrantRecord) -> Option<Kept> {
         (self.keep.watch)(&Event::Due { due: &self.due });
-        if let Some(kept) = self.blocked.get(grant) {
+        if let Some(kept) = self.blocked.get(&self.host, grant) {
             return Some(self.done(Some(grant), kept, None));
         }
         // The first grant of an app that cannot be used says so for all of them, and none waits for a slot.
-        if let Err(error) = self.host.app_at(&grant.platform, &grant.app, &grant.client_id, &grant.base_urls) {
-            let news = self.blocked.add(grant, Kept::AppRefused);
+        if let Err(error) = self.host.app_of(grant) {
+            let news = self.blocked.add(&self.host, grant, Kept::AppRefused);
             return Some(self.done(Some(grant), Kept::AppRefused, news.then_some(&error)));
         }
         tokio::select! {

@@ -66,7 +66,8 @@ impl Host {
             return Ok(Renewed::Here);
         }
         let session = self.opened(seen).await?;
-        let oauth = self.platform(seen.platform.as_str())?.connector.oauth();
+        let platform = self.platform(seen.platform.as_str())?;
+        let oauth = platform.connector.oauth();
         let request = match oauth.refresh_request(&session.app, &session.grant) {
             Ok(request) => request,
             Err(error) => return self.cannot_refresh(seen, error).await,

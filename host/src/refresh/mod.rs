@@ -76,7 +76,7 @@ impl Host {
         if is_fresh(record.access_expires_at, self.context().now()) {
             return self.opened(&record).await;
         }
-        self.renewed(&record, Because::Expiring).await
+        self.pinned().renewed(&record, Because::Expiring).await
     }
 
     /// The same after the platform refused a token, whatever its lifetime says.
@@ -92,7 +92,8 @@ impl Host {
     /// A token in its last minute is better than none.
     async fn renewed(&self, record: &GrantRecord, because: Because) -> Result<Session> {
         match self.refresh(record, because).await {
-            Ok(Some(session)) => Ok(session),
+            // The refresh may have begun under another configuration than the call that joined it.
+            Ok(Some(session)) => Ok(Session { app: self.app_of(record)?, ..session }),
             Ok(None) => self.opened(&self.live_grant(&record.tenant, &record.id).await?).await,
             Err(error) if because == Because::Expiring && self.is_alive(record) && !error.is_not_ours() => {
                 tracing::warn!(grant = %record.id, %error, "the access token is used for as long as it lives");
@@ -162,7 +163,7 @@ impl Host {
         }
         let done = Arc::new(SetOnce::new());
         all.insert(record.id.clone(), Arc::clone(&done));
-        let running = Running { host: self.clone(), grant: record.id.clone(), outcome: None, done: Arc::clone(&done) };
+        let running = Running { host: self.pinned(), grant: record.id.clone(), outcome: None, done: Arc::clone(&done) };
         let record = record.clone();
         self.spawn(async move {
             let outcome = running.host.refresh_alone(&record, because, &running.done).await;

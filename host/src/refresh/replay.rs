@@ -105,11 +105,12 @@ impl Host {
         if record.generation > entry.generation && !record.state.is_over() {
             return Ok(Fate::Dropped("the store has newer tokens"));
         }
-        self.replay_for(record, entry.attempt.clone(), &answer).await.map(|()| Fate::Stored)
+        self.pinned().replay_for(record, entry.attempt.clone(), &answer).await.map(|()| Fate::Stored)
     }
 
     async fn replay_for(&self, record: GrantRecord, attempt: String, answer: &RawAnswer) -> Result<()> {
-        let oauth = self.platform(record.platform.as_str())?.connector.oauth();
+        let platform = self.platform(record.platform.as_str())?;
+        let oauth = platform.connector.oauth();
         if record.state.is_over() {
             return self.revoke_answer(&record, oauth, answer).await;
         }

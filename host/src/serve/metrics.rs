@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::openmetrics::{Kind, Text, seconds, unix};
 use super::{Told, in_time};
 use crate::host::Host;
+use crate::reload::Counts;
 use crate::store::{AppHealth, Result, StateCount};
 
 /// What the store knows.
@@ -20,6 +21,7 @@ pub(super) async fn text(told: &Told) -> String {
     let now = told.host.context().now();
     let mut text = Text::default();
     process(&mut text, told);
+    configuration(&mut text, &told.reloader.counts());
     refreshes(&mut text, told, now);
     let stored = in_time(Stored::read(&told.host)).await.and_then(|read| read.map_err(|error| error.to_string()));
     text.family("connector_host_store_up", Kind::Gauge, "Whether the store can be read").flag(&[], stored.is_ok());
@@ -37,6 +39,19 @@ fn process(text: &mut Text, told: &Told) {
         .sample(&[], unix(told.board.started));
     text.family("connector_host_unsaved_answers", Kind::Gauge, "Answers of platforms that the store has not taken yet")
         .sample(&[], told.host.unsaved());
+}
+
+fn configuration(text: &mut Text, counts: &Counts) {
+    let help = "Readings of the configuration that brought news, by what came of them";
+    let mut family = text.family("connector_host_config_reloads", Kind::Counter, help);
+    for (outcome, count) in &counts.outcomes {
+        family.sample(&[("outcome", outcome.as_str())], count);
+    }
+    let help = "When the configuration was found right last, since 1970";
+    text.family("connector_host_config_last_success_time_seconds", Kind::Gauge, help)
+        .sample(&[], unix(counts.last_success));
+    let help = "Whether what is in the files now is refused, so that an earlier configuration is in use";
+    text.family("connector_host_config_refused", Kind::Gauge, help).flag(&[], counts.is_refused);
 }
 
 fn refreshes(text: &mut Text, told: &Told, now: Timestamp) {

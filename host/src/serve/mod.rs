@@ -1,7 +1,9 @@
 //! What a host that runs for long tells about itself, over HTTP on this machine: whether it lives, whether it does its work, and figures.
+//! Who can read its notice in the data directory may have it read its configuration anew.
 
 mod board;
 mod metrics;
+mod notice;
 mod openmetrics;
 mod ready;
 
@@ -11,25 +13,31 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use connector_core::Secret;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 pub(crate) use self::board::Board;
+pub(crate) use self::notice::{Found, Notice, Posted, find};
 use self::ready::Written;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::loopback::names_this_machine;
+use crate::reload::{Reloader, Why};
 
 /// How long an answer that is being written may take when the server closes.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 /// The content type of the figures.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Where a host that runs is asked to read its configuration anew.
+pub(crate) const RELOAD: &str = "/config/reload";
 
 /// How long the store may take, so that whoever asks hears that it does not answer before he stops listening.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
@@ -40,12 +48,15 @@ pub(crate) struct Told {
     pub(crate) board: Arc<Board>,
     /// The time between passes.
     pub(crate) every: Duration,
+    pub(crate) reloader: Arc<Reloader>,
+    /// Who has it may ask for more than to be told.
+    pub(crate) token: Secret,
     written: Written,
 }
 
 impl Told {
-    pub(crate) fn new(host: Host, board: Arc<Board>, every: Duration) -> Self {
-        Self { host, board, every, written: Written::default() }
+    pub(crate) fn new(host: Host, board: Arc<Board>, every: Duration, reloader: Arc<Reloader>, token: Secret) -> Self {
+        Self { host, board, every, reloader, token, written: Written::default() }
     }
 }
 
@@ -123,6 +134,7 @@ fn router(told: Told) -> Router {
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(figures))
+        .route(RELOAD, post(reload))
         .with_state(Arc::new(told))
         .layer(middleware::from_fn(guard))
 }
@@ -131,6 +143,15 @@ async fn ready(State(told): State<Arc<Told>>) -> Response {
     let state = ready::state(&told).await;
     let status = if state.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(state)).into_response()
+}
+
+async fn reload(State(told): State<Arc<Told>>, headers: HeaderMap) -> Response {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    if !given.is_some_and(|given| told.token.matches(given)) {
+        return (StatusCode::UNAUTHORIZED, "only who can read the notice in the data directory may ask for this\n")
+            .into_response();
+    }
+    axum::Json(told.reloader.reload(Why::Asked).await).into_response()
 }
 
 async fn figures(State(told): State<Arc<Told>>) -> Response {

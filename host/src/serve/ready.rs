@@ -11,6 +11,7 @@ use super::board::Failed;
 use super::{Told, in_time};
 use crate::host::Host;
 use crate::moment::Moment;
+use crate::reload::Shown;
 use crate::store::StoreError;
 
 /// A refresh may take a minute, and its answer may have to wait for the store as long again.
@@ -29,6 +30,8 @@ pub(super) struct State {
     last_pass: Option<Pass>,
     /// The latest pass, if it could not go on.
     failed_pass: Option<Failed>,
+    /// The configuration in use, and one that was refused.
+    configuration: Shown,
     /// Whether work goes on.
     keeping: bool,
     /// Answers of platforms that the store has not taken yet.
@@ -69,6 +72,7 @@ pub(super) async fn state(told: &Told) -> State {
         store,
         last_pass: board.last_pass().map(|at| Pass { at, age_seconds: now.duration_since(at).as_secs().max(0) }),
         failed_pass,
+        configuration: told.reloader.shown(),
         keeping,
         unsaved_answers,
         stopping,

@@ -372,3 +372,48 @@ async fn wait_for(is_so: impl Fn() -> bool) {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn another_configuration_is_followed_by_a_pass_at_once_and_ends_no_refresh() {
+    let bench = Bench::new(example()).await;
+    let grant = bench.grant().await;
+    bench.clock.advance(SignedDuration::from_mins(91));
+    assert_eq!(bench.pass().await, Tally::default(), "nobody wants it fresh");
+
+    let stop = CancellationToken::new();
+    let keep = Keep { stop: stop.clone(), ..Keep::default() };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (host, settings) = (bench.host.clone(), fresh().settings_in(elsewhere.path()).unwrap());
+    let keeping = tokio::spawn(async move { host.keep_on(Rounds { every: Duration::from_hours(1) }, &keep).await });
+    bench.server.shut();
+    bench.host.reconfigure(settings);
+    let began = std::time::Instant::now();
+    while bench.server.in_flight() == 0 {
+        assert!(began.elapsed() < Duration::from_mins(1), "the pass begins at once");
+        tokio::task::yield_now().await;
+    }
+    bench.host.reconfigure(connector_core::config::Settings::default());
+    assert!(bench.host.platforms().is_empty());
+    bench.server.open();
+    while bench.read(&grant).await.generation == 1 {
+        assert!(began.elapsed() < Duration::from_mins(1), "what had begun goes on");
+    }
+    stop.cancel();
+    keeping.await.unwrap();
+    assert_eq!(bench.server.reuses(), 0);
+}
+
+#[tokio::test]
+async fn credentials_that_another_configuration_brings_are_tried_at_once() {
+    let bench = Bench::new(example()).await;
+    bench.due(1).await;
+    bench.server.refuse_app(true);
+    assert_eq!(counts(&bench.pass().await), [(Kept::AppRefused, 1)]);
+    bench.server.refuse_app(false);
+    assert_eq!(counts(&bench.pass().await), [(Kept::AppRefused, 1)], "those that were refused wait");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let settings = example().settings_in(elsewhere.path()).unwrap();
+    std::fs::write(elsewhere.path().join("secret"), "another").unwrap();
+    bench.host.reconfigure(settings);
+    assert_eq!(counts(&bench.pass().await), [(Kept::Refreshed, 1)]);
+}

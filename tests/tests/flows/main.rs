@@ -17,6 +17,7 @@ mod plan;
 mod purge;
 mod reconnect;
 mod refresh;
+mod reload;
 mod scopes;
 mod secrets;
 mod serve;

@@ -133,14 +133,14 @@ pub(super) enum LogFormat {
 impl Command {
     /// Whether its exit code 2 says something else than that the configuration is wrong.
     pub(super) fn is_plan(&self) -> bool {
-        matches!(self, Self::Config(config) if config.is_plan())
+        matches!(self, Self::Config(Config { action: Some(ConfigAction::Plan(_)) }))
     }
 }
 
 impl Config {
-    /// Whether it looks at connections too.
-    pub(super) fn is_plan(&self) -> bool {
-        matches!(self.action, Some(ConfigAction::Plan(_)))
+    /// Whether the files say all of it: nothing has to be waited for.
+    pub(super) fn is_in_files(&self) -> bool {
+        matches!(self.action, None | Some(ConfigAction::Check | ConfigAction::Show { .. }))
     }
 }
 
@@ -208,8 +208,11 @@ pub(super) enum Command {
     ///
     /// Does what `tokens refresh --due` does, again and again. GET /healthz, /readyz and /metrics (`OpenMetrics`) say how it goes. When it is
     /// stopped it begins nothing more, and ends once what is under way is through; a second signal ends it at once.
+    ///
+    /// A changed configuration is taken up as soon as its files are written, on a hangup, and by `config reload`; one that is wrong is
+    /// refused, and the one before stays in use.
     Serve(Serve),
-    /// Check the configuration, show what it says and which file says so, or plan a change of it
+    /// Check the configuration, show what it says and which file says so, plan a change of it, or have a running `serve` take it up
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
     Config(Config),
@@ -337,7 +340,8 @@ pub(super) struct Metrics {
 Examples:
   connector-host config check --overlay more-scopes.toml
   connector-host config show --origin
-  connector-host config plan more-scopes.toml")]
+  connector-host config plan more-scopes.toml
+  connector-host config reload")]
 pub(super) struct Config {
     /// What to do
     #[command(subcommand)]
@@ -363,6 +367,11 @@ pub(super) enum ConfigAction {
     /// The file is laid over the present configuration like one more `--overlay`. An overlay takes no app, platform or definition of a scope
     /// away; a file that is an edited copy of the operator's own does, and is compared with `--replace`.
     Plan(Plan),
+    /// Have the `serve` that runs on this data read its files anew
+    ///
+    /// It reads the files it was started with, and takes them up whole or not at all: then it goes on as it is, and what is wrong is printed
+    /// here (exit code 2). It does the same by itself when one of the files changes, and on a hangup.
+    Reload,
 }
 
 #[derive(Debug, clap::Args)]

@@ -59,6 +59,9 @@ pub(in crate::cli) struct Serve {
     /// How many refreshes begin in a second at most, also after hours of standstill
     #[arg(long, default_value = "20", value_name = "N", value_parser = parse_rate)]
     pub(in crate::cli) max_rate: NonZeroU32,
+    /// Do not follow the configuration's files: read them anew on a hangup and on `config reload` alone
+    #[arg(long)]
+    pub(in crate::cli) no_watch: bool,
 }
 
 fn parse_rate(text: &str) -> Result<NonZeroU32, String> {

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::apps::Realm;
 use crate::error::{Error, Result};
+use crate::layers::account_scope;
 use crate::refresh::InFlight;
 use crate::spool::Spool;
 use crate::store::{self, InstanceId, Store, StoreError};
@@ -68,13 +69,24 @@ pub struct ConfiguredPlatform {
     pub connector: Arc<dyn Connector>,
 }
 
+impl ConfiguredPlatform {
+    /// Without the scope of the accounts' ids nobody can be connected, so every app requires it.
+    fn new(linked: &Linked, mut settings: PlatformSettings) -> Self {
+        let by_nature = account_scope(linked, &settings.catalogue).cloned();
+        for app in settings.apps.values_mut() {
+            app.wanted.required.extend(by_nature.clone());
+        }
+        let connector = linked.build(Arc::clone(&settings.catalogue));
+        Self { linked: linked.clone(), settings, connector }
+    }
+}
+
 impl Host {
     /// A host of these parts. Nothing is read or sent yet.
     pub fn new(parts: Parts) -> Self {
         let platforms = parts.registry.iter().filter_map(|linked| {
             let settings = parts.settings.platforms.get(linked.id())?.clone();
-            let connector = linked.build(Arc::clone(&settings.catalogue));
-            Some((linked.id().clone(), ConfiguredPlatform { linked: linked.clone(), settings, connector }))
+            Some((linked.id().clone(), ConfiguredPlatform::new(linked, settings)))
         });
         Self(Arc::new(Inner {
             platforms: platforms.collect(),

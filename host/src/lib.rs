@@ -24,6 +24,7 @@ mod pseudonym;
 mod refresh;
 mod restore;
 mod revoke;
+mod scopes;
 #[cfg(feature = "cli")]
 mod serve;
 mod spool;

@@ -48,6 +48,7 @@ impl Host {
         let now = self.context().now();
         let (fetched, error) = match latest {
             _ if connected.state() != ConnectionState::Active => (None, Some(not_active(connected).into())),
+            _ if let Err(error) = self.check_required(connected) => (None, Some(error.into())),
             Some(reading) if is_recent(&reading, now, max_age) && covers(&reading, &expected) => (None, None),
             _ => self.fetch_or_say_why(platform, connected).await?,
         };

@@ -1,7 +1,7 @@
 //! What people are told of how a flow ended.
 
-use connector_core::ErrorKind;
 use connector_core::scope::list_scopes;
+use connector_core::{ErrorKind, Scope};
 
 use super::exit::Exit;
 use super::format;
@@ -15,7 +15,7 @@ use crate::store::{Link, Linked};
 /// What the person in the browser is told.
 pub(super) fn page(outcome: &Result<Completed>) -> Page {
     match outcome {
-        Ok(Completed { finished: Ok(finished), .. }) => {
+        Ok(Completed { finished: Ok(finished), lacking, .. }) => {
             let names: Vec<&str> =
                 finished.linked.iter().filter_map(|linked| linked.connection.profile.label()).collect();
             let text = if names.is_empty() {
@@ -23,7 +23,7 @@ pub(super) fn page(outcome: &Result<Completed>) -> Page {
             } else {
                 format!("{} is connected.", names.join(" and "))
             };
-            Page { well: true, title: "Connected".to_owned(), text }
+            connected(text, lacking)
         }
         Ok(Completed { finished: Err(error), .. }) => {
             Page { well: false, title: "Allowed, but not connected yet".to_owned(), text: error.to_string() }
@@ -35,6 +35,16 @@ pub(super) fn page(outcome: &Result<Completed>) -> Page {
         },
         Err(error) => Page { well: false, title: "Not connected".to_owned(), text: error.to_string() },
     }
+}
+
+fn connected(text: String, lacking: &[Scope]) -> Page {
+    if lacking.is_empty() {
+        return Page { well: true, title: "Connected".to_owned(), text };
+    }
+    let scopes = list_scopes(lacking);
+    let text =
+        format!("{text} What it needs most was not allowed, though, and has to be before it can be used: {scopes}.");
+    Page { well: false, title: "Connected, and something is missing".to_owned(), text }
 }
 
 /// What the person at the terminal is told.
@@ -53,7 +63,22 @@ pub(super) fn told(completed: &Completed, output: Output) -> Exit {
         output.note(format!("Asked for, and not granted: {}.", list_scopes(completed.requested.difference(granted))));
     }
     warn_of_lost(finished, output);
-    Exit::Done
+    warn_of_lacking(finished, &completed.lacking, output)
+}
+
+/// Says what is missing that the configuration requires, and how it is allowed after all.
+fn warn_of_lacking(finished: &Finished, lacking: &[Scope], output: Output) -> Exit {
+    if lacking.is_empty() {
+        return Exit::Done;
+    }
+    for linked in &finished.linked {
+        output.warn(format!(
+            "the configuration requires {}, which was not allowed: until it is, the connection counts as reauth_required. Its access is kept; `connector-host reconnect {}` asks again.",
+            list_scopes(lacking),
+            linked.connection.id
+        ));
+    }
+    Exit::Person
 }
 
 /// What the person at the terminal is told of grants that were linked later than they were made. It is no result of the command.

@@ -1,7 +1,7 @@
 use connector_core::app::{App, PlatformId};
 use connector_core::grant::Grant;
 use connector_core::oauth::CallbackParams;
-use connector_core::{Error as CoreError, ScopeSet, Secret};
+use connector_core::{Error as CoreError, Scope, ScopeSet, Secret};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -36,6 +36,8 @@ pub struct Completed {
     pub requested: ScopeSet,
     /// What was granted, if the platform said.
     pub granted: Option<ScopeSet>,
+    /// The required scopes that were not granted, in order. The connection is there and needs its person.
+    pub lacking: Vec<Scope>,
 }
 
 impl Host {
@@ -89,11 +91,12 @@ impl Host {
         let grant = oauth.complete(self.context(), &app, &pending, &callback.params).await?;
         let record = self.store_grant(&flow, &app, &grant, asked_at, callback.other_account_allowed).await?;
         let (requested, granted) = (grant.scopes.requested.clone(), grant.scopes.granted.scopes().cloned());
+        self.check_nameable(&record).await?;
         let finished = match self.accounts_of(&record).await {
             Ok(accounts) => Ok(self.link(&record, accounts).await?),
             Err(error) => Err(error),
         };
-        Ok(Completed { finished, requested, granted })
+        Ok(Completed { finished, requested, granted, lacking: app.wanted.lacking(&grant.scopes) })
     }
 
     /// A flow is for one platform and app, ten minutes, and whoever began it.

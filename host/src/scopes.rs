@@ -1,0 +1,44 @@
+//! How a connection stands by the configuration that is in force. It is worked out whenever somebody asks and stored nowhere, so that a
+//! change of the configuration is true at once and leaves nothing to be healed.
+
+use connector_core::scope::{Drift, GrantScopes, Wanted};
+use connector_core::{Result, Scope};
+
+use crate::host::{ConfiguredPlatform, Host};
+use crate::layers::account_scope;
+use crate::store::{Connected, ConnectionState};
+
+impl ConfiguredPlatform {
+    /// The scope without which the platform does not say whose account it is, if there is one.
+    pub(crate) fn account_scope(&self) -> Option<&Scope> {
+        account_scope(&self.linked, &self.settings.catalogue)
+    }
+}
+
+impl Host {
+    /// What the app of a connection wants of its grant. `None` where the platform is not linked, or no configuration has the app.
+    pub fn drift(&self, connected: &Connected) -> Option<Drift> {
+        Some(self.wanted(connected)?.drift(&connected.grant.scopes))
+    }
+
+    /// How a connection stands. One that is known to lack a scope that the configuration requires needs its person, although its tokens are
+    /// kept and refreshed.
+    pub fn state_of(&self, connected: &Connected) -> ConnectionState {
+        connected.state_given(self.check_required(connected).is_err())
+    }
+
+    /// Makes sure that a connection is not known to lack a scope that the configuration requires.
+    pub(crate) fn check_required(&self, connected: &Connected) -> Result<()> {
+        self.wanted(connected).map_or(Ok(()), |wanted| wanted.check_required(&connected.grant.scopes))
+    }
+
+    fn wanted(&self, connected: &Connected) -> Option<&Wanted> {
+        let platform = self.platform(connected.connection.platform.as_str()).ok()?;
+        Some(&platform.settings.apps.get(&connected.connection.app)?.wanted)
+    }
+}
+
+/// Whether a person was asked for a scope and the grant is known not to hold it.
+pub(crate) fn is_refused(wanted: &Wanted, scope: &Scope, grant: &GrantScopes) -> bool {
+    wanted.status(scope, grant).is_lack() && wanted.relations.hold(&grant.requested, scope)
+}

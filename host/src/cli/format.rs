@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use connector_core::ErrorKind;
 use connector_core::metrics::Missing;
-use connector_core::scope::ScopeStatus;
+use connector_core::scope::{ScopeStatus, list_scopes};
 use jiff::{SignedDuration, Timestamp};
 
 /// What is longer than this many characters is cut.
@@ -54,6 +55,9 @@ pub(super) fn missing(missing: &Missing) -> String {
         Missing::NotOffered => "the platform gives none".to_owned(),
         Missing::NotACount => "not a count: see the profile".to_owned(),
         Missing::Hidden => "hidden by its owner".to_owned(),
+        Missing::Failed(ErrorKind::MissingScopes { scopes }) if !scopes.is_empty() => {
+            format!("could not be read (missing_scopes): the platform refused {}", list_scopes(scopes))
+        }
         Missing::Failed(kind) => format!("could not be read ({})", kind.as_str()),
     }
 }

@@ -7,6 +7,7 @@ mod attempt;
 mod keep;
 mod late;
 mod replay;
+mod scopes;
 mod terms;
 mod told;
 mod verdict;
@@ -61,6 +62,8 @@ pub(crate) enum Because {
     Expiring,
     /// The platform refused the token before its time.
     Refused,
+    /// The platform says that a scope is missing, which the grant should hold.
+    Scopes,
 }
 
 impl Host {

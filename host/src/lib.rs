@@ -39,7 +39,8 @@ pub use self::apps::{Realm, missing_credentials};
 pub use self::emulate::Emulated;
 pub use self::error::{Error, Result};
 pub use self::flow::{
-    Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, Started, authorize_url,
+    Asking, Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, ScopeRefused, Started,
+    authorize_url,
 };
 pub use self::host::{ConfiguredPlatform, Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};

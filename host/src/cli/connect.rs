@@ -4,7 +4,7 @@ use connector_core::{Connector, Context};
 
 use super::args::{Browse, Connect, Reconnect};
 use super::exit::Exit;
-use super::flow::{Flow, Wish};
+use super::flow::{Flows, Wish};
 use super::output::Output;
 use super::redirect::{PRINTED_PORT, redirect_uri};
 use super::running::Running;
@@ -27,14 +27,8 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output
         return print_url(&cx, connector.as_ref(), linked.id(), &app, Purpose::Connect, &args.browse, output).await;
     }
     let host = setup.open(config, &setup.data_dir()?, cx, realm, running, output).await?;
-    let wish = Wish {
-        platform: linked.id().clone(),
-        app: args.app.clone(),
-        reference: args.reference.clone(),
-        reconnects: None,
-        other_account: false,
-    };
-    go(&host, setup, wish, &app, &args.browse, output).await
+    let wish = Wish { reference: args.reference.clone(), reconnects: None, other_account: false };
+    go(&host, setup, linked.id(), wish, &app, &args.browse, output).await
 }
 
 pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, output: Output) -> Result<Exit> {
@@ -46,14 +40,8 @@ pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, ou
         let connector = host.platform(platform.as_str())?.connector.as_ref();
         return print_url(host.context(), connector, &platform, &app, purpose, &args.browse, output).await;
     }
-    let wish = Wish {
-        platform: connection.platform,
-        app: connection.app,
-        reference: None,
-        reconnects: Some(connection.id),
-        other_account: args.other_account,
-    };
-    go(&host, setup, wish, &app, &args.browse, output).await
+    let wish = Wish { reference: None, reconnects: Some(connection.id), other_account: args.other_account };
+    go(&host, setup, &connection.platform, wish, &app, &args.browse, output).await
 }
 
 /// Prints the address that a flow would open.
@@ -71,13 +59,21 @@ pub(super) async fn print_url(
     Ok(Exit::Done)
 }
 
-async fn go(host: &Host, setup: &Setup, wish: Wish, app: &App, browse: &Browse, output: Output) -> Result<Exit> {
-    let mut flow = Flow::begin(host, &setup.global.tenant, wish, app, browse).await?;
-    browser::send(&flow.started.authorize_url, !browse.no_browser, output);
-    if flow.reading {
+async fn go(
+    host: &Host,
+    setup: &Setup,
+    platform: &PlatformId,
+    wish: Wish,
+    app: &App,
+    browse: &Browse,
+    output: Output,
+) -> Result<Exit> {
+    let mut flows = Flows::open(host, &setup.global.tenant, platform, app, browse).await?;
+    browser::send(&flows.begin(host, wish).await?, !browse.no_browser, output);
+    if flows.reading {
         output.note("Then come back. The address the browser ends at may also be pasted here.");
     }
-    let completed = flow.wait(host).await?;
+    let completed = flows.wait(host, output).await?;
     host.revoke_due().await?;
     Ok(told(&completed, output))
 }

@@ -25,26 +25,22 @@ pub(super) fn page(outcome: &Result<Completed>) -> Page {
             };
             connected(text, lacking)
         }
-        Ok(Completed { finished: Err(error), .. }) => {
-            Page { well: false, title: "Allowed, but not connected yet".to_owned(), text: error.to_string() }
+        Ok(Completed { finished: Err(error), .. }) => Page::ill("Allowed, but not connected yet", error.to_string()),
+        Err(error) if error.kind() == Some(&ErrorKind::Declined) => {
+            Page::ill("Not connected", "Nothing was connected: the person did not allow access.".to_owned())
         }
-        Err(error) if error.kind() == Some(&ErrorKind::Declined) => Page {
-            well: false,
-            title: "Not connected".to_owned(),
-            text: "Nothing was connected: the person did not allow access.".to_owned(),
-        },
-        Err(error) => Page { well: false, title: "Not connected".to_owned(), text: error.to_string() },
+        Err(error) => Page::ill("Not connected", error.to_string()),
     }
 }
 
 fn connected(text: String, lacking: &[Scope]) -> Page {
     if lacking.is_empty() {
-        return Page { well: true, title: "Connected".to_owned(), text };
+        return Page::well("Connected", text);
     }
     let scopes = list_scopes(lacking);
     let text =
         format!("{text} What it needs most was not allowed, though, and has to be before it can be used: {scopes}.");
-    Page { well: false, title: "Connected, and something is missing".to_owned(), text }
+    Page::ill("Connected, and something is missing", text)
 }
 
 /// What the person at the terminal is told.

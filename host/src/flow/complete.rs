@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::accounts::Finished;
+use super::pending::Kept;
 use super::{Started, pending};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -64,23 +65,33 @@ impl Host {
         Ok(oauth.callback_error(&callback.params)?.ok_or_else(without_state)?)
     }
 
-    /// Gives a flow up: its callback is no longer taken.
+    /// Gives a flow up because of an error that a callback reported without saying whose it is: the flow's own callback is no longer taken.
+    /// Gives what there is to say about it, which may be an offer to ask for less.
     ///
     /// # Errors
-    /// When the store cannot be written.
-    pub async fn abandon(&self, started: &Started) -> Result<()> {
-        self.store().take_flow(&started.state_digest).await?;
-        Ok(())
+    /// When the store cannot be read or written.
+    pub async fn end_by(&self, started: &Started, initiator: &Secret, error: CoreError) -> Result<Error> {
+        match self.store().take_flow(&started.state_digest).await? {
+            Some(flow) if error.refuses_a_scope() => {
+                let app = self.app(flow.platform.as_str(), &flow.app)?;
+                let kept = self.kept(&flow)?;
+                Ok(self.scope_refused(flow, &kept, &app, error, initiator.clone()).await?.into())
+            }
+            _ => Ok(error.into()),
+        }
+    }
+
+    fn kept(&self, flow: &FlowRecord) -> Result<Kept> {
+        Kept::read(&self.vault().open(&pending::binding(&flow.tenant, &flow.id), &flow.sealed)?)
     }
 
     async fn complete_attached(&self, callback: Callback) -> Result<Completed> {
         let state = callback.params.one("state")?.map(Secret::from).ok_or_else(without_state)?;
         let flow = self.store().take_flow(&state.digest()).await?.ok_or_else(not_in_progress)?;
         self.check(&flow, &callback)?;
-        let sealed = self.vault().open(&pending::binding(&flow.tenant, &flow.id), &flow.sealed)?;
-        let (pending, base_urls) = pending::read(&sealed, state)?;
+        let kept = self.kept(&flow)?;
         let app = self.app(flow.platform.as_str(), &flow.app)?;
-        if app.base_urls != base_urls {
+        if app.base_urls != kept.base_urls {
             return Err(CoreError::invalid_callback(
                 "the app talks to another address than when this flow began; start connecting again",
             )
@@ -88,7 +99,12 @@ impl Host {
         }
         let oauth = self.platform(flow.platform.as_str())?.connector.oauth();
         let asked_at = self.context().now();
-        let grant = oauth.complete(self.context(), &app, &pending, &callback.params).await?;
+        let grant = match oauth.complete(self.context(), &app, &kept.pending(state)?, &callback.params).await {
+            Err(error) if error.refuses_a_scope() => {
+                return Err(self.scope_refused(flow, &kept, &app, error, callback.initiator).await?.into());
+            }
+            completed => completed?,
+        };
         let record = self.store_grant(&flow, &app, &grant, asked_at, callback.other_account_allowed).await?;
         let (requested, granted) = (grant.scopes.requested.clone(), grant.scopes.granted.scopes().cloned());
         self.check_nameable(&record).await?;

@@ -12,31 +12,48 @@ use crate::vault::{Binding, field};
 
 /// What a pending flow holds besides its state, which is known by its digest alone until it comes back.
 #[derive(Deserialize, Serialize)]
-struct Kept {
+pub(super) struct Kept {
     verifier: Option<String>,
-    redirect_uri: Url,
+    pub(super) redirect_uri: Url,
     requested: Vec<String>,
-    base_urls: BaseUrls,
+    pub(super) base_urls: BaseUrls,
+    /// Whether it asks for less than the app wants, because the platform had refused that.
+    #[serde(default)]
+    pub(super) asked_for_less: bool,
 }
 
-/// The text that is sealed.
-pub(super) fn write(pending: &PendingFlow, base_urls: &BaseUrls) -> Result<Secret> {
-    let kept = Kept {
-        verifier: pending.verifier.as_ref().map(|verifier| verifier.expose().to_owned()),
-        redirect_uri: pending.redirect_uri.clone(),
-        requested: pending.requested.iter().map(ToString::to_string).collect(),
-        base_urls: base_urls.clone(),
-    };
-    serde_json::to_string(&kept).map(Secret::from).map_err(|_| unreadable())
-}
+impl Kept {
+    /// What is kept of a flow that begins.
+    pub(super) fn of(pending: &PendingFlow, base_urls: &BaseUrls, asked_for_less: bool) -> Self {
+        Self {
+            verifier: pending.verifier.as_ref().map(|verifier| verifier.expose().to_owned()),
+            redirect_uri: pending.redirect_uri.clone(),
+            requested: pending.requested.iter().map(ToString::to_string).collect(),
+            base_urls: base_urls.clone(),
+            asked_for_less,
+        }
+    }
 
-/// The pending flow, with the state that came back and matched its digest.
-pub(super) fn read(sealed: &Secret, state: Secret) -> Result<(PendingFlow, BaseUrls)> {
-    let kept: Kept = serde_json::from_str(sealed.expose()).map_err(|_| unreadable())?;
-    let requested = kept.requested.iter().map(|scope| scope.parse()).collect::<Result<Vec<Scope>, _>>()?;
-    let pending =
-        PendingFlow { state, verifier: kept.verifier.map(Secret::from), redirect_uri: kept.redirect_uri, requested };
-    Ok((pending, kept.base_urls))
+    /// The text that is sealed.
+    pub(super) fn write(&self) -> Result<Secret> {
+        serde_json::to_string(self).map(Secret::from).map_err(|_| unreadable())
+    }
+
+    /// What was sealed.
+    pub(super) fn read(sealed: &Secret) -> Result<Self> {
+        serde_json::from_str(sealed.expose()).map_err(|_| unreadable())
+    }
+
+    /// What was asked for, in order.
+    pub(super) fn requested(&self) -> Result<Vec<Scope>> {
+        Ok(self.requested.iter().map(|scope| scope.parse()).collect::<Result<_, _>>()?)
+    }
+
+    /// The pending flow, with the state that came back and matched its digest.
+    pub(super) fn pending(&self, state: Secret) -> Result<PendingFlow> {
+        let verifier = self.verifier.clone().map(Secret::from);
+        Ok(PendingFlow { state, verifier, redirect_uri: self.redirect_uri.clone(), requested: self.requested()? })
+    }
 }
 
 /// What the sealed text is bound to, so that it opens nowhere else.

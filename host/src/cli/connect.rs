@@ -10,9 +10,9 @@ use super::redirect::{PRINTED_PORT, redirect_uri};
 use super::running::Running;
 use super::setup::Setup;
 use super::told::told;
-use super::{ask, browser};
+use super::{ask, browser, needed};
 use crate::error::Result;
-use crate::flow::authorize_url;
+use crate::flow::{Completed, authorize_url};
 use crate::host::{Host, not_configured};
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output: Output) -> Result<Exit> {
@@ -33,7 +33,8 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output
 
 pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
-    let connection = ask::one_grant(&host, &setup.global.tenant, &args.connection).await?.connection;
+    let Some(connection) = &args.connection else { return needed::run(&host, setup, args, output).await };
+    let connection = ask::one_grant(&host, &setup.global.tenant, connection).await?.connection;
     let app = host.app(connection.platform.as_str(), &connection.app)?;
     if args.browse.print_url {
         let (platform, purpose) = (connection.platform, Purpose::Reauthorize);
@@ -59,6 +60,7 @@ pub(super) async fn print_url(
     Ok(Exit::Done)
 }
 
+/// Asks one person, and says how that ended.
 async fn go(
     host: &Host,
     setup: &Setup,
@@ -68,12 +70,25 @@ async fn go(
     browse: &Browse,
     output: Output,
 ) -> Result<Exit> {
+    let completed = walk(host, setup, platform, wish, app, browse, output).await?;
+    host.revoke_due().await?;
+    Ok(told(&completed, output))
+}
+
+/// Sends one person to the platform, and waits until they are back.
+pub(super) async fn walk(
+    host: &Host,
+    setup: &Setup,
+    platform: &PlatformId,
+    wish: Wish,
+    app: &App,
+    browse: &Browse,
+    output: Output,
+) -> Result<Completed> {
     let mut flows = Flows::open(host, &setup.global.tenant, platform, app, browse).await?;
     browser::send(&flows.begin(host, wish).await?, !browse.no_browser, output);
     if flows.reading {
         output.note("Then come back. The address the browser ends at may also be pasted here.");
     }
-    let completed = flows.wait(host, output).await?;
-    host.revoke_due().await?;
-    Ok(told(&completed, output))
+    flows.wait(host, output).await
 }

@@ -262,6 +262,7 @@ impl Flows {
     fn report(&self, arrival: Option<Arrival>, error: CoreError, reported: &mut Option<Reported>) {
         let text = unsaid(&error);
         if reported.is_some() || self.waiting.len() > 1 {
+            tracing::info!(%error, "a callback reported an error without saying which flow it belongs to");
             self.tell(arrival, &text);
             return;
         }

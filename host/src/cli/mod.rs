@@ -20,6 +20,7 @@ mod list;
 mod listener;
 mod log;
 mod metrics;
+mod needed;
 mod output;
 mod purge;
 mod redirect;

@@ -43,6 +43,17 @@ fn connected(text: String, lacking: &[Scope]) -> Page {
     Page::ill("Connected, and something is missing", text)
 }
 
+impl Completed {
+    /// How a command ends whose flow ended so.
+    pub(super) fn exit(&self) -> Exit {
+        match &self.finished {
+            Err(error) => Exit::of(error),
+            Ok(_) if self.lacking.is_empty() => Exit::Done,
+            Ok(_) => Exit::Person,
+        }
+    }
+}
+
 /// What the person at the terminal is told.
 pub(super) fn told(completed: &Completed, output: Output) -> Exit {
     let finished = match &completed.finished {
@@ -50,7 +61,7 @@ pub(super) fn told(completed: &Completed, output: Output) -> Exit {
         Err(error) => {
             output.warn(format!("access was allowed and is kept, but it could not be linked to an account: {error}"));
             output.note("`connector-host connections` tries again.");
-            return Exit::of(error);
+            return completed.exit();
         }
     };
     let data: Vec<_> = finished.linked.iter().map(linked_json).collect();
@@ -59,22 +70,19 @@ pub(super) fn told(completed: &Completed, output: Output) -> Exit {
         output.note(format!("Asked for, and not granted: {}.", list_scopes(completed.requested.difference(granted))));
     }
     warn_of_lost(finished, output);
-    warn_of_lacking(finished, &completed.lacking, output)
+    warn_of_lacking(finished, &completed.lacking, output);
+    completed.exit()
 }
 
 /// Says what is missing that the configuration requires, and how it is allowed after all.
-fn warn_of_lacking(finished: &Finished, lacking: &[Scope], output: Output) -> Exit {
-    if lacking.is_empty() {
-        return Exit::Done;
-    }
-    for linked in &finished.linked {
+fn warn_of_lacking(finished: &Finished, lacking: &[Scope], output: Output) {
+    for linked in finished.linked.iter().filter(|_| !lacking.is_empty()) {
         output.warn(format!(
             "the configuration requires {}, which was not allowed: until it is, the connection counts as reauth_required. Its access is kept; `connector-host reconnect {}` asks again.",
             list_scopes(lacking),
             linked.connection.id
         ));
     }
-    Exit::Person
 }
 
 /// What the person at the terminal is told of grants that were linked later than they were made. It is no result of the command.

@@ -1,7 +1,7 @@
 //! A connection as it is shown.
 
 use connector_core::account::FieldValue;
-use connector_core::scope::{Drift, REQUIRED_SCOPE_MISSING};
+use connector_core::scope::{Drift, REQUIRED_SCOPE_MISSING, ScopeStatus, list_scopes};
 use connector_core::{AbilityStatus, Scope, abilities};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -129,6 +129,7 @@ impl<'a> View<'a> {
             "since": grant.state_since.to_string(),
             "told": told.as_ref().and_then(|told| told.what.as_ref()),
             "next": told.as_ref().and_then(|told| told.next.as_ref()),
+            "offer": self.offer(),
             "doubt": self.doubt_json(),
             "next_try_at": self.next_try_at().map(|at| at.to_string()),
             "app_health": self.around.app.map(|app| health_json(&app)),
@@ -184,6 +185,19 @@ impl<'a> View<'a> {
         self.abilities.iter().map(|(name, status)| (name.clone(), ability_text(status))).collect()
     }
 
+    /// What the person did not allow may be asked for again, once they want to: it is said where everything is, and nowhere else.
+    fn offer(&self) -> Option<String> {
+        let refused: Vec<&Scope> = self.drift()?.with(ScopeStatus::NotGranted).collect();
+        let is_open = self.state() == ConnectionState::Active && !refused.is_empty();
+        is_open.then(|| {
+            let id = &self.connected.connection.id;
+            format!(
+                "not allowed: {}; should the person want it after all, connector-host reconnect {id}",
+                list_scopes(refused)
+            )
+        })
+    }
+
     fn trouble(&self) -> Rows {
         let error = self.connected.grant.last_error.as_ref().map(|error| {
             let log_id = error.log_id.as_ref().map(|id| format!(", log_id {id}")).unwrap_or_default();
@@ -193,7 +207,7 @@ impl<'a> View<'a> {
             let (why, next) = (told.what.map(|what| ("why".to_owned(), what)), told.next);
             why.into_iter().chain(next.map(|next| ("next".to_owned(), next)))
         });
-        error.into_iter().chain(told).collect()
+        error.into_iter().chain(told).chain(self.offer().map(|offer| ("offer".to_owned(), offer))).collect()
     }
 }
 

@@ -131,3 +131,91 @@ fn an_error_without_a_state_is_offered_the_same_and_what_is_required_where_nothi
     assert!(stage.tiktok.requests("token").is_empty(), "nothing was exchanged");
     assert!(stage.connections().is_empty());
 }
+
+/// The lines of JSON that a command has said.
+fn lines(out: &str) -> Vec<Value> {
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn everybody_who_is_needed_gets_an_address_and_comes_back_in_any_order() {
+    let stage = Stage::new();
+    let narrow = stage.file("narrow.toml", "[platforms.tiktok.apps.default]\nscopes = [\"user.info.basic\"]\n");
+    for name in [MIRA, "jonas"] {
+        let command = stage.cli("connect tiktok --no-browser --reference").arg(name).overlay(&narrow);
+        stage.walk(command, &person(name)).done.ok();
+    }
+    stage.connect_with("--reference nova", &unticking("nova", &["user.info.stats"]));
+
+    let mut running = stage.cli("reconnect --all-needed --print-urls --json").start();
+    running.line("in a browser on this machine");
+    let urls: Vec<(String, Url)> = [MIRA, "jonas"]
+        .map(|name| {
+            let line: Value = serde_json::from_str(&running.line(&format!("\"reference\":\"{name}\""))).unwrap();
+            (name.to_owned(), line["url"].as_str().unwrap().parse().unwrap())
+        })
+        .into();
+    for (name, url) in urls.iter().rev() {
+        let page = stage.visit(&stage.consent_at(url, &person(name)));
+        assert!(page.contains("is connected."), "{page}");
+    }
+    let done = running.done().ok();
+    let events: Vec<Value> = lines(&done.out);
+    let kinds: Vec<&str> = events.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["url", "url", "reconnected", "reconnected"], "what somebody did not allow is not asked for");
+    let ids: Vec<&Value> = events.iter().map(|line| &line["connection"]).collect();
+    assert_eq!((ids[0], ids[1]), (ids[3], ids[2]), "each is told as it comes");
+    stage.cli("reconnect --all-needed").run().ends(0, &["No connection needs its person"]);
+    stage.assert_nothing_leaked();
+}
+
+#[test]
+fn everybody_who_is_needed_is_asked_one_after_the_other() {
+    let stage = Stage::new();
+    let required = stage.file("required.toml", REQUIRED);
+    for name in [MIRA, "jonas"] {
+        stage.connect_with(&format!("--reference {name}"), &unticking(name, &["user.info.stats"]));
+    }
+    stage.cli("reconnect --all-needed").run().ends(0, &["No connection needs its person"]);
+    stage.cli("reconnect").run().ends(2, &["required"]);
+    stage.cli("reconnect mira --all-needed").run().ends(2, &["cannot be used"]);
+    let mut running = stage.cli("reconnect --all-needed --no-browser --platform tiktok").overlay(&required).start();
+    stage.visit(&stage.consent_at(&running.urls(1)[0], &unticking(MIRA, &["user.info.stats"])));
+    stage.visit(&stage.consent_at(&running.urls(2)[1], &person("jonas")));
+    running.done().ends(3, &["1 of 2", "2 of 2", "requires user.info.stats, which was not allowed"]);
+    let states: Vec<Value> = stage
+        .cli("connections --json")
+        .overlay(&required)
+        .run()
+        .ok()
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["state"].clone())
+        .collect();
+    assert_eq!(states, ["reauth_required", "active"]);
+
+    let web = stage.file(
+        "web.toml",
+        "[platforms.tiktok.apps.default]\nkind = \"web\"\nredirect_uri = \"https://app.example/callback\"\n",
+    );
+    let command = stage.cli("reconnect --all-needed --print-urls").overlay(&required).overlay(&web);
+    command.run().ends(2, &["does not lead to this machine", "connector-host reconnect <connection>", "paste"]);
+}
+
+#[test]
+fn what_somebody_did_not_allow_is_offered_and_never_nagged_about() {
+    let stage = Stage::new();
+    stage.connect_with("--reference mira", &unticking(MIRA, &["user.info.stats", "video.list"]));
+    let connection = shown(stage.cli(""));
+    assert_eq!((&connection["state"], &connection["reauthentication_helps"]), (&json!("active"), &json!(false)));
+    assert_eq!(connection["abilities"]["account.metrics"]["status"], "needs_scopes");
+    assert_eq!(connection["abilities"]["account.metrics"]["any_of"], json!(["user.info.stats"]));
+    assert_eq!(connection["next"], json!(null));
+    for (command, code) in [("connections", 0), ("metrics", 0), ("connections list --state reauth_required", 0)] {
+        stage.cli(command).run().ends(code, &[]).without("hint").without("reconnect");
+    }
+    let show = stage.cli("connections show mira").run().ok();
+    assert!(show.out.contains("not_granted") && show.out.contains("offer"), "{}", show.out);
+}

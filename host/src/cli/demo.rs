@@ -213,10 +213,6 @@ impl Teller<'_> {
         self.remark(&format!("With an app of your own: connector-host init {}", self.linked.id()));
     }
 
-    fn wish(&self, reference: Option<String>, again: Option<&Connected>) -> Wish {
-        Wish { reference, reconnects: again.map(|connected| connected.connection.id.clone()), other_account: false }
-    }
-
     /// One person goes from the authorize URL over the consent page back to the listener, as a browser would.
     async fn walk(
         &self,
@@ -225,7 +221,11 @@ impl Teller<'_> {
         again: Option<&Connected>,
         unticked: &[Scope],
     ) -> Result<()> {
-        let wish = self.wish(Some(person.name.clone()), again);
+        let wish = Wish {
+            reference: Some(person.name.clone()),
+            reconnects: again.map(|connected| connected.connection.id.clone()),
+            other_account: false,
+        };
         let app = host.app(self.linked.id().as_str(), APP)?;
         let mut flows = Flows::open(host, &self.setup.global.tenant, self.linked.id(), &app, &browse()).await?;
         let url = flows.begin(host, wish).await?;

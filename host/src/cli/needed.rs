@@ -9,7 +9,7 @@ use connector_core::scope::Drift;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::args::{AllNeeded, Reconnect};
+use super::args::{Everybody, Reconnect};
 use super::connect::walk;
 use super::exit::Exit;
 use super::flow::{Flows, Wish};
@@ -40,7 +40,7 @@ pub(super) async fn run(host: &Host, setup: &Setup, args: &Reconnect, output: Ou
 
 /// One connection of each grant that needs its person, or whose app has come to want what the person was never asked for. What somebody
 /// did not allow is respected.
-async fn needed(host: &Host, tenant: &str, args: &AllNeeded) -> Result<Vec<Connected>> {
+async fn needed(host: &Host, tenant: &str, args: &Everybody) -> Result<Vec<Connected>> {
     let mut seen = HashSet::new();
     let mut all = ask::all(host, tenant).await?;
     all.retain(|connected| {

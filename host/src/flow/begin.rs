@@ -90,8 +90,8 @@ impl Host {
         let purpose = if request.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
         let connector = self.platform(request.platform.as_str())?.connector.as_ref();
         let scopes = request.asking.of(&app.wanted)?;
-        let begin = BeginRequest { redirect_uri: request.redirect_uri, scopes, purpose };
-        let (authorize_url, begun) = begun(self.context(), connector, &app, &begin).await?;
+        let asked = BeginRequest { redirect_uri: request.redirect_uri, scopes, purpose };
+        let (authorize_url, begun) = begun(self.context(), connector, &app, &asked).await?;
         let now = self.context().now();
         let expires_at = now.saturating_add(FLOW_LIFE).unwrap_or(now);
         let state_digest = begun.pending.state.digest();

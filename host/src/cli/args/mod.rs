@@ -287,7 +287,7 @@ pub(super) struct Reconnect {
     #[arg(required_unless_present = "all_needed", conflicts_with = "all_needed")]
     pub(super) connection: Option<String>,
     #[command(flatten)]
-    pub(super) all: AllNeeded,
+    pub(super) all: Everybody,
     /// Accept another account than the connection's, and connect it as well
     #[arg(long)]
     pub(super) other_account: bool,
@@ -297,7 +297,7 @@ pub(super) struct Reconnect {
 
 /// Which connections are meant when none is named.
 #[derive(Debug, clap::Args)]
-pub(super) struct AllNeeded {
+pub(super) struct Everybody {
     /// Every connection that is `reauth_required`, or that would gain by asking again: one after the other
     #[arg(long, conflicts_with = "print_url")]
     pub(super) all_needed: bool,

@@ -21,6 +21,7 @@ struct Inner {
     message: String,
     code: Option<String>,
     log_id: Option<String>,
+    refuses_a_scope: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -119,7 +120,14 @@ impl ErrorKind {
 impl Error {
     /// An error of this kind with a sentence for a person.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), code: None, log_id: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            code: None,
+            log_id: None,
+            refuses_a_scope: false,
+            source: None,
+        }))
     }
 
     /// Shorthand for [`ErrorKind::Config`].
@@ -151,6 +159,12 @@ impl Error {
     /// Keeps the platform's request id, which its support asks for.
     pub fn with_log_id(mut self, log_id: Option<String>) -> Self {
         self.0.log_id = log_id;
+        self
+    }
+
+    /// Says that the platform refused a request to ask a person because of a scope in it: another request may do.
+    pub fn about_a_scope(mut self) -> Self {
+        self.0.refuses_a_scope = true;
         self
     }
 
@@ -190,6 +204,11 @@ impl Error {
     /// The platform's own code, such as `scope_not_authorized`.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
+    }
+
+    /// Whether the platform refused to ask a person because of one of the scopes, so that a request for fewer may do.
+    pub fn refuses_a_scope(&self) -> bool {
+        self.0.refuses_a_scope
     }
 
     /// The platform's request id.

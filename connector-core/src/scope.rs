@@ -184,7 +184,15 @@ impl ScopeStatus {
     pub fn is_usable(self) -> bool {
         matches!(self, Self::Granted | Self::Unknown)
     }
+
+    /// Whether the grant is known not to hold it, although the app asks for it.
+    pub fn is_lack(self) -> bool {
+        matches!(self, Self::NeverAsked | Self::NotGranted | Self::Withdrawn)
+    }
 }
+
+/// Why a person is needed whose grant lacks a scope that the configuration requires: one stable word.
+pub const REQUIRED_SCOPE_MISSING: &str = "required_scope_missing";
 
 /// What an app wants of a platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -193,6 +201,8 @@ pub struct Wanted {
     pub scopes: Vec<Scope>,
     /// The part of it that the platform has not approved yet.
     pub pending: ScopeSet,
+    /// The part of it without which a connection is of no use.
+    pub required: ScopeSet,
     /// What the platform's scopes have to do with each other.
     pub relations: Arc<Relations>,
 }
@@ -221,6 +231,30 @@ impl Wanted {
         }
     }
 
+    /// The required scopes that a grant is known not to hold, in order. Where the platform does not say, nothing is known to be missing.
+    ///
+    /// It follows from the configuration and the grant alone, so a change of either is all it takes to end it.
+    pub fn lacking(&self, grant: &GrantScopes) -> Vec<Scope> {
+        let lacks = |scope: &&Scope| self.required.contains(*scope) && self.status(scope, grant).is_lack();
+        self.scopes.iter().filter(lacks).cloned().collect()
+    }
+
+    /// Makes sure that a grant is not known to lack a required scope.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ReauthRequired`](crate::ErrorKind) for the reason [`REQUIRED_SCOPE_MISSING`], naming the scopes.
+    pub fn check_required(&self, grant: &GrantScopes) -> Result<(), Error> {
+        let lacking = self.lacking(grant);
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "the configuration requires {}, which this person has not allowed: reconnect the account",
+            list_scopes(&lacking)
+        );
+        Err(Error::reauth_required(REQUIRED_SCOPE_MISSING, message))
+    }
+
     /// What the app wants against what the grant holds.
     pub fn drift(&self, grant: &GrantScopes) -> Drift {
         let statuses = self.scopes.iter().map(|scope| (scope.clone(), self.status(scope, grant))).collect();
@@ -232,7 +266,7 @@ impl Wanted {
             .filter(|scope| !self.scopes.contains(self.relations.name(scope)))
             .cloned()
             .collect();
-        Drift { statuses, extra }
+        Drift { statuses, extra, lacking: self.lacking(grant) }
     }
 }
 
@@ -243,6 +277,8 @@ pub struct Drift {
     pub statuses: Vec<(Scope, ScopeStatus)>,
     /// What was granted beyond the list. It breaks nothing.
     pub extra: ScopeSet,
+    /// The required scopes that the grant is known not to hold, in order.
+    pub lacking: Vec<Scope>,
 }
 
 impl Drift {
@@ -260,6 +296,7 @@ impl Drift {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     fn set(text: &str) -> ScopeSet {
         split_scopes(text)
@@ -311,6 +348,38 @@ mod tests {
         grant.observe(Granted::Unknown);
         assert_eq!(words(&grant)[1], "withdrawn", "an answer that says nothing changes nothing");
         assert_eq!(words(&GrantScopes::default())[0], "unknown");
+    }
+
+    #[test]
+    fn a_required_scope_is_missing_once_that_is_known() {
+        let wanted = Wanted {
+            scopes: ["stats", "basic", "list", "upload"].map(|s| s.parse().unwrap()).to_vec(),
+            pending: set("upload"),
+            required: set("basic stats upload elsewhere"),
+            ..Wanted::default()
+        };
+        let lacking = |grant: &GrantScopes| list_scopes(&wanted.lacking(grant));
+        let of = |requested, granted| GrantScopes::of_flow(set(requested), known(granted));
+        for (grant, missing) in [
+            (of("basic stats", "basic stats"), ""),
+            (of("basic stats", "basic"), "stats"),
+            (of("basic", "basic"), "stats"),
+            (of("basic stats list", ""), "stats, basic"),
+            (GrantScopes::of_flow(set("basic stats"), Granted::Unknown), ""),
+        ] {
+            assert_eq!(lacking(&grant), missing, "{grant:?}");
+            assert_eq!(list_scopes(&wanted.drift(&grant).lacking), missing);
+        }
+        let error = wanted.check_required(&of("basic", "basic")).unwrap_err();
+        let reason = ErrorKind::ReauthRequired { reason: REQUIRED_SCOPE_MISSING.to_owned() };
+        assert_eq!((error.kind(), error.message().contains("requires stats, which")), (&reason, true));
+        assert!(wanted.check_required(&of("basic stats", "stats basic")).is_ok());
+
+        let mut withdrawn = of("basic stats", "basic stats");
+        withdrawn.observe(known("stats"));
+        assert_eq!(lacking(&withdrawn), "basic");
+        let relaxed = Wanted { required: set("stats"), ..wanted.clone() };
+        assert_eq!(relaxed.lacking(&withdrawn), [], "the configuration alone decides what is required");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use connector_core::config::{PlatformSettings, Settings};
 use connector_core::{Connector, Linked, PlatformId, Registry};
 
+use crate::layers::account_scope;
+
 /// A linked platform with what the operator configured for it.
 #[derive(Clone, Debug)]
 pub struct ConfiguredPlatform {
@@ -49,7 +51,12 @@ impl Configuration {
 }
 
 impl ConfiguredPlatform {
-    fn new(linked: &Linked, settings: PlatformSettings) -> Self {
+    /// Without the scope of the accounts' ids nobody can be connected, so every app requires it.
+    pub(crate) fn new(linked: &Linked, mut settings: PlatformSettings) -> Self {
+        let by_nature = account_scope(linked, &settings.catalogue).cloned();
+        for app in settings.apps.values_mut() {
+            app.wanted.required.extend(by_nature.clone());
+        }
         let connector = linked.build(Arc::clone(&settings.catalogue));
         Self { linked: linked.clone(), settings, connector }
     }

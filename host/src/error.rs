@@ -6,6 +6,7 @@ use std::sync::Arc;
 use connector_core::ErrorKind;
 use connector_core::config::Problems;
 
+use crate::flow::ScopeRefused;
 use crate::private_files::FileError;
 use crate::spool::SpoolError;
 use crate::store::StoreError;
@@ -33,6 +34,9 @@ pub enum Error {
     /// The spool says so.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// The platform refused to ask a person because of a scope, and may take a request for less.
+    #[error("{0}")]
+    ScopeRefused(Box<ScopeRefused>),
     /// What was asked for does not exist or is not clear.
     #[error("{0}")]
     Request(String),
@@ -82,6 +86,7 @@ impl Error {
     pub fn connector(&self) -> Option<&connector_core::Error> {
         match self {
             Self::Connector(error) => Some(error),
+            Self::ScopeRefused(refused) => Some(&refused.error),
             Self::Shared(error) => error.connector(),
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use connector_core::config::{Config, Key, Layer, LayerName, PlatformSettings, Problem, Problems};
+use connector_core::config::{Catalogue, Config, Key, Layer, LayerName, PlatformSettings, Problem, Problems};
 use connector_core::{Linked, Registry, Scope};
 
 /// The file that is built into the program, so that it knows every linked platform's scopes without any file.
@@ -101,9 +101,7 @@ fn unknown_endpoints(config: &Config, linked: &Linked, platform: &PlatformSettin
 
 /// An app that does not ask for the scope of the accounts' ids could connect nobody: its accounts would have no names.
 fn nameless_accounts(config: &Config, linked: &Linked, platform: &PlatformSettings) -> Vec<Problem> {
-    let Some(facts) = &linked.protocol().accounts else { return Vec::new() };
-    let mut fields = platform.catalogue.fields(&facts.endpoint);
-    let Some((scope, ..)) = fields.find(|(_, field, _)| *field == facts.id) else { return Vec::new() };
+    let Some(scope) = account_scope(linked, &platform.catalogue) else { return Vec::new() };
     let lacking = platform.apps.iter().filter(|(_, app)| !app.wanted.requested().contains(scope));
     lacking
         .map(|(name, app)| {
@@ -120,6 +118,12 @@ fn nameless_accounts(config: &Config, linked: &Linked, platform: &PlatformSettin
             Problem { layer: layer_of(config, &key), key, message: format!("{mend}: {why}") }
         })
         .collect()
+}
+
+/// The scope that unlocks the ids of a platform's accounts, if one does.
+pub(crate) fn account_scope<'a>(linked: &Linked, catalogue: &'a Catalogue) -> Option<&'a Scope> {
+    let facts = linked.protocol().accounts.as_ref()?;
+    catalogue.fields(&facts.endpoint).find(|(_, field, _)| *field == facts.id).map(|(scope, ..)| scope)
 }
 
 fn layer_of(config: &Config, key: &Key) -> LayerName {

@@ -30,6 +30,7 @@ mod refresh;
 mod reload;
 mod restore;
 mod revoke;
+mod scopes;
 #[cfg(feature = "cli")]
 mod serve;
 mod spool;
@@ -45,7 +46,8 @@ pub use self::configuration::ConfiguredPlatform;
 pub use self::emulate::Emulated;
 pub use self::error::{Error, Result};
 pub use self::flow::{
-    Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, Started, authorize_url,
+    Asking, Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, ScopeRefused, Started,
+    authorize_url,
 };
 pub use self::host::{Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};

@@ -48,13 +48,18 @@ impl Host {
             Ok(platform) => platform,
             Err(error) => return self.stored(connected, error).await,
         };
-        let expected = expected(&platform, connected);
+        let mut expected = expected(&platform, connected);
         let latest = self.store().latest_reading(&connection.id).await?;
         let now = self.context().now();
         let (fetched, error) = match latest {
             _ if connected.state() != ConnectionState::Active => (None, Some(not_active(connected).into())),
+            _ if let Err(error) = self.check_required(connected) => (None, Some(error.into())),
             Some(reading) if is_recent(&reading, now, max_age) && covers(&reading, &expected) => (None, None),
-            _ => self.fetch_or_say_why(&platform, connected).await?,
+            _ => {
+                let fetched = self.fetch_or_say_why(&platform, connected).await?;
+                expected = self.expected_now(&platform, connected).await?;
+                fetched
+            }
         };
         let mut values = self.store().last_values(&connection.id).await?;
         let reading = match fetched {
@@ -68,7 +73,8 @@ impl Host {
         };
         let cells = expected.into_iter().map(|(name, withheld)| {
             let value = values.get(&name).copied();
-            let shown = shown(value, withheld, missing_of(reading.as_ref(), &name), error.as_ref());
+            let failed = error.as_ref().map(|error| Missing::Failed(failure(&platform, error, &name)));
+            let shown = shown(value, withheld.or(failed).or_else(|| missing_of(reading.as_ref(), &name)));
             (name, shown)
         });
         Ok(Metrics { cells: cells.collect(), error })
@@ -115,17 +121,38 @@ impl Host {
         Ok(reading)
     }
 
-    /// Asks the platform. A token that it refuses is refreshed once, and the call repeated once.
+    /// Asks the platform. A token that it refuses is refreshed once, and the call repeated once. A scope that it misses is asked after once,
+    /// and the call repeated for what is left, if that is less than before.
     async fn report(&self, platform: &ConfiguredPlatform, connected: &Connected) -> Result<Report> {
         let Connected { connection, grant } = connected;
         let session = self.session(&grant.tenant, &grant.id).await?;
         let refused = match self.ask(platform, &session, &connection.account_id).await {
-            Err(error) if matches!(error.kind(), ErrorKind::ReauthRequired { .. }) => error,
-            answered => return Ok(answered?),
+            Ok(report) => return Ok(report),
+            Err(error) => error,
         };
-        tracing::debug!(connection = %connection.id, error = %refused, "the platform refused the token");
-        let session = self.session_after(&grant.tenant, &grant.id, &session).await?;
+        let session = match refused.kind() {
+            ErrorKind::ReauthRequired { .. } => self.session_after(&grant.tenant, &grant.id, &session).await?,
+            ErrorKind::MissingScopes { .. } if refused.code().is_some() => {
+                match self.session_with_news(&grant.tenant, &grant.id, &session).await? {
+                    Some(session) => session,
+                    None => return Err(refused.into()),
+                }
+            }
+            _ => return Err(refused.into()),
+        };
+        tracing::debug!(connection = %connection.id, error = %refused, "the platform refused the call, which is repeated");
         Ok(self.ask(platform, &session, &connection.account_id).await?)
+    }
+
+    /// What can be expected by what the grant holds by now: what was just asked may have brought news of it.
+    async fn expected_now(
+        &self,
+        platform: &ConfiguredPlatform,
+        connected: &Connected,
+    ) -> Result<BTreeMap<MetricName, Option<Missing>>> {
+        let connection = &connected.connection;
+        let now = self.store().connection(&connection.tenant, &connection.id).await?;
+        Ok(expected(platform, now.as_ref().unwrap_or(connected)))
     }
 
     async fn ask(
@@ -180,10 +207,19 @@ fn covers(reading: &Reading, expected: &BTreeMap<MetricName, Option<Missing>>) -
     expected.iter().all(|(name, withheld)| withheld.is_some() || asked(name))
 }
 
-/// What is shown for one metric: a scope in the way comes first, then what the latest reading said, then why there was none.
-fn shown(value: Option<Sample>, withheld: Option<Missing>, missing: Option<Missing>, error: Option<&Error>) -> Shown {
-    let failed = error.map(|error| Missing::Failed(error.kind().cloned().unwrap_or(ErrorKind::Unavailable)));
-    match (value, withheld.or(failed).or(missing)) {
+/// Why a metric could not be had. Of the scopes that may be missing its own is the one to name.
+fn failure(platform: &ConfiguredPlatform, error: &Error, name: &MetricName) -> ErrorKind {
+    match (error.kind(), platform.settings.catalogue.scope_of(name)) {
+        (Some(ErrorKind::MissingScopes { scopes }), Some(scope)) if scopes.contains(scope) => {
+            ErrorKind::MissingScopes { scopes: [scope.clone()].into() }
+        }
+        (kind, _) => kind.cloned().unwrap_or(ErrorKind::Unavailable),
+    }
+}
+
+/// What is shown for one metric, given why there is nothing newer: a scope in the way, else what went wrong, else what the latest reading said.
+fn shown(value: Option<Sample>, why: Option<Missing>) -> Shown {
+    match (value, why) {
         (Some(value), None) => Shown::Value(value),
         (Some(value), Some(why)) => Shown::Stale(value, why),
         (None, why) => Shown::Missing(why.unwrap_or(Missing::NotOffered)),

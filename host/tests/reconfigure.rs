@@ -7,7 +7,7 @@ use connector_core::config::{AppSettings, Settings};
 use connector_core::oauth::CallbackParams;
 use connector_core::testing::FakeTransport;
 use connector_host::testing::{Example, Installation, TENANT, connected};
-use connector_host::{Callback, ConnectRequest, Host};
+use connector_host::{Asking, Callback, ConnectRequest, Host};
 
 /// A host at a platform that answers one exchange and says whose account it is.
 async fn host() -> (Host, FakeTransport, Installation) {
@@ -36,6 +36,7 @@ async fn begin(host: &Host) -> Callback {
         app: Example::APP.to_owned(),
         redirect_uri: "http://127.0.0.1:5000/callback".parse().unwrap(),
         reconnects: None,
+        asking: Asking::Everything,
         initiator: Secret::from("this browser"),
     };
     let url = host.connect(request).await.unwrap().authorize_url;

@@ -94,6 +94,7 @@ fn app(old: &AppSettings, new: &AppSettings) -> Vec<Edited> {
         scopes("scopes", old.wanted.scopes.iter(), new.wanted.scopes.iter(), Vec::new())
             .or_else(|| reordered(&old.wanted.scopes, &new.wanted.scopes)),
         scopes("pending", old.wanted.pending.iter(), new.wanted.pending.iter(), Vec::new()),
+        scopes("required", old.wanted.required.iter(), new.wanted.required.iter(), Vec::new()),
     ];
     let values = [
         value("kind", text(Some(&old.kind)), text(Some(&new.kind))),
@@ -206,6 +207,10 @@ mod tests {
             (
                 "scopes = [\"a\", \"b\", \"c\"]\npending = [\"c\", \"b\"]\nclient_id = { env = \"ID\" }",
                 "lantern/default: scopes + c; pending + b, + c",
+            ),
+            (
+                "scopes = [\"a\", \"b\"]\nrequired = [\"b\"]\nclient_id = { env = \"ID\" }",
+                "lantern/default: required + b",
             ),
             ("scopes = [\"b\", \"a\"]\nclient_id = { env = \"ID\" }", "lantern/default: scopes b, a (was a, b)"),
             (

@@ -48,6 +48,7 @@ fn app_values(key: &Key, app: &AppSettings) -> Vec<(Key, String)> {
         ("pkce", app.pkce.map(|pkce| quoted(pkce.as_str()))),
         ("scopes", Some(list_text(app.wanted.scopes.iter().map(Scope::as_str)))),
         ("pending", Some(list_text(app.wanted.pending.iter().map(Scope::as_str)))),
+        ("required", Some(list_text(app.wanted.required.iter().map(Scope::as_str)))),
         ("keep_fresh", Some(app.keep_fresh.to_string())),
     ];
     values.into_iter().filter_map(|(name, value)| Some((key.child(name), value?))).collect()
@@ -115,6 +116,7 @@ mod tests {
         [platforms.lantern.apps.default]
         client_id = { env = "LANTERN_ID" }
         pending = []
+        required = ["stats.read"]
         keep_fresh = true
     "#;
 
@@ -138,6 +140,7 @@ mod tests {
                 r#"platforms.lantern.apps.default.pkce = "hex"  # base.toml"#,
                 r#"platforms.lantern.apps.default.scopes = ["stats.read"]  # base.toml"#,
                 "platforms.lantern.apps.default.pending = []  # over.toml",
+                r#"platforms.lantern.apps.default.required = ["stats.read"]  # over.toml"#,
                 "platforms.lantern.apps.default.keep_fresh = true  # over.toml",
                 r#"platforms.lantern.scopes."stats.read" = { product = "Login", description = "The \"counts\"", fields.me = { "/a/b" = "custom.lantern.b", stars = "metric.followers" }, abilities = ["content.list"] }  # base.toml"#,
             ]

@@ -65,6 +65,10 @@ pub struct AppFile {
     /// The part of `scopes` that the platform has not approved for this app yet: never requested.
     #[schemars(inner(pattern(schema::SCOPE)), extend("uniqueItems" = true))]
     pub pending: Option<Vec<String>>,
+    /// The part of `scopes` without which a connection is of no use: one that lacks any of them is shown as `reauth_required`. The scope of
+    /// the accounts' ids always is.
+    #[schemars(inner(pattern(schema::SCOPE)), extend("uniqueItems" = true))]
+    pub required: Option<Vec<String>>,
     /// Whether every access token of the app is always kept fresh, also while nobody needs it. Off by default, because each rotation is
     /// one more chance to lose an answer: without it a token is refreshed when it is needed, and often enough that access is kept.
     pub keep_fresh: Option<bool>,

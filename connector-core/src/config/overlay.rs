@@ -40,7 +40,7 @@ fn lay_platform(origins: &mut Origins, key: &Key, under: &mut PlatformFile, over
 }
 
 fn lay_app(origins: &mut Origins, key: &Key, under: &mut AppFile, over: AppFile) {
-    let AppFile { kind, client_id, client_secret, redirect_uri, pkce, scopes, pending, keep_fresh } = over;
+    let AppFile { kind, client_id, client_secret, redirect_uri, pkce, scopes, pending, required, keep_fresh } = over;
     lay_value(origins, key.child("kind"), &mut under.kind, kind);
     lay_value(origins, key.child("client_id"), &mut under.client_id, client_id);
     lay_value(origins, key.child("client_secret"), &mut under.client_secret, client_secret);
@@ -48,6 +48,7 @@ fn lay_app(origins: &mut Origins, key: &Key, under: &mut AppFile, over: AppFile)
     lay_value(origins, key.child("pkce"), &mut under.pkce, pkce);
     lay_value(origins, key.child("scopes"), &mut under.scopes, scopes);
     lay_value(origins, key.child("pending"), &mut under.pending, pending);
+    lay_value(origins, key.child("required"), &mut under.required, required);
     lay_value(origins, key.child("keep_fresh"), &mut under.keep_fresh, keep_fresh);
 }
 
@@ -69,6 +70,7 @@ mod tests {
         client_id = { env = "LANTERN_ID" }
         scopes = ["basic", "stats.read"]
         pending = ["stats.read"]
+        required = ["basic"]
         [platforms.lantern.scopes.basic]
         product = "Login"
         description = "Name"
@@ -82,6 +84,7 @@ mod tests {
         [platforms.lantern.apps.default]
         scopes = ["basic"]
         pending = []
+        required = ["stats.read"]
         [platforms.lantern.apps.second]
         kind = "web"
         [platforms.lantern.scopes."stats.read"]
@@ -100,6 +103,7 @@ mod tests {
         assert_eq!(app.kind, Some(AppKind::Desktop));
         assert_eq!(app.scopes.as_deref(), Some(&["basic".to_owned()][..]));
         assert_eq!(app.pending.as_deref(), Some(&[][..]), "an empty list is a list");
+        assert_eq!(app.required.as_deref(), Some(&["stats.read".to_owned()][..]));
         assert!(app.client_id.is_some());
     }
 
@@ -129,6 +133,7 @@ mod tests {
                 "platforms.lantern.apps.default.client_id = base",
                 "platforms.lantern.apps.default.kind = base",
                 "platforms.lantern.apps.default.pending = over",
+                "platforms.lantern.apps.default.required = over",
                 "platforms.lantern.apps.default.scopes = over",
                 "platforms.lantern.apps.second.kind = over",
                 "platforms.lantern.scopes.basic = base",

@@ -190,13 +190,15 @@ impl OAuthProvider for ConfiguredOAuth2 {
             facts.callback_errors.get(&pair).or_else(|| facts.callback_errors.get(error).filter(|_| detail.is_none()));
         if let Some(known) = known {
             let kind = ErrorKind::from_word(&known.kind).unwrap_or(ErrorKind::Rejected);
-            return Ok(Some(Error::new(kind, known.say.clone()).with_code(pair)));
+            let error = Error::new(kind, known.say.clone()).with_code(pair);
+            return Ok(Some(if known.scope { error.about_a_scope() } else { error }));
         }
         let claimed = callback.one("state")?.is_some();
         let description = callback.one("error_description")?.filter(|_| claimed);
         let reason = description.map(|text| format!(": {}", words(text))).unwrap_or_default();
         let unknown =
             Error::new(standard_callback_kind(error, detail), format!("the platform refused the request{reason}"));
+        let unknown = if error == "invalid_scope" { unknown.about_a_scope() } else { unknown };
         Ok(Some(if claimed || is_code(&pair) { unknown.with_code(shown(&pair)) } else { unknown }))
     }
 

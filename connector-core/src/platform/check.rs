@@ -1,3 +1,4 @@
+use super::oauth::CallbackError;
 use super::{Location, Protocol};
 use crate::http::is_loopback;
 use crate::{Error, ErrorKind, Result};
@@ -37,8 +38,11 @@ impl Protocol {
 
     fn check_kinds(&self) -> Result<()> {
         let callback = self.oauth.authorize.iter().flat_map(|facts| facts.callback_errors.values());
-        for word in callback.map(|error| &error.kind) {
-            ensure(ErrorKind::from_word(word).is_some(), || unknown_kind(word, ""))?;
+        for CallbackError { kind, scope, .. } in callback {
+            ensure(ErrorKind::from_word(kind).is_some(), || unknown_kind(kind, ""))?;
+            ensure(!scope || kind == "config", || {
+                format!("`scope = true` goes with kind = \"config\", for an operator to mend, not with `{kind}`")
+            })?;
         }
         for word in self.api_errors.kinds.values() {
             let known = word == "reauth_required" || ErrorKind::from_word(word).is_some();
@@ -101,6 +105,11 @@ mod tests {
             ),
             ("[accounts]\nendpoint = \"me\"\nid = \"id\"", "the platform file describes no endpoint `me`"),
             ("[api_errors]\nkinds = { x = \"oops\" }", "`oops` is no kind of error"),
+            (
+                "[oauth.authorize]\nat = { base = \"api\", path = \"/\" }\n\
+                 callback_errors = { x = { kind = \"declined\", say = \"no\", scope = true } }",
+                "`scope = true` goes with kind = \"config\"",
+            ),
             ("[oauth]\nscope_seperator = \",\"", "unknown field `scope_seperator`"),
         ] {
             let error = Protocol::parse(&format!("{BASE}{rest}")).unwrap_err().to_string();

@@ -84,6 +84,9 @@ pub struct CallbackError {
     pub kind: String,
     /// What happened and what to do, for a person.
     pub say: String,
+    /// Whether the whole request was refused because of one of its scopes, so that a request for fewer may do. Its kind is `config` then.
+    #[serde(default)]
+    pub scope: bool,
 }
 
 /// The token endpoint.

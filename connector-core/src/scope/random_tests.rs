@@ -63,6 +63,7 @@ fn every_status_is_what_the_plainest_way_finds() {
         let relations = Relations::of(names.iter().map(|(scope, names, by)| (scope, names.as_slice(), by.as_slice())));
         let (listed, pending) = (some(&mut random), some(&mut random));
         let wanted = Wanted {
+            required: ScopeSet::new(),
             scopes: listed.iter().copied().map(scope).collect(),
             pending: pending.iter().filter(|index| listed.contains(index)).copied().map(scope).collect(),
             relations: Arc::new(relations),

@@ -4,15 +4,15 @@ use connector_core::{Connector, Context};
 
 use super::args::{Browse, Connect, Reconnect};
 use super::exit::Exit;
-use super::flow::{Flow, Wish};
+use super::flow::{Flows, Wish};
 use super::output::Output;
 use super::redirect::{PRINTED_PORT, redirect_uri};
 use super::running::Running;
 use super::setup::Setup;
 use super::told::told;
-use super::{ask, browser};
+use super::{ask, browser, needed};
 use crate::error::Result;
-use crate::flow::authorize_url;
+use crate::flow::{Completed, authorize_url};
 use crate::host::{Host, not_configured};
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output: Output) -> Result<Exit> {
@@ -27,19 +27,14 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output
         return print_url(&cx, connector.as_ref(), linked.id(), &app, Purpose::Connect, &args.browse, output).await;
     }
     let host = setup.open(config, &setup.data_dir()?, cx, realm, running, output).await?;
-    let wish = Wish {
-        platform: linked.id().clone(),
-        app: args.app.clone(),
-        reference: args.reference.clone(),
-        reconnects: None,
-        other_account: false,
-    };
-    go(&host, setup, wish, &app, &args.browse, output).await
+    let wish = Wish { reference: args.reference.clone(), reconnects: None, other_account: false };
+    go(&host, setup, linked.id(), wish, &app, &args.browse, output).await
 }
 
 pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
-    let connection = ask::one_grant(&host, &setup.global.tenant, &args.connection).await?.connection;
+    let Some(connection) = &args.connection else { return needed::run(&host, setup, args, output).await };
+    let connection = ask::one_grant(&host, &setup.global.tenant, connection).await?.connection;
     let app = host.app(connection.platform.as_str(), &connection.app)?;
     if args.browse.print_url {
         let (platform, purpose) = (connection.platform, Purpose::Reauthorize);
@@ -47,14 +42,8 @@ pub(super) async fn again(setup: &Setup, running: &Running, args: &Reconnect, ou
         let connector = configured.connector.as_ref();
         return print_url(host.context(), connector, &platform, &app, purpose, &args.browse, output).await;
     }
-    let wish = Wish {
-        platform: connection.platform,
-        app: connection.app,
-        reference: None,
-        reconnects: Some(connection.id),
-        other_account: args.other_account,
-    };
-    go(&host, setup, wish, &app, &args.browse, output).await
+    let wish = Wish { reference: None, reconnects: Some(connection.id), other_account: args.other_account };
+    go(&host, setup, &connection.platform, wish, &app, &args.browse, output).await
 }
 
 /// Prints the address that a flow would open.
@@ -72,13 +61,35 @@ pub(super) async fn print_url(
     Ok(Exit::Done)
 }
 
-async fn go(host: &Host, setup: &Setup, wish: Wish, app: &App, browse: &Browse, output: Output) -> Result<Exit> {
-    let mut flow = Flow::begin(host, &setup.global.tenant, wish, app, browse).await?;
-    browser::send(&flow.started.authorize_url, !browse.no_browser, output);
-    if flow.reading {
-        output.note("Then come back. The address the browser ends at may also be pasted here.");
-    }
-    let completed = flow.wait(host).await?;
+/// Asks one person, and says how that ended.
+async fn go(
+    host: &Host,
+    setup: &Setup,
+    platform: &PlatformId,
+    wish: Wish,
+    app: &App,
+    browse: &Browse,
+    output: Output,
+) -> Result<Exit> {
+    let completed = walk(host, setup, platform, wish, app, browse, output).await?;
     host.revoke_due().await?;
     Ok(told(&completed, output))
+}
+
+/// Sends one person to the platform, and waits until they are back.
+pub(super) async fn walk(
+    host: &Host,
+    setup: &Setup,
+    platform: &PlatformId,
+    wish: Wish,
+    app: &App,
+    browse: &Browse,
+    output: Output,
+) -> Result<Completed> {
+    let mut flows = Flows::open(host, &setup.global.tenant, platform, app, browse).await?;
+    browser::send(&flows.begin(host, wish).await?, !browse.no_browser, output);
+    if flows.reading {
+        output.note("Then come back. The address the browser ends at may also be pasted here.");
+    }
+    flows.wait(host, output).await
 }

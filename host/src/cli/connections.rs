@@ -71,7 +71,7 @@ pub(super) async fn list(host: &Host, tenant: &str, output: Output) -> Result<()
 /// Those in one state. Whoever looks for people who have to act is told by the exit code as well.
 async fn list_in(host: &Host, tenant: &str, state: ConnectionState, output: Output) -> Result<Exit> {
     let mut all = ask::all(host, tenant).await?;
-    all.retain(|connected| connected.state() == state);
+    all.retain(|connected| host.state_of(connected) == state);
     if all.is_empty() && !output.is_json() {
         output.say(format!("No connection is {}.", state.as_str()));
         return Ok(Exit::Done);
@@ -98,7 +98,7 @@ async fn show_all(host: &Host, all: &[Connected], output: Output) -> Result<()> 
             connection.platform.to_string(),
             format::text(connection.profile.label().unwrap_or(&connection.account_id)),
             connection.reference.clone().unwrap_or_default(),
-            view.state(),
+            view.state_text(),
             view.since(),
         ]
     });

@@ -16,7 +16,7 @@ use url::Url;
 use super::args::{Browse, Demo, Global, TENANT};
 use super::connect::print_url;
 use super::exit::Exit;
-use super::flow::{Flow, Wish};
+use super::flow::{Flows, Wish};
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
@@ -213,16 +213,6 @@ impl Teller<'_> {
         self.remark(&format!("With an app of your own: connector-host init {}", self.linked.id()));
     }
 
-    fn wish(&self, reference: Option<String>, again: Option<&Connected>) -> Wish {
-        Wish {
-            platform: self.linked.id().clone(),
-            app: APP.to_owned(),
-            reference,
-            reconnects: again.map(|connected| connected.connection.id.clone()),
-            other_account: false,
-        }
-    }
-
     /// One person goes from the authorize URL over the consent page back to the listener, as a browser would.
     async fn walk(
         &self,
@@ -231,12 +221,16 @@ impl Teller<'_> {
         again: Option<&Connected>,
         unticked: &[Scope],
     ) -> Result<()> {
-        let wish = self.wish(Some(person.name.clone()), again);
+        let wish = Wish {
+            reference: Some(person.name.clone()),
+            reconnects: again.map(|connected| connected.connection.id.clone()),
+            other_account: false,
+        };
         let app = host.app(self.linked.id().as_str(), APP)?;
-        let mut flow = Flow::begin(host, &self.setup.global.tenant, wish, &app, &browse()).await?;
-        let url = flow.started.authorize_url.clone();
+        let mut flows = Flows::open(host, &self.setup.global.tenant, self.linked.id(), &app, &browse()).await?;
+        let url = flows.begin(host, wish).await?;
         let consent = Consent { person: person.name.clone(), unticked: unticked.to_vec(), declined: false };
-        let (completed, brought) = tokio::join!(flow.wait(host), self.browse(&url, &consent));
+        let (completed, brought) = tokio::join!(flows.wait(host, self.output), self.browse(&url, &consent));
         brought?;
         told(&completed?, self.output);
         Ok(())

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use connector_core::ErrorKind;
 use connector_core::metrics::Missing;
-use connector_core::scope::ScopeStatus;
+use connector_core::scope::{ScopeStatus, list_scopes};
 use jiff::{SignedDuration, Timestamp};
 
 /// What is longer than this many characters is cut.
@@ -47,18 +48,29 @@ fn span(length: SignedDuration) -> String {
 /// Why there is no value, in words.
 pub(super) fn missing(missing: &Missing) -> String {
     match missing {
-        Missing::Scope { scope, status } => match status {
-            ScopeStatus::NeverAsked => format!("needs {scope}, never asked for"),
-            ScopeStatus::NotGranted => format!("needs {scope}, not granted"),
-            ScopeStatus::Withdrawn => format!("needs {scope}, withdrawn"),
-            ScopeStatus::Pending => format!("needs {scope}, pending at the platform"),
-            ScopeStatus::NotWanted => format!("needs {scope}, not in the app's list"),
-            ScopeStatus::Granted | ScopeStatus::Unknown => format!("needs {scope}"),
+        Missing::Scope { scope, status } => match standing(*status) {
+            Some(how) => format!("needs {scope}, {how}"),
+            None => format!("needs {scope}"),
         },
         Missing::NotOffered => "the platform gives none".to_owned(),
         Missing::NotACount => "not a count: see the profile".to_owned(),
         Missing::Hidden => "hidden by its owner".to_owned(),
+        Missing::Failed(ErrorKind::MissingScopes { scopes }) if !scopes.is_empty() => {
+            format!("could not be read (missing_scopes): the platform refused {}", list_scopes(scopes))
+        }
         Missing::Failed(kind) => format!("could not be read ({})", kind.as_str()),
+    }
+}
+
+/// How a scope stands that keeps something from working, in words.
+pub(super) fn standing(status: ScopeStatus) -> Option<&'static str> {
+    match status {
+        ScopeStatus::NeverAsked => Some("never asked for"),
+        ScopeStatus::NotGranted => Some("not granted"),
+        ScopeStatus::Withdrawn => Some("withdrawn"),
+        ScopeStatus::Pending => Some("pending at the platform"),
+        ScopeStatus::NotWanted => Some("not in the app's list"),
+        ScopeStatus::Granted | ScopeStatus::Unknown => None,
     }
 }
 

@@ -37,6 +37,7 @@ struct App {
     emulated: bool,
     scopes: Vec<String>,
     pending: Vec<String>,
+    required: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -97,6 +98,7 @@ fn app_row(name: &str, app: &AppSettings, emulated: bool) -> App {
         emulated,
         scopes: app.wanted.scopes.iter().map(Scope::to_string).collect(),
         pending: app.wanted.pending.iter().map(Scope::to_string).collect(),
+        required: app.wanted.required.iter().map(Scope::to_string).collect(),
     }
 }
 
@@ -120,6 +122,9 @@ fn text(platform: &Platform) -> String {
         let _ = writeln!(text, "{}", format::folded("    asks for ", &app.scopes.join(", ")));
         if !app.pending.is_empty() {
             let _ = writeln!(text, "{}", format::folded("    pending  ", &app.pending.join(", ")));
+        }
+        if !app.required.is_empty() {
+            let _ = writeln!(text, "{}", format::folded("    requires ", &app.required.join(", ")));
         }
     }
     if platform.apps.is_empty() {

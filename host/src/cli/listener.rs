@@ -1,5 +1,6 @@
 //! The one-flow listener on loopback that a desktop app's redirect comes back to (RFC 8252 section 7.3).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -28,6 +29,9 @@ const PATHS: [(Shown, &str); 3] =
 /// What comes before them then.
 const PREFIX: &str = "/connector-host";
 
+/// What comes before the name of a page that is one browser's alone.
+const TOLD: &str = "/connector-host/told/";
+
 /// Listens for callbacks until it is closed.
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -55,10 +59,39 @@ pub(super) struct Page {
     pub(super) title: String,
     /// What to know or do.
     pub(super) text: String,
+    /// What else the person may do, if there is anything.
+    pub(super) again: Option<Again>,
+}
+
+/// A link to where a person may go on.
+#[derive(Clone)]
+pub(super) struct Again {
+    /// Where it leads. It holds a flow's state.
+    pub(super) url: String,
+    /// What it says.
+    pub(super) text: String,
+}
+
+impl fmt::Debug for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Again").field("text", &self.text).finish_non_exhaustive()
+    }
+}
+
+impl Page {
+    /// That it went well.
+    pub(super) fn well(title: &str, text: String) -> Self {
+        Self { well: true, title: title.to_owned(), text, again: None }
+    }
+
+    /// That it did not.
+    pub(super) fn ill(title: &str, text: String) -> Self {
+        Self { well: false, title: title.to_owned(), text, again: None }
+    }
 }
 
 /// The pages there are. None is shown at the address that holds the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Shown {
     /// How the flow ended.
     Ended,
@@ -66,6 +99,8 @@ enum Shown {
     Reported,
     /// That a callback was no flow's.
     NoFlow,
+    /// How one flow ended while others go on, under a name that only its browser knows.
+    Told(String),
 }
 
 #[derive(Debug)]
@@ -74,6 +109,7 @@ struct Shared {
     arrivals: mpsc::Sender<Arrival>,
     ended: OnceLock<Page>,
     reported: Mutex<Option<Page>>,
+    told: Mutex<BTreeMap<String, Page>>,
     fetched: Notify,
     stop: Notify,
 }
@@ -119,6 +155,12 @@ impl Listener {
         arrival.send_to(Shown::Reported);
     }
 
+    /// Shows the browser how a flow ended while others go on, on a page of its own, under a name that cannot be guessed.
+    pub(super) fn show(&self, arrival: Arrival, page: Page, name: &str) {
+        self.shared.told.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), page);
+        arrival.send_to(Shown::Told(name.to_owned()));
+    }
+
     /// Says how it ended, lets the browser fetch the page that shows it, and stops listening.
     pub(super) async fn close(self, arrival: Option<Arrival>, page: Page) {
         let Self { arrivals, shared, server, .. } = self;
@@ -153,6 +195,7 @@ impl Shared {
             arrivals,
             ended: OnceLock::new(),
             reported: Mutex::new(None),
+            told: Mutex::default(),
             fetched: Notify::new(),
             stop: Notify::new(),
         }
@@ -164,15 +207,28 @@ impl Shared {
         PATHS.into_iter().map(move |(page, path)| (page, format!("{prefix}{path}")))
     }
 
-    fn page(&self, page: Shown) -> Option<Page> {
+    /// Where a page is.
+    fn path_of(&self, page: &Shown) -> Option<String> {
+        match page {
+            Shown::Told(name) => Some(format!("{TOLD}{name}")),
+            page => self.pages().find(|(shown, _)| shown == page).map(|(_, path)| path),
+        }
+    }
+
+    /// Which page is at a path.
+    fn at(&self, path: &str) -> Option<Shown> {
+        let told = path.strip_prefix(TOLD).map(|name| Shown::Told(name.to_owned()));
+        told.or_else(|| self.pages().find(|(_, named)| named == path).map(|(shown, _)| shown))
+    }
+
+    fn page(&self, page: &Shown) -> Option<Page> {
         match page {
             Shown::Ended => self.ended.get().cloned(),
             Shown::Reported => self.reported.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Shown::NoFlow => Some(Page {
-                well: false,
-                title: "Not connected".to_owned(),
-                text: "This address belongs to no flow in progress.".to_owned(),
-            }),
+            Shown::NoFlow => {
+                Some(Page::ill("Not connected", "This address belongs to no flow in progress.".to_owned()))
+            }
+            Shown::Told(name) => self.told.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned(),
         }
     }
 }
@@ -199,13 +255,12 @@ async fn callback(shared: &Shared, query: String) -> Response {
         return StatusCode::GONE.into_response();
     }
     let Ok(page) = page.await else { return StatusCode::GONE.into_response() };
-    let found = shared.pages().find(|(shown, _)| *shown == page);
-    found.map_or_else(|| StatusCode::GONE.into_response(), |(_, path)| Redirect::to(&path).into_response())
+    let path = shared.path_of(&page);
+    path.map_or_else(|| StatusCode::GONE.into_response(), |path| Redirect::to(&path).into_response())
 }
 
 fn show(shared: &Shared, path: &str) -> Response {
-    let named = shared.pages().find(|(_, name)| name == path);
-    let Some((shown, page)) = named.and_then(|(shown, _)| Some((shown, shared.page(shown)?))) else {
+    let Some((page, shown)) = shared.at(path).and_then(|shown| Some((shared.page(&shown)?, shown))) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let answer = match page.render() {

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use connector_core::metrics::{MetricName, Missing};
+use connector_core::{ErrorKind, Scope};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -122,6 +123,9 @@ fn cell_json(name: &MetricName, shown: &Shown) -> (String, Value) {
 fn missing_json(missing: &Missing) -> Value {
     match missing {
         Missing::Scope { scope, .. } => json!({ "reason": missing.as_str(), "scope": scope.as_str() }),
+        Missing::Failed(kind @ ErrorKind::MissingScopes { scopes }) => {
+            json!({ "reason": "failed", "kind": kind.as_str(), "scopes": scopes.iter().map(Scope::as_str).collect::<Vec<_>>() })
+        }
         Missing::Failed(kind) => json!({ "reason": "failed", "kind": kind.as_str() }),
         Missing::NotOffered | Missing::NotACount | Missing::Hidden => json!({ "reason": missing.as_str() }),
     }

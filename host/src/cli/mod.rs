@@ -21,6 +21,7 @@ mod list;
 mod listener;
 mod log;
 mod metrics;
+mod needed;
 mod output;
 mod plan;
 mod plan_text;

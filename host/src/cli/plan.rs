@@ -85,6 +85,7 @@ fn app(plan: &AppPlan) -> Value {
         "changes": plan.changes(),
         "connections": plan.connections,
         "reauthentication_helps": { "now": now, "then": then },
+        "lacks_required": { "now": plan.lacks_required.0, "then": plan.lacks_required.1 },
         "asks_also": names(&plan.asks_also),
         "asks_no_more": names(&plan.asks_no_more),
         "renamed": plan.renamed.iter().map(renamed).collect::<Vec<_>>(),

@@ -50,7 +50,8 @@ fn lines(app: &AppPlan) -> Vec<(&'static str, String)> {
     say("pending then", list_scopes(&app.pending_then));
     say("pending no more", list_scopes(&app.pending_no_more));
     say("other values", other_values(app));
-    say("ask again", ask_again(app));
+    say("ask again", concerns("would help", app.reauthentication_helps));
+    say("lack required", concerns("nothing is read for", app.lacks_required));
     for scope in app.scopes.iter().filter(|scope| scope.changes().next().is_some()) {
         say("scope", turns(scope));
     }
@@ -91,11 +92,12 @@ fn other_values(app: &AppPlan) -> String {
     line
 }
 
-fn ask_again(app: &AppPlan) -> String {
-    match app.reauthentication_helps {
+/// How many connections would be concerned, against how many are.
+fn concerns(verb: &str, (now, then): (u64, u64)) -> String {
+    match (now, then) {
         (0, 0) => String::new(),
-        (now, then) if now == then => format!("would help {}, as now", connections(then)),
-        (now, then) => format!("would help {}; now it is {now}", connections(then)),
+        (now, then) if now == then => format!("{verb} {}, as now", connections(then)),
+        (now, then) => format!("{verb} {}; now it is {now}", connections(then)),
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the state of a connection means: what happened, whose doing it was as far as that is known, and what to do.
 
+use connector_core::Scope;
 use connector_core::scope::{Drift, ScopeStatus, list_scopes};
 use jiff::Timestamp;
 
+use super::format;
 use crate::store::{AppHealth, Connected, ConnectionState, GrantRecord, GrantState, RevocationRecord};
 
 /// What is known about a connection besides its rows.
@@ -16,6 +18,13 @@ pub(super) struct Around<'a> {
     pub(super) revocation: Option<RevocationRecord>,
     /// What the app wants of it.
     pub(super) drift: Option<Drift>,
+}
+
+impl Around<'_> {
+    /// The required scopes that the grant is known to lack.
+    pub(super) fn lacking(&self) -> &[Scope] {
+        self.drift.as_ref().map_or(&[], |drift| &drift.lacking)
+    }
 }
 
 /// What is wrong with an app at its platform.
@@ -94,6 +103,7 @@ pub(super) fn told(connected: &Connected, around: &Around<'_>, now: Timestamp) -
             },
         )),
         (ConnectionState::Held, GrantState::Held { reason }) => Some(held(reason, id)),
+        (ConnectionState::Active, _) if !around.lacking().is_empty() => Some(lacking(id, around)),
         (ConnectionState::Active, _) => {
             let app = around.app.as_ref().and_then(Trouble::told);
             doubt(&connected.grant, around, now).or(app).or_else(|| missing(id, around.drift.as_ref()?))
@@ -128,6 +138,20 @@ fn lost(reason: &str) -> String {
         other => return format!("the person has to allow access again ({other})"),
     };
     sentence.to_owned()
+}
+
+/// What the configuration requires and the person has not allowed.
+fn lacking(id: &str, around: &Around<'_>) -> Told {
+    let how = |scope: &Scope| {
+        let status = around.drift.iter().flat_map(|drift| &drift.statuses).find(|(named, _)| named == scope);
+        let status = status.and_then(|(_, status)| format::standing(*status));
+        format!("{scope} ({})", status.unwrap_or("missing"))
+    };
+    let scopes = around.lacking().iter().map(how).collect::<Vec<_>>().join(", ");
+    Told::with(
+        format!("the configuration requires what this person has not allowed: {scopes}; its access is kept"),
+        format!("connector-host reconnect {id}, and allow it"),
+    )
 }
 
 fn held(reason: &str, id: &str) -> Told {

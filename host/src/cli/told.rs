@@ -1,7 +1,7 @@
 //! What people are told of how a flow ended.
 
-use connector_core::ErrorKind;
 use connector_core::scope::list_scopes;
+use connector_core::{ErrorKind, Scope};
 
 use super::exit::Exit;
 use super::format;
@@ -15,7 +15,7 @@ use crate::store::{Link, Linked};
 /// What the person in the browser is told.
 pub(super) fn page(outcome: &Result<Completed>) -> Page {
     match outcome {
-        Ok(Completed { finished: Ok(finished), .. }) => {
+        Ok(Completed { finished: Ok(finished), lacking, .. }) => {
             let names: Vec<&str> =
                 finished.linked.iter().filter_map(|linked| linked.connection.profile.label()).collect();
             let text = if names.is_empty() {
@@ -23,17 +23,34 @@ pub(super) fn page(outcome: &Result<Completed>) -> Page {
             } else {
                 format!("{} is connected.", names.join(" and "))
             };
-            Page { well: true, title: "Connected".to_owned(), text }
+            connected(text, lacking)
         }
-        Ok(Completed { finished: Err(error), .. }) => {
-            Page { well: false, title: "Allowed, but not connected yet".to_owned(), text: error.to_string() }
+        Ok(Completed { finished: Err(error), .. }) => Page::ill("Allowed, but not connected yet", error.to_string()),
+        Err(error) if error.kind() == Some(&ErrorKind::Declined) => {
+            Page::ill("Not connected", "Nothing was connected: the person did not allow access.".to_owned())
         }
-        Err(error) if error.kind() == Some(&ErrorKind::Declined) => Page {
-            well: false,
-            title: "Not connected".to_owned(),
-            text: "Nothing was connected: the person did not allow access.".to_owned(),
-        },
-        Err(error) => Page { well: false, title: "Not connected".to_owned(), text: error.to_string() },
+        Err(error) => Page::ill("Not connected", error.to_string()),
+    }
+}
+
+fn connected(text: String, lacking: &[Scope]) -> Page {
+    if lacking.is_empty() {
+        return Page::well("Connected", text);
+    }
+    let scopes = list_scopes(lacking);
+    let text =
+        format!("{text} What it needs most was not allowed, though, and has to be before it can be used: {scopes}.");
+    Page::ill("Connected, and something is missing", text)
+}
+
+impl Completed {
+    /// How a command ends whose flow ended so.
+    pub(super) fn exit(&self) -> Exit {
+        match &self.finished {
+            Err(error) => Exit::of(error),
+            Ok(_) if self.lacking.is_empty() => Exit::Done,
+            Ok(_) => Exit::Person,
+        }
     }
 }
 
@@ -44,7 +61,7 @@ pub(super) fn told(completed: &Completed, output: Output) -> Exit {
         Err(error) => {
             output.warn(format!("access was allowed and is kept, but it could not be linked to an account: {error}"));
             output.note("`connector-host connections` tries again.");
-            return Exit::of(error);
+            return completed.exit();
         }
     };
     let data: Vec<_> = finished.linked.iter().map(linked_json).collect();
@@ -53,7 +70,19 @@ pub(super) fn told(completed: &Completed, output: Output) -> Exit {
         output.note(format!("Asked for, and not granted: {}.", list_scopes(completed.requested.difference(granted))));
     }
     warn_of_lost(finished, output);
-    Exit::Done
+    warn_of_lacking(finished, &completed.lacking, output);
+    completed.exit()
+}
+
+/// Says what is missing that the configuration requires, and how it is allowed after all.
+fn warn_of_lacking(finished: &Finished, lacking: &[Scope], output: Output) {
+    for linked in finished.linked.iter().filter(|_| !lacking.is_empty()) {
+        output.warn(format!(
+            "the configuration requires {}, which was not allowed: until it is, the connection counts as reauth_required. Its access is kept; `connector-host reconnect {}` asks again.",
+            list_scopes(lacking),
+            linked.connection.id
+        ));
+    }
 }
 
 /// What the person at the terminal is told of grants that were linked later than they were made. It is no result of the command.

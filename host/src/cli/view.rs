@@ -1,8 +1,8 @@
 //! A connection as it is shown.
 
 use connector_core::account::FieldValue;
-use connector_core::scope::Drift;
-use connector_core::{AbilityStatus, abilities};
+use connector_core::scope::{Drift, REQUIRED_SCOPE_MISSING, ScopeStatus, list_scopes};
+use connector_core::{AbilityStatus, Scope, abilities};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -33,7 +33,6 @@ impl<'a> View<'a> {
         let known = known
             .as_deref()
             .and_then(|platform| Some((platform, &platform.settings.apps.get(&connection.app)?.wanted)));
-        let drift = known.map(|(_, wanted)| wanted.drift(&grant.scopes));
         let abilities = known.map(|(platform, wanted)| {
             abilities(platform.connector.as_ref(), &platform.settings.catalogue, wanted, &grant.scopes)
         });
@@ -42,7 +41,8 @@ impl<'a> View<'a> {
         let class = host.platform(connection.platform.as_str()).ok();
         let class = class.map(|platform| platform.connector.oauth().refresh_class());
         let rests_until = class.and_then(|class| Some(rests_until(class, grant.refresh_mark.as_ref()?)));
-        let around = Around { app: trouble(host, connected, apps), rests_until, revocation, drift };
+        let (app, drift) = (trouble(host, connected, apps), host.drift(connected));
+        let around = Around { app, rests_until, revocation, drift };
         Self { connected, around, abilities, now: host.context().now() }
     }
 
@@ -50,12 +50,27 @@ impl<'a> View<'a> {
         self.around.drift.as_ref()
     }
 
+    /// The state by what is stored and what the configuration requires.
+    fn state(&self) -> ConnectionState {
+        self.connected.state_given(!self.around.lacking().is_empty())
+    }
+
+    /// Why it is in its state, as one stable word, where there is more to know than the state.
+    fn reason(&self) -> Option<&str> {
+        match (&self.connected.grant.state, self.state()) {
+            (GrantState::Held { reason } | GrantState::ReauthRequired { reason }, _) => Some(reason),
+            (_, ConnectionState::ReauthRequired) => Some(REQUIRED_SCOPE_MISSING),
+            _ => None,
+        }
+    }
+
     /// The state with its reason.
-    pub(super) fn state(&self) -> String {
-        let state = self.connected.state();
-        match (state, &self.connected.grant.state) {
-            (ConnectionState::ReauthRequired, GrantState::ReauthRequired { reason })
-            | (ConnectionState::Held, GrantState::Held { reason }) => format!("{} ({reason})", state.as_str()),
+    pub(super) fn state_text(&self) -> String {
+        let state = self.state();
+        match (state, self.reason()) {
+            (ConnectionState::ReauthRequired | ConnectionState::Held, Some(reason)) => {
+                format!("{} ({reason})", state.as_str())
+            }
             _ => state.as_str().to_owned(),
         }
     }
@@ -101,10 +116,6 @@ impl<'a> View<'a> {
                 .map(|(scope, status)| json!({ "scope": scope.as_str(), "status": status.as_str() }))
                 .collect()
         });
-        let reason = match &grant.state {
-            GrantState::Held { reason } | GrantState::ReauthRequired { reason } => Some(reason),
-            _ => None,
-        };
         let told = self.told();
         json!({
             "id": connection.id.as_str(),
@@ -114,11 +125,13 @@ impl<'a> View<'a> {
             "app": connection.app,
             "account_id": connection.account_id,
             "profile": profile_json(&connection.profile),
-            "state": self.connected.state().as_str(),
-            "reason": reason,
+            "state": self.state().as_str(),
+            "reason": self.reason(),
+            "lacks_required": self.around.lacking().iter().map(Scope::as_str).collect::<Vec<_>>(),
             "since": grant.state_since.to_string(),
             "told": told.as_ref().and_then(|told| told.what.as_ref()),
             "next": told.as_ref().and_then(|told| told.next.as_ref()),
+            "offer": self.offer(),
             "doubt": self.doubt_json(),
             "next_try_at": self.next_try_at().map(|at| at.to_string()),
             "app_health": self.around.app.map(|app| health_json(&app)),
@@ -156,7 +169,7 @@ impl<'a> View<'a> {
             ("platform".to_owned(), format!("{}, app {}", connection.platform, connection.app)),
             ("account".to_owned(), format::line(&connection.account_id)),
             ("reference".to_owned(), format::line(reference)),
-            ("state".to_owned(), format!("{} since {}", self.state(), self.since())),
+            ("state".to_owned(), format!("{} since {}", self.state_text(), self.since())),
         ]
     }
 
@@ -174,6 +187,19 @@ impl<'a> View<'a> {
         self.abilities.iter().map(|(name, status)| (name.clone(), ability_text(status))).collect()
     }
 
+    /// What the person did not allow may be asked for again, once they want to: it is said where everything is, and nowhere else.
+    fn offer(&self) -> Option<String> {
+        let refused: Vec<&Scope> = self.drift()?.with(ScopeStatus::NotGranted).collect();
+        let is_open = self.state() == ConnectionState::Active && !refused.is_empty();
+        is_open.then(|| {
+            let id = &self.connected.connection.id;
+            format!(
+                "not allowed: {}; should the person want it after all, connector-host reconnect {id}",
+                list_scopes(refused)
+            )
+        })
+    }
+
     fn trouble(&self) -> Rows {
         let error = self.connected.grant.last_error.as_ref().map(|error| {
             let log_id = error.log_id.as_ref().map(|id| format!(", log_id {id}")).unwrap_or_default();
@@ -183,7 +209,7 @@ impl<'a> View<'a> {
             let (why, next) = (told.what.map(|what| ("why".to_owned(), what)), told.next);
             why.into_iter().chain(next.map(|next| ("next".to_owned(), next)))
         });
-        error.into_iter().chain(told).collect()
+        error.into_iter().chain(told).chain(self.offer().map(|offer| ("offer".to_owned(), offer))).collect()
     }
 }
 

@@ -1,10 +1,11 @@
 use connector_core::account::Account;
-use connector_core::{Error as CoreError, ScopeSet};
+use connector_core::{Error as CoreError, ErrorKind, ScopeSet};
 use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::pseudonym::pseudonym;
+use crate::scopes::is_refused;
 use crate::store::{
     AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, GrantRecord, LastError, LinkIntent, Linked,
     NewConnection,
@@ -31,17 +32,35 @@ impl Host {
             return Ok(finished);
         }
         for grant in self.store().unlinked_grants(tenant).await? {
-            let host = self.pinned();
-            let linked = match host.accounts_of(&grant).await {
-                Ok(accounts) => host.link(&grant, accounts).await,
-                Err(error) => Err(error),
-            };
-            match linked {
+            match self.pinned().finish_grant(&grant).await {
                 Ok(linked) => finished.push(linked),
                 Err(error) => tracing::warn!(grant = %grant.id, %error, "a grant still could not be linked"),
             }
         }
         Ok(finished)
+    }
+
+    async fn finish_grant(&self, grant: &GrantRecord) -> Result<Finished> {
+        self.check_nameable(grant).await?;
+        self.link(grant, self.accounts_of(grant).await?).await
+    }
+
+    /// Gives a new grant up whose person refused the scope of the accounts' ids: no later try could say whose it is, so it would be kept
+    /// and refreshed for nobody. What else the person allowed before is not touched by it, see [`Host::give_up`].
+    pub(super) async fn check_nameable(&self, grant: &GrantRecord) -> Result<()> {
+        let platform = self.platform(grant.platform.as_str())?;
+        let (Some(scope), Some(app)) = (platform.account_scope(), platform.settings.apps.get(&grant.app)) else {
+            return Ok(());
+        };
+        if !is_refused(&app.wanted, scope, &grant.scopes) {
+            return Ok(());
+        }
+        self.give_up(grant, "account_scope_refused").await?;
+        let message = format!(
+            "`{scope}` was not allowed, and without it {} does not say whose account this is: nothing was connected, and the access was given up again; connect again and allow it",
+            platform.linked.name()
+        );
+        Err(CoreError::new(ErrorKind::MissingScopes { scopes: [scope.clone()].into() }, message).into())
     }
 
     /// Reads the accounts of a new grant. A failure leaves the grant stored, to be tried again by [`Host::finish_all`].
@@ -55,7 +74,7 @@ impl Host {
     }
 
     async fn read_accounts(&self, grant: &GrantRecord) -> Result<Vec<Account>> {
-        let session = self.session(&grant.tenant, &grant.id).await?;
+        let session = self.session_as_it_is(&grant.tenant, &grant.id).await?;
         let platform = self.platform(grant.platform.as_str())?;
         let connector = &platform.connector;
         let accounts = connector.accounts().accounts(self.context(), &session).await?;

@@ -1,9 +1,11 @@
 use connector_core::app::{App, PlatformId};
 use connector_core::oauth::{BeginRequest, Begun, NextStep, Purpose};
+use connector_core::scope::{Wanted, list_scopes};
 use connector_core::{Connector, Context, Scope, Secret};
 use jiff::Timestamp;
 use url::Url;
 
+use super::pending::Kept;
 use super::{FLOW_LIFE, pending};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -26,6 +28,33 @@ pub struct ConnectRequest {
     pub reconnects: Option<ConnectionId>,
     /// Proves at the callback that whoever finishes the flow is whoever began it.
     pub initiator: Secret,
+    /// What it asks for.
+    pub asking: Asking,
+}
+
+/// What a flow asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Asking {
+    /// Everything that the app wants and that is not pending.
+    #[default]
+    Everything,
+    /// These of it alone, because the platform refused a request for everything, see [`ScopeRefused`](super::ScopeRefused).
+    Less(Vec<Scope>),
+}
+
+impl Asking {
+    /// The scopes, in the order of the app's list.
+    fn of(&self, wanted: &Wanted) -> Result<Vec<Scope>> {
+        let mut scopes = wanted.requested();
+        if let Self::Less(less) = self {
+            scopes.retain(|scope| less.contains(scope));
+            if scopes.is_empty() {
+                let message = format!("the app asks for none of {}, or they are pending", list_scopes(less));
+                return Err(Error::Request(message));
+            }
+        }
+        Ok(scopes)
+    }
 }
 
 /// A flow that waits for its callback.
@@ -62,11 +91,14 @@ impl Host {
         let purpose = if request.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
         let platform = host.platform(request.platform.as_str())?;
         let connector = platform.connector.as_ref();
-        let (authorize_url, begun) = begin(self.context(), connector, &app, request.redirect_uri, purpose).await?;
+        let scopes = request.asking.of(&app.wanted)?;
+        let asked = BeginRequest { redirect_uri: request.redirect_uri, scopes, purpose };
+        let (authorize_url, begun) = begun(self.context(), connector, &app, &asked).await?;
         let now = self.context().now();
         let expires_at = now.saturating_add(FLOW_LIFE).unwrap_or(now);
         let state_digest = begun.pending.state.digest();
-        let text = pending::write(&begun.pending, &app)?;
+        let less = request.asking != Asking::Everything;
+        let text = Kept::of(&begun.pending, &app, less).write()?;
         let id = FlowId::new(self.context())?;
         let record = FlowRecord {
             sealed: self.vault().seal(self.context(), &pending::binding(&request.tenant, &id), &text)?,
@@ -98,18 +130,12 @@ pub async fn authorize_url(
     redirect_uri: Url,
     purpose: Purpose,
 ) -> Result<Url> {
-    Ok(begin(cx, connector, app, redirect_uri, purpose).await?.0)
+    let request = BeginRequest { redirect_uri, scopes: app.wanted.requested(), purpose };
+    Ok(begun(cx, connector, app, &request).await?.0)
 }
 
-async fn begin(
-    cx: &Context,
-    connector: &dyn Connector,
-    app: &App,
-    redirect_uri: Url,
-    purpose: Purpose,
-) -> Result<(Url, Begun)> {
-    let request = BeginRequest { redirect_uri, scopes: app.wanted.requested(), purpose };
-    let begun = connector.oauth().begin(cx, app, &request).await?;
+async fn begun(cx: &Context, connector: &dyn Connector, app: &App, request: &BeginRequest) -> Result<(Url, Begun)> {
+    let begun = connector.oauth().begin(cx, app, request).await?;
     match &begun.next {
         NextStep::Redirect(url) => Ok((url.clone(), begun)),
         other => Err(Error::Request(format!("the platform wants a step this host does not know: {other:?}"))),

@@ -1,11 +1,12 @@
 use connector_core::app::{App, PlatformId};
 use connector_core::grant::Grant;
 use connector_core::oauth::CallbackParams;
-use connector_core::{Error as CoreError, ScopeSet, Secret};
+use connector_core::{Error as CoreError, Scope, ScopeSet, Secret};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::accounts::Finished;
+use super::pending::Kept;
 use super::{Started, pending};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -36,6 +37,8 @@ pub struct Completed {
     pub requested: ScopeSet,
     /// What was granted, if the platform said.
     pub granted: Option<ScopeSet>,
+    /// The required scopes that were not granted, in order. The connection is there and needs its person.
+    pub lacking: Vec<Scope>,
 }
 
 impl Host {
@@ -63,23 +66,33 @@ impl Host {
         Ok(oauth.callback_error(&callback.params)?.ok_or_else(without_state)?)
     }
 
-    /// Gives a flow up: its callback is no longer taken.
+    /// Gives a flow up because of an error that a callback reported without saying whose it is: the flow's own callback is no longer taken.
+    /// Gives what there is to say about it, which may be an offer to ask for less.
     ///
     /// # Errors
-    /// When the store cannot be written.
-    pub async fn abandon(&self, started: &Started) -> Result<()> {
-        self.store().take_flow(&started.state_digest).await?;
-        Ok(())
+    /// When the store cannot be read or written.
+    pub async fn end_by(&self, started: &Started, initiator: &Secret, error: CoreError) -> Result<Error> {
+        match self.store().take_flow(&started.state_digest).await? {
+            Some(flow) if error.refuses_a_scope() => {
+                let app = self.app(flow.platform.as_str(), &flow.app)?;
+                let kept = self.kept(&flow)?;
+                Ok(self.scope_refused(flow, &kept, &app, error, initiator.clone()).await?.into())
+            }
+            _ => Ok(error.into()),
+        }
+    }
+
+    fn kept(&self, flow: &FlowRecord) -> Result<Kept> {
+        Kept::read(&self.vault().open(&pending::binding(&flow.tenant, &flow.id), &flow.sealed)?)
     }
 
     async fn complete_attached(&self, callback: Callback) -> Result<Completed> {
         let state = callback.params.one("state")?.map(Secret::from).ok_or_else(without_state)?;
         let flow = self.store().take_flow(&state.digest()).await?.ok_or_else(not_in_progress)?;
         self.check(&flow, &callback)?;
-        let sealed = self.vault().open(&pending::binding(&flow.tenant, &flow.id), &flow.sealed)?;
-        let (pending, began_under) = pending::read(&sealed, state)?;
+        let kept = self.kept(&flow)?;
         let app = self.app(flow.platform.as_str(), &flow.app)?;
-        if !began_under.is(&app) {
+        if !kept.began_under(&app) {
             return Err(CoreError::invalid_callback(
                 "the app has another id or talks to another address than when this flow began; start connecting again",
             )
@@ -88,14 +101,20 @@ impl Host {
         let platform = self.platform(flow.platform.as_str())?;
         let oauth = platform.connector.oauth();
         let asked_at = self.context().now();
-        let grant = oauth.complete(self.context(), &app, &pending, &callback.params).await?;
+        let grant = match oauth.complete(self.context(), &app, &kept.pending(state)?, &callback.params).await {
+            Err(error) if error.refuses_a_scope() => {
+                return Err(self.scope_refused(flow, &kept, &app, error, callback.initiator).await?.into());
+            }
+            completed => completed?,
+        };
         let record = self.store_grant(&flow, &app, &grant, asked_at, callback.other_account_allowed).await?;
         let (requested, granted) = (grant.scopes.requested.clone(), grant.scopes.granted.scopes().cloned());
+        self.check_nameable(&record).await?;
         let finished = match self.accounts_of(&record).await {
             Ok(accounts) => Ok(self.link(&record, accounts).await?),
             Err(error) => Err(error),
         };
-        Ok(Completed { finished, requested, granted })
+        Ok(Completed { finished, requested, granted, lacking: app.wanted.lacking(&grant.scopes) })
     }
 
     /// A flow is for one platform and app, ten minutes, and whoever began it.

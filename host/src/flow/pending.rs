@@ -13,47 +13,56 @@ use crate::vault::{Binding, field};
 
 /// What a pending flow holds besides its state, which is known by its digest alone until it comes back.
 #[derive(Deserialize, Serialize)]
-struct Kept {
+pub(super) struct Kept {
     verifier: Option<String>,
-    redirect_uri: Url,
+    pub(super) redirect_uri: Url,
     requested: Vec<String>,
-    base_urls: BaseUrls,
+    pub(super) base_urls: BaseUrls,
     /// Flows that earlier versions began have none.
     client_id: Option<String>,
+    /// Whether it asks for less than the app wants, because the platform had refused that.
+    #[serde(default)]
+    pub(super) asked_for_less: bool,
 }
 
-/// The registration that a flow began under.
-pub(super) struct BeganUnder {
-    client_id: Option<String>,
-    base_urls: BaseUrls,
-}
+impl Kept {
+    /// What is kept of a flow that begins.
+    pub(super) fn of(pending: &PendingFlow, app: &App, asked_for_less: bool) -> Self {
+        Self {
+            verifier: pending.verifier.as_ref().map(|verifier| verifier.expose().to_owned()),
+            redirect_uri: pending.redirect_uri.clone(),
+            requested: pending.requested.iter().map(ToString::to_string).collect(),
+            base_urls: app.base_urls.clone(),
+            client_id: Some(app.client_id.clone()),
+            asked_for_less,
+        }
+    }
 
-impl BeganUnder {
-    /// Whether it is the one that the app has now. A code that was given to another is of no use to it.
-    pub(super) fn is(&self, app: &App) -> bool {
+    /// The text that is sealed.
+    pub(super) fn write(&self) -> Result<Secret> {
+        serde_json::to_string(self).map(Secret::from).map_err(|_| unreadable())
+    }
+
+    /// What was sealed.
+    pub(super) fn read(sealed: &Secret) -> Result<Self> {
+        serde_json::from_str(sealed.expose()).map_err(|_| unreadable())
+    }
+
+    /// Whether it began under the registration that the app has now. A code that was given to another is of no use to it.
+    pub(super) fn began_under(&self, app: &App) -> bool {
         self.base_urls == app.base_urls && self.client_id.as_ref().is_none_or(|id| *id == app.client_id)
     }
-}
 
-/// The text that is sealed.
-pub(super) fn write(pending: &PendingFlow, app: &App) -> Result<Secret> {
-    let kept = Kept {
-        verifier: pending.verifier.as_ref().map(|verifier| verifier.expose().to_owned()),
-        redirect_uri: pending.redirect_uri.clone(),
-        requested: pending.requested.iter().map(ToString::to_string).collect(),
-        base_urls: app.base_urls.clone(),
-        client_id: Some(app.client_id.clone()),
-    };
-    serde_json::to_string(&kept).map(Secret::from).map_err(|_| unreadable())
-}
+    /// What was asked for, in order.
+    pub(super) fn requested(&self) -> Result<Vec<Scope>> {
+        Ok(self.requested.iter().map(|scope| scope.parse()).collect::<Result<_, _>>()?)
+    }
 
-/// The pending flow, with the state that came back and matched its digest, and the registration it began under.
-pub(super) fn read(sealed: &Secret, state: Secret) -> Result<(PendingFlow, BeganUnder)> {
-    let kept: Kept = serde_json::from_str(sealed.expose()).map_err(|_| unreadable())?;
-    let requested = kept.requested.iter().map(|scope| scope.parse()).collect::<Result<Vec<Scope>, _>>()?;
-    let pending =
-        PendingFlow { state, verifier: kept.verifier.map(Secret::from), redirect_uri: kept.redirect_uri, requested };
-    Ok((pending, BeganUnder { client_id: kept.client_id, base_urls: kept.base_urls }))
+    /// The pending flow, with the state that came back and matched its digest.
+    pub(super) fn pending(&self, state: Secret) -> Result<PendingFlow> {
+        let verifier = self.verifier.clone().map(Secret::from);
+        Ok(PendingFlow { state, verifier, redirect_uri: self.redirect_uri.clone(), requested: self.requested()? })
+    }
 }
 
 /// What the sealed text is bound to, so that it opens nowhere else.

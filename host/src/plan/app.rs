@@ -21,6 +21,8 @@ pub struct AppPlan {
     pub connections: u64,
     /// For how many of them re-authentication would bring something that the person was never asked for: now, and under the candidate.
     pub reauthentication_helps: (u64, u64),
+    /// How many are known to lack a scope that is required, so that their people have to act: now, and under the candidate.
+    pub lacks_required: (u64, u64),
     /// What people would be asked for in addition.
     pub asks_also: Vec<Scope>,
     /// What they would no longer be asked for.
@@ -129,6 +131,7 @@ impl AppPlan {
         let unlocks = self.abilities.values().chain(self.fields.values());
         !matches!(self.presence, Presence::Kept | Presence::Unknown)
             || self.reauthentication_helps.0 != self.reauthentication_helps.1
+            || self.lacks_required.0 != self.lacks_required.1
             || listed.iter().any(|scopes| !scopes.is_empty())
             || !(self.renamed.is_empty() && self.settings.is_empty() && self.undescribed.is_empty())
             || !self.other_sources.is_empty()
@@ -159,6 +162,7 @@ impl Comparison {
             },
             connections: 0,
             reauthentication_helps: (0, 0),
+            lacks_required: (0, 0),
             asks_also: Vec::new(),
             asks_no_more: Vec::new(),
             renamed: Vec::new(),
@@ -229,6 +233,9 @@ impl AppPlan {
         let helps = |drift: &Drift| if drift.reauthentication_helps() { connections } else { 0 };
         self.reauthentication_helps.0 += before.as_ref().map_or(0, helps);
         self.reauthentication_helps.1 += helps(&after);
+        let lacks = |drift: &Drift| if drift.lacking.is_empty() { 0 } else { connections };
+        self.lacks_required.0 += before.as_ref().map_or(0, lacks);
+        self.lacks_required.1 += lacks(&after);
         for scope in before.into_iter().flat_map(|drift| drift.extra) {
             self.extra.entry(scope).or_default().now += connections;
         }
@@ -303,6 +310,7 @@ fn settings(now: &AppSettings, then: &AppSettings) -> Vec<&'static str> {
         ("redirect_uri", now.redirect_uri != then.redirect_uri),
         ("pkce", now.pkce != then.pkce),
         ("keep_fresh", now.keep_fresh != then.keep_fresh),
+        ("required", now.wanted.required != then.wanted.required),
     ];
     differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

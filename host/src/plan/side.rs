@@ -7,6 +7,8 @@ use connector_core::config::{Ability, AppSettings, Catalogue, Settings, Target};
 use connector_core::scope::{GrantScopes, ScopeStatus, Wanted};
 use connector_core::{AbilityStatus, Connector, PlatformId, Registry, Scope, abilities, fields};
 
+use crate::configuration::ConfiguredPlatform;
+
 /// An app as one configuration has it.
 #[derive(Debug)]
 pub(super) struct Side {
@@ -33,11 +35,14 @@ pub(super) enum Unlocked {
 impl Side {
     /// The app of a configuration, if it has it.
     pub(super) fn of(registry: &Registry, settings: &Settings, platform: &PlatformId, app: &str) -> Option<Self> {
-        let platform_settings = settings.platforms.get(platform)?;
-        let catalogue = Arc::clone(&platform_settings.catalogue);
-        let linked = registry.get(platform.as_str()).ok();
-        let connector = linked.map(|linked| linked.build(Arc::clone(&catalogue)));
-        Some(Self { app: platform_settings.apps.get(app)?.clone(), catalogue, connector })
+        let settings = settings.platforms.get(platform)?;
+        let Ok(linked) = registry.get(platform.as_str()) else {
+            let (app, catalogue) = (settings.apps.get(app)?.clone(), Arc::clone(&settings.catalogue));
+            return Some(Self { app, catalogue, connector: None });
+        };
+        let ConfiguredPlatform { settings, connector, .. } = ConfiguredPlatform::new(linked, settings.clone());
+        let (app, catalogue) = (settings.apps.get(app)?.clone(), settings.catalogue);
+        Some(Self { app, catalogue, connector: Some(connector) })
     }
 
     pub(super) fn wanted(&self) -> &Wanted {

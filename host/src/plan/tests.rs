@@ -116,6 +116,14 @@ fn a_scope_that_is_added_is_missing_until_they_are_asked() {
 }
 
 #[test]
+fn a_scope_that_is_required_tells_whose_people_have_to_act() {
+    let candidate = with("kind = \"desktop\"\nscopes = [\"basic\", \"stats\", \"list\"]\nrequired = [\"list\"]", "");
+    let plan = plan(&candidate, &[ALL, NARROW, SILENT]);
+    assert!(plan.changes());
+    assert_eq!((plan.lacks_required, plan.settings.as_slice()), ((0, 3), ["required"].as_slice()));
+}
+
+#[test]
 fn a_scope_that_is_removed_is_extra_for_those_who_gave_it() {
     let plan = plan(&asks("[\"basic\", \"list\"]"), &[ALL, NARROW]);
     assert!(plan.changes());

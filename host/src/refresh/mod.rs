@@ -7,6 +7,7 @@ mod attempt;
 mod keep;
 mod late;
 mod replay;
+mod scopes;
 mod terms;
 mod told;
 mod verdict;
@@ -61,6 +62,8 @@ pub(crate) enum Because {
     Expiring,
     /// The platform refused the token before its time.
     Refused,
+    /// The platform says that a scope is missing, which the grant should hold.
+    Scopes,
 }
 
 impl Host {
@@ -69,8 +72,16 @@ impl Host {
     /// A fresh token is opened and returned: no lock, no write. An expired one waits for the one refresh of its grant.
     ///
     /// # Errors
-    /// When the grant needs its person, the platform cannot be asked, or the store is another instance's.
+    /// When the grant needs its person, also because it lacks a scope that the configuration requires, when the platform cannot be asked, or
+    /// the store is another instance's.
     pub async fn session(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
+        let session = self.session_as_it_is(tenant, grant).await?;
+        session.app.wanted.check_required(&session.grant.scopes)?;
+        Ok(session)
+    }
+
+    /// The same, whatever scopes the configuration requires of it.
+    pub(crate) async fn session_as_it_is(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
         let (ours, record) = join!(self.store().check_ours(), self.live_grant(tenant, grant));
         let record = ours.map_err(Error::from).and(record)?;
         if is_fresh(record.access_expires_at, self.context().now()) {

@@ -85,7 +85,15 @@ impl FromStr for ConnectionState {
 }
 
 impl Connected {
-    /// How the connection stands. It can be disconnected while its grant goes on for another account.
+    /// How the connection stands, where it is known whether its grant lacks a scope that the configuration requires.
+    pub(crate) fn state_given(&self, lacks_required: bool) -> ConnectionState {
+        match self.state() {
+            ConnectionState::Active if lacks_required => ConnectionState::ReauthRequired,
+            state => state,
+        }
+    }
+
+    /// How the connection stands by what is stored. It can be disconnected while its grant goes on for another account.
     pub fn state(&self) -> ConnectionState {
         match (self.connection.disconnected_at, &self.grant.state) {
             (_, GrantState::Disconnecting) => ConnectionState::Disconnecting,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use connector_core::grant::BaseUrls;
 use connector_core::scope::GrantScopes;
-use connector_core::{Error, PlatformId};
+use connector_core::{Error, PlatformId, ScopeSet};
 use jiff::Timestamp;
 
 use super::{AuditRecord, Connected, ConnectionId, GrantId, RefreshMark, Result, RevocationRecord};
@@ -245,6 +245,10 @@ pub trait Grants {
         revocation: Option<RevocationRecord>,
         audit: &AuditRecord,
     ) -> Result<bool>;
+
+    /// What the latest flow asked for that a person completed under this registration, of whichever tenant: the platform accepted a request
+    /// for these. Grants that came without a flow say nothing.
+    async fn last_requested(&self, platform: &PlatformId, app: &str, client_id: &str) -> Result<Option<ScopeSet>>;
 
     /// Changes the state of a grant that still is of the generation and in the state that were seen, and is not over, and records it. False means that somebody else moved it, or that
     /// it was to be held while nobody knows whether its refresh token is spent: then nothing changes. A grant is ended by

@@ -5,7 +5,7 @@ use connector_core::oauth::CallbackParams;
 
 use super::{Example, Outcome, TENANT};
 use crate::store::{Connected, ConnectionFilter};
-use crate::{Callback, ConnectRequest, Host};
+use crate::{Asking, Callback, ConnectRequest, Host};
 
 /// Connects an account at the platform `example`, which answers the exchange and says whose account it is.
 pub async fn connect(host: &Host) -> Outcome {
@@ -18,6 +18,7 @@ pub async fn connect(host: &Host) -> Outcome {
         redirect_uri: "http://127.0.0.1:5000/callback".parse()?,
         reconnects: None,
         initiator: initiator.clone(),
+        asking: Asking::Everything,
     };
     let started = host.connect(request).await?;
     let state = started.authorize_url.query_pairs().find(|(name, _)| name == "state").ok_or("no state")?.1.into_owned();

@@ -13,7 +13,8 @@ use crate::Realm;
 use crate::store::{GrantId, GrantRecord};
 
 /// A platform that is data alone. Its paths are `/authorize`, `/token`, `/revoke` and `/me`; an answer of `/token` may say whose tokens they
-/// are as `person`; `/me` answers with `id`, `name` and `followers`; the error `token_dead` says that an access token has ended.
+/// are as `person`; `/me` answers with `id`, `name` and `followers`; the error `token_dead` says that an access token has ended, and
+/// `scope_missing` that a scope is missing.
 ///
 /// It has one app, for the desktop, which asks for the scope `read`.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Example {
     pub revoke: Option<&'static str>,
     /// Whether the operator wants access tokens that are always fresh.
     pub keep_fresh: bool,
+    /// What a second file of the operator says over the first.
+    pub over: &'static str,
 }
 
 impl Default for Example {
@@ -42,6 +45,7 @@ impl Default for Example {
             access_token: "/access_token",
             revoke: None,
             keep_fresh: false,
+            over: "",
         }
     }
 }
@@ -77,7 +81,8 @@ impl Example {
     }
 
     fn settings_with(&self, secret: &str) -> Outcome<Settings> {
-        Ok(Config::of(vec![Layer::embedded("test", &self.config(secret))?])?.settings)
+        let layers = vec![Layer::embedded("test", &self.config(secret))?, Layer::embedded("over", self.over)?];
+        Ok(Config::of(layers)?.settings)
     }
 
     /// A realm that has its credentials in memory: nothing is read from the machine.
@@ -129,7 +134,7 @@ schemes = ["http"]
 
 [api_errors]
 code = ["/error"]
-kinds = {{ token_dead = "reauth_required" }}
+kinds = {{ token_dead = "reauth_required", scope_missing = "missing_scopes" }}
 
 [endpoints.me]
 at = {{ base = "api", path = "/me" }}

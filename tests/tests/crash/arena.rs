@@ -8,7 +8,7 @@ use connector_core::emulator::{Consent, Emulator as _};
 use connector_core::oauth::CallbackParams;
 use connector_host::store::{GrantId, GrantRecord};
 use connector_host::testing::DatabaseFile;
-use connector_host::{Callback, ConnectRequest};
+use connector_host::{Asking, Callback, ConnectRequest};
 use connector_tests::rig::{Place, Rig, STRICT};
 use connector_tiktok::emulator::TikTokEmulator;
 use serde_json::{Value, json};
@@ -89,6 +89,7 @@ impl Arena {
             redirect_uri: "http://127.0.0.1:41234/oauth/callback/tiktok/default".parse().unwrap(),
             reconnects: None,
             initiator: initiator.clone(),
+            asking: Asking::Everything,
         };
         let started = host.connect(request).await.unwrap();
         let consent: Consent = person(name);

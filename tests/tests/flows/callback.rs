@@ -69,13 +69,6 @@ fn a_person_who_presses_cancel_is_respected() {
 }
 
 #[test]
-fn a_scope_that_the_app_does_not_hold_is_mended_in_the_portal() {
-    let words = ["because of a scope", "the developer portal", "pending"];
-    refused("access_denied", Some("scope"), 2, &words);
-    refused("invalid_scope", Some("scope"), 2, &["does not hold one of its scopes", "the developer portal", "pending"]);
-}
-
-#[test]
 fn a_client_key_that_is_not_taken_is_mended_in_the_portal() {
     refused("unauthorized_client", Some("client_key"), 2, &["client key", "the developer portal", "sandbox key"]);
 }
@@ -88,18 +81,6 @@ fn somebody_who_is_no_target_user_of_the_sandbox_is_added_there() {
 #[test]
 fn an_error_that_nobody_has_seen_before_is_told_as_it_is() {
     refused("strange_new_error", Some("of_some_kind"), 1, &["refused the request", "strange_new_error/of_some_kind"]);
-}
-
-#[test]
-fn what_the_platform_itself_refuses_comes_back_as_a_sentence() {
-    let stage = Stage::new();
-    stage.tiktok.switch(&serde_json::json!({ "pre_consent_errors": "redirect" }));
-    let file = stage.file(
-        "unheld.toml",
-        "[platforms.tiktok.apps.default]\nscopes = [\"user.info.basic\", \"user.info.unheld\"]\n[platforms.tiktok.scopes.\"user.info.unheld\"]\nproduct = \"p\"\ndescription = \"d\"\n",
-    );
-    let visit = stage.walk(stage.cli("connect tiktok --no-browser").overlay(&file), &person(MIRA));
-    visit.done.ends(2, &["does not hold one of its scopes"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod callback;
 mod commands;
 mod configuration;
 mod connect;
+mod consent;
 mod database;
 mod demo;
 mod disconnect;

@@ -178,14 +178,21 @@ fn a_scope_withdrawn_at_the_platform_is_seen_at_the_next_refresh() {
 }
 
 #[test]
-fn a_scope_withdrawn_at_the_platform_is_told_before_the_token_is_refreshed() {
+fn a_scope_withdrawn_at_the_platform_is_seen_when_a_call_is_refused_for_it() {
     let stage = Stage::new();
     stage.connect_with("--reference mira", &person(MIRA));
     let before = stage.metrics("")["metrics"]["followers"]["value"].clone();
     stage.tiktok.withdraw(MIRA, Some(&["user.info.stats"]));
-    let done = stage.cli("metrics --json --max-age 0").run().ends(3, &["scope_not_authorized"]);
-    let followers = &done.json()[0]["metrics"]["followers"];
-    assert_eq!(followers["value"], before);
-    assert_eq!(followers["stale"]["kind"], "missing_scopes");
+    // The refusal is reason enough to ask once what is left, and the rest is read at once.
+    let row = stage.metrics("--max-age 0");
+    let withdrawn = json!({ "reason": "withdrawn", "scope": "user.info.stats" });
+    assert_eq!(
+        row["metrics"]["followers"],
+        json!({ "value": before, "observed_at": row["metrics"]["followers"]["observed_at"], "stale": withdrawn })
+    );
+    assert_eq!(stage.tiktok.refreshes(), (1, 0));
+    assert!(!fields(&stage).contains(&"follower_count".to_owned()) && fields(&stage).contains(&"username".to_owned()));
     assert_eq!(stage.connections()[0]["state"], "active");
+    stage.metrics("--max-age 0");
+    assert_eq!(stage.tiktok.refreshes(), (1, 0));
 }

@@ -335,6 +335,10 @@ impl Grants for NodeStore {
         self.call(self.memory().is_shared(id, platform, client_id, subject)).await
     }
 
+    async fn last_requested(&self, platform: &PlatformId, app: &str, client_id: &str) -> Result<Option<ScopeSet>> {
+        self.call(self.memory().last_requested(platform, app, client_id)).await
+    }
+
     async fn note_grant_error(&self, id: &GrantId, error: Option<LastError>) -> Result<()> {
         self.call(self.watched(Some(id), None, self.memory().note_grant_error(id, error))).await
     }

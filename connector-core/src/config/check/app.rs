@@ -8,7 +8,7 @@ use crate::config::file::AppFile;
 use crate::config::key::key_text;
 use crate::config::near::did_you_mean;
 use crate::config::{AppSettings, Key};
-use crate::scope::{Scope, Wanted};
+use crate::scope::{Scope, ScopeSet, Wanted};
 
 impl Check<'_> {
     /// One app. `known` are the scopes the catalogue defines.
@@ -71,19 +71,31 @@ impl Check<'_> {
             self.problem(&key.child("scopes"), "an app asks for one scope at least: scopes = [\"…\"]");
         }
         let scopes = self.scopes(&key.child("scopes"), texts);
-        let key = key.child("pending");
-        let pending = self.scopes(&key, file.pending.as_deref().unwrap_or_default());
-        for scope in pending.iter().filter(|scope| !scopes.contains(scope)) {
-            let near = did_you_mean(scope.as_str(), scopes.iter().map(Scope::as_str));
-            self.problem(&key, format!("`{scope}` is not in `scopes`, of which `pending` names a part{near}"));
+        let pending = self.part(key, "pending", file.pending.as_deref(), &scopes);
+        let required = self.part(key, "required", file.required.as_deref(), &scopes);
+        for scope in required.intersection(&pending) {
+            let problem = format!("`{scope}` is pending, so it is never asked for and cannot be required");
+            self.problem(&key.child("required"), problem);
         }
+        let key = key.child("pending");
         if !scopes.is_empty() && scopes.iter().all(|scope| pending.contains(scope)) {
             self.problem(
                 &key,
                 "every scope of the app is pending, so there is nothing to ask for: leave one out of `pending`",
             );
         }
-        Wanted { scopes, pending: pending.into_iter().collect(), ..Wanted::default() }
+        Wanted { scopes, pending, required, ..Wanted::default() }
+    }
+
+    /// A list that names a part of the app's scopes.
+    fn part(&mut self, app: &Key, name: &str, texts: Option<&[String]>, scopes: &[Scope]) -> ScopeSet {
+        let key = app.child(name);
+        let part = self.scopes(&key, texts.unwrap_or_default());
+        for scope in part.iter().filter(|scope| !scopes.contains(scope)) {
+            let near = did_you_mean(scope.as_str(), scopes.iter().map(Scope::as_str));
+            self.problem(&key, format!("`{scope}` is not in `scopes`, of which `{name}` names a part{near}"));
+        }
+        part.into_iter().collect()
     }
 
     fn known(&mut self, key: &Key, platform: &Key, wanted: &Wanted, known: &BTreeSet<&str>) {

@@ -148,6 +148,23 @@ fn pending_scopes_are_a_part_of_the_list() {
 }
 
 #[test]
+fn required_scopes_are_a_part_of_what_is_asked_for() {
+    about_app(
+        "required = [\"baisc\"]",
+        "required: `baisc` is not in `scopes`, of which `required` names a part; did you mean `basic`?",
+    );
+    about_app("required = [\"basic\", \"basic\"]", "required: `basic` is named twice");
+    about_app(
+        "required = [\"basic\", \"upload\"]",
+        "required: `upload` is pending, so it is never asked for and cannot be required",
+    );
+    let config = loaded(&[("good", GOOD), ("x.toml", "[platforms.lantern.apps.default]\nrequired = [\"basic\"]")]);
+    let platforms = config.unwrap().settings.platforms;
+    let required = &platforms["lantern"].apps["default"].wanted.required;
+    assert_eq!(required.iter().map(Scope::as_str).collect::<Vec<_>>(), ["basic"]);
+}
+
+#[test]
 fn a_redirect_uri_can_be_registered() {
     about_app(
         "redirect_uri = \"myapp://back\"",

@@ -304,15 +304,36 @@ pub(super) struct Connect {
 #[command(after_help = "\
 Examples:
   connector-host reconnect customer-17
-  connector-host reconnect customer-17 --no-browser")]
+  connector-host reconnect customer-17 --no-browser
+  connector-host reconnect --all-needed --print-urls")]
 pub(super) struct Reconnect {
     /// The connection: its id, the beginning of it, its reference, or the account's handle or name
-    pub(super) connection: String,
+    #[arg(required_unless_present = "all_needed", conflicts_with = "all_needed")]
+    pub(super) connection: Option<String>,
+    #[command(flatten)]
+    pub(super) all: Everybody,
     /// Accept another account than the connection's, and connect it as well
     #[arg(long)]
     pub(super) other_account: bool,
     #[command(flatten)]
     pub(super) browse: Browse,
+}
+
+/// Which connections are meant when none is named.
+#[derive(Debug, clap::Args)]
+pub(super) struct Everybody {
+    /// Every connection that is `reauth_required`, or that would gain by asking again: one after the other
+    #[arg(long, conflicts_with = "print_url")]
+    pub(super) all_needed: bool,
+    /// Print an address for each at once, and take whichever person comes back until all have, or this is stopped
+    #[arg(long, requires = "all_needed")]
+    pub(super) print_urls: bool,
+    /// Of this platform only
+    #[arg(long, requires = "all_needed", value_name = "PLATFORM")]
+    pub(super) platform: Option<String>,
+    /// Of this app only
+    #[arg(long, requires = "all_needed", value_name = "NAME")]
+    pub(super) app: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,9 @@
 //! Grants.
 
+use std::error::Error;
 use std::sync::Arc;
 
-use connector_core::scope::GrantScopes;
+use connector_core::scope::{GrantScopes, Granted, split_scopes};
 
 use super::bench::{Bench, TENANT, platform, sealed};
 use super::{Check, Outcome};
@@ -24,6 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "of a grant without a subject its accounts say whose it is",
         run: |bench| Box::pin(shared_without_subject(bench)),
     },
+    Check { name: "what the latest flow of an app asked for is found", run: |bench| Box::pin(last_requested(bench)) },
     Check { name: "what went wrong last is noted and cleared", run: |bench| Box::pin(errors_noted(bench)) },
 ];
 
@@ -49,6 +51,33 @@ async fn comes_back(bench: Bench) -> Outcome {
         let again = bench.put_grant(&grant).await;
         assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
     }
+    Ok(())
+}
+
+async fn last_requested(bench: Bench) -> Outcome {
+    let flow = |app: &str, client: &str, asked: &str, minutes| -> Result<GrantRecord, Box<dyn Error + Send + Sync>> {
+        let mut grant = bench.grant()?;
+        (grant.app, grant.client_id, grant.created_at) = (app.to_owned(), client.to_owned(), bench.minutes(minutes));
+        grant.scopes = GrantScopes::of_flow(split_scopes(asked), Granted::Unknown);
+        Ok(grant)
+    };
+    let place = bench.grant()?.platform;
+    let last = async |app, client| bench.store.last_requested(&place, app, client).await;
+    assert_eq!(last("a", "c").await?, None);
+    for (app, client, asked, minutes) in [
+        ("a", "c", "old", 1),
+        ("a", "c", "latest one", 2),
+        ("a", "c", "", 3),
+        ("a", "d", "sandbox", 4),
+        ("b", "c", "b", 5),
+    ] {
+        bench.put_grant(&flow(app, client, asked, minutes)?).await?;
+    }
+    assert_eq!(last("a", "c").await?, Some(split_scopes("latest one")), "one that was imported says nothing");
+    assert_eq!(last("a", "d").await?, Some(split_scopes("sandbox")), "another registration holds other scopes");
+    assert_eq!(last("a", "e").await?, None);
+    let elsewhere = platform("elsewhere")?;
+    assert_eq!(bench.store.last_requested(&elsewhere, "a", "c").await?, None);
     Ok(())
 }
 

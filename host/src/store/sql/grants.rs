@@ -1,8 +1,8 @@
 //! Grants in SQL.
 
 use async_trait::async_trait;
-use connector_core::PlatformId;
 use connector_core::scope::GrantScopes;
+use connector_core::{PlatformId, ScopeSet};
 
 use super::fields::{Fields, bytes, millis};
 use super::{Row, SqlStore, Statement, audit, disconnect, json, order, statement};
@@ -62,6 +62,18 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         transaction.execute(audit::insert(audit)).await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    async fn last_requested(&self, platform: &PlatformId, app: &str, client_id: &str) -> Result<Option<ScopeSet>> {
+        // As it is written by `json::Scopes`, whose first field says what was asked for.
+        let select = statement(
+            "SELECT scopes FROM grants WHERE platform = $1 AND app = $2 AND client_id = $3 AND scopes NOT LIKE '{\"requested\":[],%'
+             ORDER BY created_at DESC, id DESC LIMIT 1",
+        );
+        let select = select.bind(platform.to_string()).bind(app.to_owned()).bind(client_id.to_owned());
+        // It may walk all grants of the app, for which whoever wants a single row shall not wait.
+        let rows = self.fetch_all(select).await?;
+        rows.first().map(|row| scopes(&Fields::of("grant", row)).map(|scopes| scopes.requested)).transpose()
     }
 
     async fn set_grant_state(&self, change: &StateChange) -> Result<bool> {

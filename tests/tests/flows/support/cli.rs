@@ -149,6 +149,16 @@ impl Running {
         line.trim().parse().unwrap()
     }
 
+    /// Waits for so many addresses that browsers are to open.
+    pub(crate) fn urls(&mut self, count: usize) -> Vec<Url> {
+        let all = |running: &Self| {
+            let lines = running.err.lines().chain(running.out.lines()).filter(|line| line.starts_with("  http"));
+            Some(lines.map(|line| line.trim().parse().unwrap()).collect::<Vec<Url>>())
+                .filter(|urls| urls.len() >= count)
+        };
+        self.found(all, "so many addresses")
+    }
+
     /// Waits for a whole JSON document on standard output.
     pub(crate) fn document(&mut self) -> Value {
         self.found(|running| serde_json::from_str(&running.out).ok(), "a JSON document")

@@ -160,12 +160,16 @@ impl Stage {
 
     /// Walks the consent page of a command that runs, and gives the address the browser is sent back to.
     pub(crate) fn consent(&self, running: &mut Running, consent: &Consent) -> Url {
-        let url = running.url();
+        self.consent_at(&running.url(), consent)
+    }
+
+    /// Walks the consent page at an address, and gives the address the browser is sent back to.
+    pub(crate) fn consent_at(&self, url: &Url, consent: &Consent) -> Url {
         let walk = async {
             if url.path().starts_with("/oauth/") {
-                LanternEmulator.consent(&self.web.cx, &url, consent).await
+                LanternEmulator.consent(&self.web.cx, url, consent).await
             } else {
-                TikTokEmulator.consent(&self.web.cx, &url, consent).await
+                TikTokEmulator.consent(&self.web.cx, url, consent).await
             }
         };
         self.web.wait(walk).unwrap()

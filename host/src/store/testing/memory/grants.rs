@@ -1,7 +1,7 @@
 //! Grants in memory.
 
 use async_trait::async_trait;
-use connector_core::PlatformId;
+use connector_core::{PlatformId, ScopeSet};
 
 use super::{MemoryStore, Row, State, disconnect, there_already};
 use crate::store::{
@@ -63,6 +63,16 @@ impl Grants for MemoryStore {
         let given_up = state.give_up(&grant, revocation);
         state.audit.extend(given_up.then(|| audit.clone()));
         Ok(given_up)
+    }
+
+    async fn last_requested(&self, platform: &PlatformId, app: &str, client_id: &str) -> Result<Option<ScopeSet>> {
+        let state = self.lock();
+        let said = |grant: &&GrantRecord| {
+            (&grant.platform, grant.app.as_str(), grant.client_id.as_str()) == (platform, app, client_id)
+                && !grant.scopes.requested.is_empty()
+        };
+        let all = state.grants.values().map(|row| &row.grant).filter(said);
+        Ok(all.max_by_key(|grant| (grant.created_at, &grant.id)).map(|grant| grant.scopes.requested.clone()))
     }
 
     async fn set_grant_state(&self, change: &StateChange) -> Result<bool> {

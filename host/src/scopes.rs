@@ -1,0 +1,45 @@
+//! How a connection stands by the configuration that is in force. It is worked out whenever somebody asks and stored nowhere, so that a
+//! change of the configuration is true at once and leaves nothing to be healed.
+
+use connector_core::scope::{Drift, GrantScopes, Wanted};
+use connector_core::{Result, Scope};
+
+use crate::configuration::ConfiguredPlatform;
+use crate::host::Host;
+use crate::layers::account_scope;
+use crate::store::{Connected, ConnectionState};
+
+impl ConfiguredPlatform {
+    /// The scope without which the platform does not say whose account it is, if there is one.
+    pub(crate) fn account_scope(&self) -> Option<&Scope> {
+        account_scope(&self.linked, &self.settings.catalogue)
+    }
+}
+
+impl Host {
+    /// What the app of a connection wants of its grant. `None` where the platform is not linked, or no configuration has the app.
+    pub fn drift(&self, connected: &Connected) -> Option<Drift> {
+        self.with_wanted(connected, |wanted| wanted.drift(&connected.grant.scopes))
+    }
+
+    /// How a connection stands. One that is known to lack a scope that the configuration requires needs its person, although its tokens are
+    /// kept and refreshed.
+    pub fn state_of(&self, connected: &Connected) -> ConnectionState {
+        connected.state_given(self.check_required(connected).is_err())
+    }
+
+    /// Makes sure that a connection is not known to lack a scope that the configuration requires.
+    pub(crate) fn check_required(&self, connected: &Connected) -> Result<()> {
+        self.with_wanted(connected, |wanted| wanted.check_required(&connected.grant.scopes)).unwrap_or(Ok(()))
+    }
+
+    fn with_wanted<T>(&self, connected: &Connected, work: impl FnOnce(&Wanted) -> T) -> Option<T> {
+        let platform = self.platform(connected.connection.platform.as_str()).ok()?;
+        Some(work(&platform.settings.apps.get(&connected.connection.app)?.wanted))
+    }
+}
+
+/// Whether a person was asked for a scope and the grant is known not to hold it.
+pub(crate) fn is_refused(wanted: &Wanted, scope: &Scope, grant: &GrantScopes) -> bool {
+    wanted.status(scope, grant).is_lack() && wanted.relations.hold(&grant.requested, scope)
+}

@@ -12,7 +12,6 @@ use figment::providers::{Format, Toml};
 use super::file::ConfigFile;
 use super::near::did_you_mean;
 use super::{Key, LayerName, Problem};
-use crate::{Error, Result};
 
 /// No configuration is larger; something else was named by mistake.
 const CAP: u64 = 1024 * 1024;
@@ -29,11 +28,11 @@ impl Layer {
     ///
     /// # Errors
     /// When the text is not TOML, or holds a key or a value that no layer may hold: with its place and what is allowed.
-    pub fn embedded(name: impl Into<String>, text: &str) -> Result<Self> {
+    pub fn embedded(name: impl Into<String>, text: &str) -> Result<Self, Problem> {
         let name = LayerName::new(name);
         match Figment::from(Toml::string(text)).extract() {
             Ok(file) => Ok(Self { name, file }),
-            Err(error) => Err(explain(name, error).into()),
+            Err(error) => Err(explain(name, error)),
         }
     }
 
@@ -41,10 +40,13 @@ impl Layer {
     ///
     /// # Errors
     /// When there is no such file or it cannot be read, and as [`Layer::embedded`]. The caller adds who named the file.
-    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Problem> {
         let path = path.as_ref();
-        let text = read_text(path).map_err(|what| Error::config(format!("{}: {what}", path.display())))?;
-        Self::embedded(path.display().to_string(), &text)
+        let name = path.display().to_string();
+        match read_text(path) {
+            Ok(text) => Self::embedded(name, &text),
+            Err(message) => Err(Problem { layer: LayerName::new(name), key: Key::default(), message }),
+        }
     }
 
     /// The name of the layer.

@@ -10,6 +10,9 @@ use crate::error::Result;
 /// The file that is built into the program, so that it knows every linked platform's scopes without any file.
 const EMBEDDED: &str = include_str!("../../config/social-platforms.toml");
 
+/// The name of the layer that is built in.
+pub(crate) const BUILT_IN: &str = "built-in";
+
 /// The name of the operator's file in the user's configuration directory.
 pub(crate) const FILE_NAME: &str = "social-platforms.toml";
 
@@ -28,13 +31,27 @@ impl ConfigFiles {
     /// # Errors
     /// Everything that is wrong, with file and key.
     pub fn load(&self, registry: &Registry) -> Result<Config> {
-        let mut layers = vec![Layer::embedded("built-in", EMBEDDED)?];
-        for path in self.operator.iter().chain(&self.overlays) {
-            layers.push(Layer::read(path)?);
-        }
-        let config = Config::of(layers)?;
+        let config = Config::of(self.layers()?)?;
         check_platforms(&config, registry)?;
         Ok(config)
+    }
+
+    /// The files that were named, the lowest first. The built-in one is not among them.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &PathBuf> {
+        self.operator.iter().chain(&self.overlays)
+    }
+
+    /// Every file by itself. One that is wrong does not keep what is wrong in the others from being told.
+    fn layers(&self) -> Result<Vec<Layer>, Problems> {
+        let (mut layers, mut problems) = (Vec::new(), Vec::new());
+        let built_in = std::iter::once_with(|| Layer::embedded(BUILT_IN, EMBEDDED));
+        for read in built_in.chain(self.named().map(Layer::read)) {
+            match read {
+                Ok(layer) => layers.push(layer),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(layers) } else { Err(Problems(problems)) }
     }
 }
 
@@ -94,8 +111,9 @@ fn nameless_accounts(config: &Config, linked: &Linked, platform: &PlatformSettin
         .collect()
 }
 
-fn layer_of(config: &Config, key: &Key) -> LayerName {
-    config.origins.get(key).cloned().unwrap_or_else(|| LayerName::new("built-in"))
+/// The file that sets a value.
+pub(crate) fn layer_of(config: &Config, key: &Key) -> LayerName {
+    config.origins.get(key).cloned().unwrap_or_else(|| LayerName::new(BUILT_IN))
 }
 
 fn unknown_endpoint(config: &Config, linked: &Linked, scope: &Scope, endpoint: &str) -> Problem {

@@ -4,6 +4,7 @@
 mod apps;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod doctor;
 mod emulate;
 mod error;
 mod flow;
@@ -21,6 +22,7 @@ mod moment;
 mod open;
 mod private_files;
 mod pseudonym;
+mod redirect;
 mod refresh;
 mod restore;
 mod revoke;

@@ -11,6 +11,7 @@ mod connections;
 mod database;
 mod demo;
 mod disconnect;
+mod doctor;
 mod emulator;
 mod exit;
 mod flow;
@@ -172,6 +173,7 @@ async fn perform(
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
+        Command::Doctor(args) => doctor::run(setup, &args, output).await,
         Command::Store(args) => store::run(setup, &args, output).await,
         Command::Backup(args) => backup::run(setup, &args, output).await,
         Command::Restore(args) => restore::run(setup, &args, output).await,

@@ -10,6 +10,7 @@ mod connect;
 mod database;
 mod demo;
 mod disconnect;
+mod doctor;
 mod instance;
 mod machine;
 mod outage;

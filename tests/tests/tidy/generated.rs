@@ -3,7 +3,7 @@
 use std::fs;
 use std::ops::Range;
 
-use super::tables::{platforms, scopes, scopes_of};
+use super::tables::{findings, platforms, scopes, scopes_of};
 use super::tree::{assert_none, folders, read, root};
 
 const END: &str = "<!-- /generated -->";
@@ -14,7 +14,8 @@ fn generated_blocks_are_fresh() {
     let connectors = folders("connectors")
         .into_iter()
         .map(|id| settle(&format!("connectors/{id}/README.md"), &format!("scopes {id}"), &scopes_of(&id)));
-    assert_none(readme.into_iter().chain(connectors).flatten(), stale());
+    let findings = settle("host/README.md", "findings", &findings());
+    assert_none(readme.into_iter().chain(connectors).flatten().chain(findings), stale());
 }
 
 /// What to do about something stale.

@@ -3,6 +3,7 @@
 use connector_core::config::{Ability, AppSettings, Config, Layer, PlatformSettings, ScopeEntry};
 use connector_core::scope::{GrantScopes, Wanted};
 use connector_core::{AbilityStatus, Linked, PlatformId, Registry, Scope};
+use connector_host::doctor::Kind;
 
 use super::tree::root;
 
@@ -21,6 +22,15 @@ pub(crate) fn platforms() -> String {
         ]
     });
     table(["platform", "connector", "abilities", "emulator", "verified on"], rows)
+}
+
+/// What `doctor` can find.
+pub(crate) fn findings() -> String {
+    let row = |kind: &Kind| {
+        let (area, severity) = (kind.area().as_str(), kind.severity().as_str());
+        [format!("`{}`", kind.id()), area.to_owned(), severity.to_owned(), kind.says().to_owned()]
+    };
+    table(["id", "area", "severity", "meaning"], Kind::ALL.iter().map(row))
 }
 
 /// The scopes of all platforms.

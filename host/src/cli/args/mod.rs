@@ -197,6 +197,12 @@ pub(super) enum Command {
     ///
     /// Read are the built-in file, the operator's file over it, and each `--overlay` over that. Secrets are not in it, only where they are.
     Config(Config),
+    /// Find what keeps this installation from working, or soon may, and say what to do about each
+    ///
+    /// Looks at the configuration, the credentials of the apps, redirect URIs, the way to the platforms, files and their modes, keys, store and
+    /// connections, and changes nothing. Each host of a platform is asked once for the head of an answer, with no token and no credential; with
+    /// `--offline` nothing is sent at all. Exit code 0: nothing, or notes alone; 3: somebody has to do something.
+    Doctor(Doctor),
     /// Print a configuration to begin with, and what to do in the platform's portal
     ///
     /// The checklist is in the comments. It is always a file, also with `--json`.
@@ -332,6 +338,17 @@ pub(super) enum ConfigAction {
         #[arg(long)]
         origin: bool,
     },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host doctor
+  connector-host doctor --offline --json")]
+pub(super) struct Doctor {
+    /// Send nothing: leave out whether the platforms can be reached and what time it is there
+    #[arg(long)]
+    pub(super) offline: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -105,7 +105,7 @@ impl Bits {
 }
 
 fn headers() -> Endless {
-    let more = (0..1000).map(|number| format!("X-Header-{number}: a value\r\n")).collect::<String>().into_bytes();
+    let more = (0..1000).flat_map(|number| format!("X-Header-{number}: a value\r\n").into_bytes()).collect();
     Endless { name: "headers", is_body: false, head: b"HTTP/1.1 200 OK\r\n".to_vec(), more }
 }
 

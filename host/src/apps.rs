@@ -73,12 +73,33 @@ fn read(source: Option<&ValueSource>, missing: impl Fn() -> String, linked: &Lin
 
 /// The credentials an app lacks before it can be used, in words; nothing when it lacks none.
 pub fn missing_credentials(settings: &AppSettings) -> Option<String> {
-    let lacking: Vec<String> = [("client id", &settings.client_id), ("client secret", &settings.client_secret)]
+    let lacking: Vec<String> = credentials_of(settings)
         .into_iter()
-        .filter_map(|(what, source)| match source {
+        .filter_map(|Credential { what, source, .. }| match source {
             None => Some(format!("{what}: not in the configuration")),
             Some(source) => source.read().err().map(|error| format!("{what}: {error}")),
         })
         .collect();
     (!lacking.is_empty()).then(|| lacking.join("; "))
+}
+
+/// One of the two things that an app proves itself with.
+pub(crate) struct Credential<'a> {
+    /// How people call it.
+    pub(crate) what: &'static str,
+    /// Its key in the configuration.
+    pub(crate) key: &'static str,
+    /// Whether nobody may see it.
+    pub(crate) is_secret: bool,
+    /// Where it is.
+    pub(crate) source: Option<&'a ValueSource>,
+}
+
+/// The id and the secret of an app, in this order.
+pub(crate) fn credentials_of(settings: &AppSettings) -> [Credential<'_>; 2] {
+    let (id, secret) = (settings.client_id.as_ref(), settings.client_secret.as_ref());
+    [
+        Credential { what: "client id", key: "client_id", is_secret: false, source: id },
+        Credential { what: "client secret", key: "client_secret", is_secret: true, source: secret },
+    ]
 }

@@ -58,6 +58,15 @@ impl Emulated {
         )))
     }
 
+    /// The emulator that runs for this directory, if one does. None is started, and nothing is made.
+    pub fn running(linked: &Linked, dir: &Path) -> Option<EmulatorInfo> {
+        let lock = File::options().read(true).open(lock_path(linked, dir)).ok()?;
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => read_notice(&notice(linked, dir)),
+            _ => None,
+        }
+    }
+
     /// Starts the emulator of this directory, for a command that is nothing else.
     ///
     /// # Errors
@@ -118,7 +127,11 @@ fn open_lock(linked: &Linked, dir: &Path) -> Result<File> {
         return Err(no_emulator(linked));
     }
     private_files::ensure_dir(dir)?;
-    Ok(private_files::lock_file(&dir.join(format!("{}.lock", linked.id())))?)
+    Ok(private_files::lock_file(&lock_path(linked, dir))?)
+}
+
+fn lock_path(linked: &Linked, dir: &Path) -> PathBuf {
+    dir.join(format!("{}.lock", linked.id()))
 }
 
 fn notice(linked: &Linked, dir: &Path) -> PathBuf {

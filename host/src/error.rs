@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 use connector_core::ErrorKind;
-use connector_core::config::Problems;
+use connector_core::config::{Problem, Problems};
 
 use crate::flow::ScopeRefused;
 use crate::private_files::FileError;
@@ -46,6 +46,12 @@ pub enum Error {
     /// A refresh that several callers waited for failed once, for all of them.
     #[error(transparent)]
     Shared(#[from] Arc<Error>),
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Config(Problems(vec![problem]))
+    }
 }
 
 /// What does not open means the same wherever it is opened.

@@ -1,12 +1,16 @@
 //! Which configuration files are read, and what only the host can check: what they say about linked platforms.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use connector_core::config::{Catalogue, Config, Key, Layer, LayerName, PlatformSettings, Problem, Problems};
-use connector_core::{Linked, Registry, Scope};
+use connector_core::{Linked, PlatformId, Registry, Scope};
 
 /// The file that is built into the program, so that it knows every linked platform's scopes without any file.
 const EMBEDDED: &str = include_str!("../../config/social-platforms.toml");
+
+/// The name of the layer that is built in.
+pub(crate) const BUILT_IN: &str = "built-in";
 
 /// The name of the operator's file in the user's configuration directory.
 pub(crate) const FILE_NAME: &str = "social-platforms.toml";
@@ -28,12 +32,7 @@ impl ConfigFiles {
     /// # Errors
     /// Everything that is wrong, with file and key.
     pub fn load(&self, registry: &Registry) -> Result<Config, Problems> {
-        let files = self.clone().settled();
-        let mut layers = vec![Layer::embedded("built-in", EMBEDDED)?];
-        for path in files.operator.iter().chain(&files.overlays) {
-            layers.push(Layer::read(path)?);
-        }
-        let config = Config::of(layers)?;
+        let config = Config::of(self.clone().settled().layers()?)?;
         check_platforms(&config, registry)?;
         Ok(config)
     }
@@ -51,6 +50,24 @@ impl ConfigFiles {
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.operator.iter().chain(&self.default).chain(&self.overlays).map(PathBuf::as_path)
     }
+
+    /// The files that were named, the lowest first. The built-in one is not among them.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &PathBuf> {
+        self.operator.iter().chain(&self.overlays)
+    }
+
+    /// Every file by itself. One that is wrong does not keep what is wrong in the others from being told.
+    fn layers(&self) -> Result<Vec<Layer>, Problems> {
+        let (mut layers, mut problems) = (Vec::new(), Vec::new());
+        let built_in = std::iter::once_with(|| Layer::embedded(BUILT_IN, EMBEDDED));
+        for read in built_in.chain(self.named().map(Layer::read)) {
+            match read {
+                Ok(layer) => layers.push(layer),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(layers) } else { Err(Problems(problems)) }
+    }
 }
 
 /// The text of the built-in file.
@@ -64,17 +81,28 @@ pub fn default_file(config_dir: &Path) -> PathBuf {
     config_dir.join(FILE_NAME)
 }
 
-/// Platforms that the configuration describes and no connector is linked for: nothing here uses them. That is no mistake where several
-/// programs share a file, and may be a slip of the finger.
-pub(crate) fn unlinked(config: &Config, registry: &Registry) -> Vec<Problem> {
+/// Platforms that a file describes and no connector is linked for, for each file: nothing here uses them. That is no mistake where several
+/// programs share a file, and may be a slip of the finger. What is built in may speak of what a smaller program leaves out.
+pub(crate) fn unlinked<'a>(
+    config: &'a Config,
+    registry: &'a Registry,
+) -> impl Iterator<Item = (&'a PlatformId, Problem)> {
     let ids = config.settings.platforms.keys();
-    let unknown = ids.filter_map(|id| Some((Key::of(["platforms", id.as_str()]), registry.get(id.as_str()).err()?)));
-    let told = unknown.map(|(key, why)| {
-        let first = config.origins.iter().find(|(origin, _)| origin.names().starts_with(key.names()));
-        let layer = first.map_or_else(|| LayerName::new("built-in"), |(_, layer)| layer.clone());
-        Problem { layer, key, message: why.message().to_owned() }
-    });
-    told.collect()
+    let unknown = ids.filter_map(|id| Some((id, registry.get(id.as_str()).err()?)));
+    unknown.flat_map(|(id, why)| {
+        let key = Key::of(["platforms", id.as_str()]);
+        let message = why.message().to_owned();
+        let problem =
+            move |layer: &LayerName| Problem { layer: layer.clone(), key: key.clone(), message: message.clone() };
+        speakers(config, id).into_iter().map(move |layer| (id, problem(layer)))
+    })
+}
+
+/// The files that speak of a platform.
+fn speakers<'a>(config: &'a Config, id: &PlatformId) -> BTreeSet<&'a LayerName> {
+    let speaks = |key: &Key| key.names().get(1).is_some_and(|name| name == id.as_str());
+    let spoken = config.origins.iter().filter(|(key, _)| speaks(key)).map(|(_, layer)| layer);
+    spoken.filter(|layer| layer.as_str() != BUILT_IN).collect()
 }
 
 /// What the layers say of the linked platforms.
@@ -126,8 +154,9 @@ pub(crate) fn account_scope<'a>(linked: &Linked, catalogue: &'a Catalogue) -> Op
     catalogue.fields(&facts.endpoint).find(|(_, field, _)| *field == facts.id).map(|(scope, ..)| scope)
 }
 
-fn layer_of(config: &Config, key: &Key) -> LayerName {
-    config.origins.get(key).cloned().unwrap_or_else(|| LayerName::new("built-in"))
+/// The file that sets a value.
+pub(crate) fn layer_of(config: &Config, key: &Key) -> LayerName {
+    config.origins.get(key).cloned().unwrap_or_else(|| LayerName::new(BUILT_IN))
 }
 
 fn unknown_endpoint(config: &Config, linked: &Linked, scope: &Scope, endpoint: &str) -> Problem {

@@ -6,6 +6,7 @@ mod apps;
 pub mod cli;
 mod configuration;
 pub mod docs;
+pub mod doctor;
 mod emulate;
 mod error;
 mod flow;
@@ -25,6 +26,7 @@ mod open;
 pub mod plan;
 mod private_files;
 mod pseudonym;
+mod redirect;
 mod refresh;
 #[cfg(feature = "cli")]
 mod reload;

@@ -85,13 +85,27 @@ pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
 
 /// The directory, made with mode 0700 if it is missing.
 pub(crate) fn ensure_dir(path: &Path) -> Result<(), FileError> {
-    let io = |doing| move |source| FileError::Io { doing, path: path.to_owned(), source };
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => check(path, &found, DIR_MODE),
-        Ok(_) => Err(FileError::Kind { path: path.to_owned(), wanted: "a directory" }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make_dir(path).map_err(io("make")),
-        Err(error) => Err(io("read")(error)),
+    if is_own_dir(path)? {
+        return Ok(());
     }
+    make_dir(path).map_err(|source| FileError::Io { doing: "make", path: path.to_owned(), source })
+}
+
+/// Whether something is there, which must be a directory of our own that nobody else may read. Nothing is made.
+pub(crate) fn is_own_dir(path: &Path) -> Result<bool, FileError> {
+    let io = |source| FileError::Io { doing: "read", path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io(error)),
+        Ok(found) if found.is_dir() => check(path, &found, DIR_MODE).map(|()| true),
+        Ok(_) => Err(FileError::Kind { path: path.to_owned(), wanted: "a directory" }),
+    }
+}
+
+/// What everybody else may do with a file or directory, as the last bits of its mode; nothing where there is none, or no modes.
+pub(crate) fn open_to(path: &Path) -> u32 {
+    let standing = fs::metadata(path).ok().as_ref().and_then(Standing::of);
+    standing.map_or(0, |standing| standing.mode & 0o1077)
 }
 
 /// Opens a file that must be a file of our own that nobody else may read. `None` when there is none.
@@ -147,7 +161,6 @@ fn not_a_file(path: &Path) -> FileError {
 ///
 /// A database locks its files for the whole process, and the system ends those locks as soon as the process closes any descriptor of the
 /// same file.
-#[cfg(feature = "sqlite")]
 pub(crate) fn is_there(path: &Path) -> Result<bool, FileError> {
     let io = |source| FileError::Io { doing: "open", path: path.to_owned(), source };
     let found = match fs::symlink_metadata(path) {

@@ -41,10 +41,12 @@ impl Layer {
     /// # Errors
     /// When there is no such file or it cannot be read, and as [`Layer::embedded`]. The caller adds who named the file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Problem> {
-        let (path, name) = (path.as_ref(), path.as_ref().display().to_string());
-        let unreadable = |message| Problem { layer: LayerName::new(&name), key: Key::default(), message };
-        let text = read_text(path).map_err(unreadable)?;
-        Self::embedded(&name, &text)
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        match read_text(path) {
+            Ok(text) => Self::embedded(name, &text),
+            Err(message) => Err(Problem { layer: LayerName::new(name), key: Key::default(), message }),
+        }
     }
 
     /// The name of the layer.

@@ -20,10 +20,22 @@ impl ValueSource {
     /// # Errors
     /// When it is not there or empty, naming the variable or file.
     pub fn read(&self) -> Result<Secret> {
+        let written = self.as_written()?;
+        match (written.expose().trim(), self) {
+            ("", Self::File(path)) => Err(Error::config(format!("the first line of {} is empty", path.display()))),
+            ("", _) => Err(Error::config(format!("the {self} is empty"))),
+            (value, _) => Ok(Secret::new(value)),
+        }
+    }
+
+    /// The text that is there, be it empty or with blanks around the value.
+    ///
+    /// # Errors
+    /// When it is not there, naming the variable or file.
+    pub fn as_written(&self) -> Result<Secret> {
         match self {
             Self::Env(name) => match std::env::var(name) {
-                Ok(text) if !text.trim().is_empty() => Ok(Secret::new(text.trim())),
-                Ok(_) => Err(Error::config(format!("the environment variable {name} is empty"))),
+                Ok(text) => Ok(Secret::new(text)),
                 Err(std::env::VarError::NotPresent) => {
                     Err(Error::config(format!("the environment variable {name} is not set")))
                 }
@@ -34,10 +46,7 @@ impl ValueSource {
             Self::File(path) => {
                 let text = std::fs::read_to_string(path)
                     .map_err(|error| Error::config(format!("{} cannot be read: {error}", path.display())))?;
-                match text.lines().next().map(str::trim) {
-                    Some(line) if !line.is_empty() => Ok(Secret::new(line)),
-                    _ => Err(Error::config(format!("the first line of {} is empty", path.display()))),
-                }
+                Ok(Secret::new(text.lines().next().unwrap_or_default()))
             }
             Self::Literal(text) => Ok(Secret::new(text.as_str())),
         }

@@ -60,6 +60,13 @@ impl RawAnswer {
         (wait >= SignedDuration::ZERO).then(|| self.sent_at.saturating_add(bounded).ok()).flatten()
     }
 
+    /// What the host's clock showed when it answered: `Date`, and `Age` where the answer was kept somewhere on its way. Whole seconds.
+    pub fn host_time(&self) -> Option<Timestamp> {
+        let text = |name: &str| self.headers.get(name)?.to_str().ok().map(str::trim);
+        let age = text("age").and_then(|age| age.parse::<u32>().ok()).unwrap_or_default();
+        http_date(text("date")?)?.checked_add(SignedDuration::from_secs(age.into())).ok()
+    }
+
     /// The kind of error that the status means, where no code of the body says more.
     pub(crate) fn status_kind(&self) -> ErrorKind {
         match self.status {
@@ -115,6 +122,21 @@ mod tests {
         assert_eq!(at("1000000000").as_deref(), Some("2026-11-23T12:00:00Z"));
         assert_eq!(at("-5"), None);
         assert_eq!(at("soon"), None);
+    }
+
+    #[test]
+    fn the_time_of_a_host_counts_how_long_its_answer_was_kept() {
+        let at = |headers: &[(&'static str, &str)]| {
+            let mut answer = answer("0");
+            answer.headers =
+                headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            answer.host_time().map(|at| at.to_string())
+        };
+        let date = ("date", "Sun, 22 Nov 2026 12:01:00 GMT");
+        assert_eq!(at(&[date]).as_deref(), Some("2026-11-22T12:01:00Z"));
+        assert_eq!(at(&[date, ("age", "90")]).as_deref(), Some("2026-11-22T12:02:30Z"));
+        assert_eq!(at(&[date, ("age", "-1")]).as_deref(), Some("2026-11-22T12:01:00Z"));
+        assert_eq!((at(&[]), at(&[("date", "today")])), (None, None));
     }
 
     #[test]

@@ -52,12 +52,19 @@ impl Policy {
     /// For reading data.
     pub const READ: Self =
         Self { retries: Retries::Reads, deadline: Duration::from_secs(20), body_cap: 8 * 1024 * 1024 };
+    /// For asking whether somebody answers: once, and for no longer than a person at a terminal likes to wait.
+    pub const PROBE: Self = Self { retries: Retries::Never, deadline: Duration::from_secs(10), body_cap: 64 * 1024 };
 }
 
 impl Request {
     /// A request without headers or body.
     pub fn new(method: Method, url: Url, policy: Policy) -> Self {
         Self { method, url, headers: HeaderMap::new(), body: Vec::new(), policy }
+    }
+
+    /// Asks a host for nothing but the head of an answer. It carries nothing that anybody could misuse.
+    pub fn probe(url: Url) -> Self {
+        Self::new(Method::HEAD, url, Policy::PROBE)
     }
 
     /// Sets a header.

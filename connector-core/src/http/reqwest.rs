@@ -111,11 +111,23 @@ async fn read(
             Err(error) => return Err(failed(host, &error.without_url(), policy.deadline).after(whole)),
         };
         let room = policy.body_cap - whole.body().len();
+        make_room(whole.body_mut(), chunk.len().min(room), policy.body_cap);
         whole.body_mut().extend(chunk.iter().take(room));
         if chunk.len() > room {
             let message = format!("{host} answered more than the {} bytes allowed here", policy.body_cap);
             return Err(TransportError::new(Reach::MaybeSent, Cause::Exchange, message).after(whole));
         }
+    }
+}
+
+/// A body that outgrows this gets room for all that may come at once: memory that is not touched costs nothing, and a body that is copied as
+/// it grows takes twice its size.
+const SMALL: usize = 1024 * 1024;
+
+fn make_room(body: &mut Vec<u8>, more: usize, cap: usize) {
+    let length = body.len() + more;
+    if length > SMALL && length > body.capacity() {
+        body.reserve_exact(cap - body.len());
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod api;
 mod check;
+mod credentials;
 mod oauth;
 mod redirect;
 mod refresh;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use url::Url;
 
 pub use self::api::{AccountsFacts, ApiErrors, EndpointFacts, FieldsParam, Method, MetricsFacts};
+pub use self::credentials::{CredentialDoubt, CredentialFacts, CredentialShape};
 pub use self::oauth::{
     AuthorizeFacts, CallbackError, ClientAuth, OAuthErrors, OAuthFacts, ParameterNames, RevokeFacts, RevokedToken,
     TokenBody, TokenFacts, TokenPointers,
@@ -42,6 +44,9 @@ pub struct Protocol {
     /// How access is allowed, kept and given up.
     #[serde(default)]
     pub oauth: OAuthFacts,
+    /// What the credentials of an app look like, as far as is known.
+    #[serde(default)]
+    pub credentials: CredentialFacts,
     /// Which redirect URIs the platform takes, by kind of app.
     #[serde(default)]
     pub redirect: RedirectFacts,

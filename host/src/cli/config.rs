@@ -21,7 +21,7 @@ pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> 
     };
     match args.action {
         Some(ConfigAction::Show { origin }) => show(&config, origin, output),
-        _ => check(&config, &unlinked(&config, &setup.registry), output),
+        _ => check(&config, &warnings(&config, setup), output),
     }
     Ok(Exit::Done)
 }
@@ -34,6 +34,11 @@ pub(super) fn refused(problems: &Problems) -> Value {
 /// The files that were read, the lowest first.
 pub(super) fn layers(config: &Configuration) -> Vec<String> {
     config.layers.iter().map(ToString::to_string).collect()
+}
+
+/// What a configuration says that is of no use here.
+pub(super) fn warnings(config: &Configuration, setup: &Setup) -> Vec<Problem> {
+    unlinked(config, &setup.registry).map(|(_, problem)| problem).collect()
 }
 
 fn check(config: &Configuration, warnings: &[Problem], output: Output) {

@@ -40,13 +40,27 @@ pub(super) fn refuse(global: &Global) -> Result<()> {
 /// # Errors
 /// What is no URL of a `PostgreSQL` database, and what opening it says.
 pub(super) async fn open(cx: &Context, url: &Secret, name: Option<InstanceName>) -> Result<Arc<dyn Store>> {
+    check_scheme(url)?;
+    connect(cx, url, name).await
+}
+
+/// Opens it as it is, for a look. `None` where it is empty, or of an earlier version.
+///
+/// # Errors
+/// As [`open`].
+pub(super) async fn open_as_is(url: &Secret, name: Option<InstanceName>) -> Result<Option<Arc<dyn Store>>> {
+    check_scheme(url)?;
+    look(url, name).await
+}
+
+fn check_scheme(url: &Secret) -> Result<()> {
     let scheme = url.expose().split_once("://").map(|(scheme, _)| scheme);
     if !matches!(scheme, Some("postgres" | "postgresql")) {
         return Err(Error::Request(
             "--database takes the URL of a PostgreSQL database, postgres://USER:PASSWORD@HOST:PORT/DATABASE; leave it out, and unset CONNECTOR_DATABASE_URL, to keep data in a file of the data directory".to_owned(),
         ));
     }
-    connect(cx, url, name).await
+    Ok(())
 }
 
 /// Makes sure that the keys of this machine are those of a database that several machines share. None of them makes a key once one of them
@@ -54,7 +68,7 @@ pub(super) async fn open(cx: &Context, url: &Secret, name: Option<InstanceName>)
 ///
 /// # Errors
 /// When the keys are missing or other ones than those of the database, with what to do.
-pub(super) async fn check_keys(cx: &Context, source: &KeySource, store: &Arc<dyn Store>) -> Result<()> {
+pub(super) async fn check_keys(source: &KeySource, store: &Arc<dyn Store>) -> Result<()> {
     let Some(proof) = store.vault_check().await? else { return Ok(()) };
     let file = match source {
         KeySource::DataDir(dir) => Some(dir.join(KeyFile::NAME)),
@@ -64,7 +78,7 @@ pub(super) async fn check_keys(cx: &Context, source: &KeySource, store: &Arc<dyn
     if file.is_some_and(|file| !file.exists()) {
         return Err(other_key(source, "the database was sealed with a key that this machine does not have"));
     }
-    vault::check_keys(cx, source, &proof).map_err(|error| other_key(source, error))
+    vault::check_keys(source, &proof).map_err(|error| other_key(source, error))
 }
 
 /// What to do where the keys of a machine are not those of the database.
@@ -79,8 +93,25 @@ async fn connect(cx: &Context, url: &Secret, name: Option<InstanceName>) -> Resu
     Ok(Arc::new(crate::store::PostgresStore::open(cx, url.expose()).await?.under(name)))
 }
 
+#[cfg(feature = "postgres")]
+async fn look(url: &Secret, name: Option<InstanceName>) -> Result<Option<Arc<dyn Store>>> {
+    let store = crate::store::PostgresStore::open_as_is(url.expose()).await?;
+    Ok(store.map(|store| Arc::new(store.under(name)) as Arc<dyn Store>))
+}
+
 #[cfg(not(feature = "postgres"))]
 #[expect(clippy::unused_async, reason = "with PostgreSQL it waits for the server")]
 async fn connect(_: &Context, _: &Secret, _: Option<InstanceName>) -> Result<Arc<dyn Store>> {
-    Err(Error::Request("this program was built without PostgreSQL: leave out --database".to_owned()))
+    Err(without_postgres())
+}
+
+#[cfg(not(feature = "postgres"))]
+#[expect(clippy::unused_async, reason = "with PostgreSQL it waits for the server")]
+async fn look(_: &Secret, _: Option<InstanceName>) -> Result<Option<Arc<dyn Store>>> {
+    Err(without_postgres())
+}
+
+#[cfg(not(feature = "postgres"))]
+fn without_postgres() -> Error {
+    Error::Request("this program was built without PostgreSQL: leave out --database".to_owned())
 }

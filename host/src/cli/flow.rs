@@ -16,12 +16,13 @@ use super::args::Browse;
 use super::browser;
 use super::listener::{Again, Arrival, Listener, Page};
 use super::output::Output;
-use super::redirect::{PRINTED_PORT, callback_path, fixed_uri, local_port, redirect_uri};
+use super::redirect::{PRINTED_PORT, fixed_uri, redirect_uri};
 use super::streams;
 use super::told::page;
 use crate::error::{Error, Result};
 use crate::flow::{Asking, Callback, Completed, ConnectRequest, Started};
 use crate::host::Host;
+use crate::redirect::{callback_path, local_port};
 use crate::store::ConnectionId;
 
 /// How long a callback that says which flow it belongs to may follow one that does not.

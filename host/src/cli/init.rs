@@ -7,10 +7,10 @@ use super::args::Init;
 use super::exit::Exit;
 use super::format;
 use super::output::Output;
-use super::redirect::callback_path;
 use super::setup::Setup;
 use crate::error::Result;
 use crate::layers::FILE_NAME;
+use crate::redirect::callback_path;
 
 /// Prints a configuration to begin with, and the checklist for each platform's portal as comments in it. It is a file, whatever form
 /// results are asked for in.

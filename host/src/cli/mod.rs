@@ -12,6 +12,7 @@ mod database;
 mod demo;
 mod disconnect;
 mod docs;
+mod doctor;
 mod emulator;
 mod exit;
 mod flow;
@@ -185,6 +186,7 @@ async fn perform(setup: &Setup, running: &Running, command: Command, output: Out
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,
         Command::Demo(args) => demo::run(setup, running, &args, output).await,
+        Command::Doctor(args) => doctor::run(setup, &args, output).await,
         Command::Store(args) => store::run(setup, &args, output).await,
         Command::Backup(args) => backup::run(setup, &args, output).await,
         Command::Restore(args) => restore::run(setup, &args, output).await,

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::setup::Setup;
 use super::{config, plan_text};
 use crate::error::{Error, Result};
-use crate::layers::{ConfigFiles, unlinked};
+use crate::layers::ConfigFiles;
 use crate::plan::{AppPlan, Extra, Plan, ScopePlan, Unlock};
 use crate::reload::Mistake;
 
@@ -26,7 +26,7 @@ pub(super) async fn run(setup: &Setup, args: &Args, output: Output) -> Result<Ex
         }
         both => both?,
     };
-    let warnings = unlinked(&candidate, &setup.registry);
+    let warnings = config::warnings(&candidate, setup);
     for warning in &warnings {
         output.warn(warning);
     }

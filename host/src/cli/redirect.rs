@@ -6,6 +6,7 @@ use url::Url;
 
 use super::args::Browse;
 use crate::error::{Error, Result};
+use crate::redirect::loopback_uri;
 
 /// The port in an address that is only printed.
 pub(super) const PRINTED_PORT: u16 = 8740;
@@ -13,12 +14,6 @@ pub(super) const PRINTED_PORT: u16 = 8740;
 /// The redirect URI that the operator fixed.
 pub(super) fn fixed_uri(app: &App, browse: &Browse) -> Option<Url> {
     browse.redirect_uri.clone().or_else(|| app.redirect_uri.clone())
-}
-
-/// The port of a URI that this process can listen on.
-pub(super) fn local_port(uri: &Url) -> Option<u16> {
-    let here = matches!(uri.host_str(), Some("127.0.0.1" | "localhost"));
-    uri.port().filter(|_| here && uri.scheme() == "http")
 }
 
 /// The redirect URI of a flow that listens on this port, unless the operator fixed one.
@@ -32,11 +27,5 @@ pub(super) fn redirect_uri(app: &App, platform: &PlatformId, browse: &Browse, po
             app.name
         )));
     }
-    let uri = format!("http://127.0.0.1:{port}{}", callback_path(platform, &app.name));
-    uri.parse().map_err(|error| Error::Machine(format!("{uri} is no address: {error}")))
-}
-
-/// The path of the callback: one for each platform and app, so that an answer of one is never taken for another's.
-pub(super) fn callback_path(platform: &PlatformId, app: &str) -> String {
-    format!("/oauth/callback/{platform}/{app}")
+    loopback_uri(platform, &app.name, port)
 }

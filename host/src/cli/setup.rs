@@ -52,6 +52,15 @@ impl Setup {
         config.into_iter().chain(overlays).collect()
     }
 
+    /// The options by which another command is about the same data and files. A name of the installation is not among them.
+    pub(super) fn same_options(&self) -> String {
+        let by_variable = std::env::var_os("CONNECTOR_DATA_DIR");
+        let named = self.global.data_dir.as_ref().filter(|dir| by_variable.as_deref() != Some(dir.as_os_str()));
+        let dir = named.map(|dir| format!(" --data-dir {}", dir.display())).unwrap_or_default();
+        let emulator = if self.global.emulator { " --emulator" } else { "" };
+        format!("{emulator}{dir}{}", self.file_options())
+    }
+
     /// The configuration files, read and checked.
     pub(super) fn config(&self, output: Output) -> Result<Config> {
         self.config_of(&self.files(), output)
@@ -114,7 +123,7 @@ impl Setup {
         output.detail(format!("data: {}", dir.display()));
         let live = matches!(realm, Realm::Live);
         let store = self.open_store(&cx, dir, live).await?;
-        let keys = self.keys(&cx, dir, &store, live, output).await?;
+        let keys = self.keys(dir, &store, live, output).await?;
         let (registry, settings, spool) = (self.registry.clone(), config.settings, Some(dir.join("spool")));
         let opened = Host::open(Opening { registry, settings, realm, store, keys, spool, cx }).await?;
         let Opened { host, made, replayed, recovered } = opened;
@@ -157,13 +166,26 @@ impl Setup {
         Ok(SqliteStore::open(cx, &dir).await?.under(self.global.instance.clone()))
     }
 
+    /// The store as it is, for a look: nothing is made, claimed or migrated. `None` where there is none that is up to date.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is none of this program's.
+    pub(super) async fn store_as_is(&self, cx: &Context) -> Result<Option<Arc<dyn Store>>> {
+        let name = self.global.instance.clone();
+        if let Some(url) = &self.global.database {
+            return database::open_as_is(url, name).await;
+        }
+        let store = SqliteStore::open_as_is(cx, &self.data_dir()?).await?;
+        Ok(store.map(|store| Arc::new(store.under(name)) as Arc<dyn Store>))
+    }
+
     /// The store and the vault of this command's data, for what needs no platform.
     pub(super) async fn vault(&self, cx: &Context, output: Output) -> Result<(Arc<dyn Store>, Vault, KeySource)> {
         let dir = self.data_dir()?;
         output.detail(format!("data: {}", dir.display()));
         let live = !self.global.emulator;
         let store = self.open_store(cx, &dir, live).await?;
-        let source = self.keys(cx, &dir, &store, live, output).await?;
+        let source = self.keys(&dir, &store, live, output).await?;
         let Unlocked { vault, made } = unlock(cx, &source, &store).await?;
         tell_of_key(made.as_deref().filter(|_| live), output);
         Ok((store, vault, source))
@@ -179,17 +201,10 @@ impl Setup {
     }
 
     /// Where the keys of the store are. Those of a database that machines share have to be there already, once one of them has made them.
-    async fn keys(
-        &self,
-        cx: &Context,
-        dir: &Path,
-        store: &Arc<dyn Store>,
-        live: bool,
-        output: Output,
-    ) -> Result<KeySource> {
+    async fn keys(&self, dir: &Path, store: &Arc<dyn Store>, live: bool, output: Output) -> Result<KeySource> {
         let source = self.key_source(dir, live, output)?;
         if live && self.global.database.is_some() {
-            database::check_keys(cx, &source, store).await?;
+            database::check_keys(&source, store).await?;
         }
         Ok(source)
     }

@@ -1,8 +1,8 @@
-//! Lists of platforms and scopes as Markdown, for the docs of whoever runs a host: what they say follows from the connectors that are linked
+//! Lists of platforms, scopes and findings as Markdown, for the docs of whoever runs a host: what they say follows from the connectors that are linked
 //! and the configuration, so nobody keeps them true by hand.
 //!
 //! In a file such a list is a block between two lines, `<!-- generated: NAME -->` and `<!-- /generated -->`. The names are `platforms`,
-//! `scopes`, and `scopes ID` for one platform.
+//! `scopes`, `scopes ID` for one platform, and `findings` for what `doctor` can find.
 
 mod tables;
 #[cfg(test)]
@@ -88,12 +88,13 @@ impl<'a> Docs<'a> {
         ids.sort();
         ids.dedup();
         let each = ids.into_iter().map(|id| format!("scopes {id}"));
-        ["platforms", "scopes"].map(str::to_owned).into_iter().chain(each).collect()
+        ["findings", "platforms", "scopes"].map(str::to_owned).into_iter().chain(each).collect()
     }
 
     /// One list, if there is one of this name.
     pub fn list(&self, name: &str) -> Option<String> {
         match name {
+            "findings" => Some(tables::findings()),
             "platforms" => Some(tables::platforms(self.registry, self.settings, self.beside)),
             "scopes" => Some(tables::scopes(self.registry, self.settings, |_| true)),
             _ => {

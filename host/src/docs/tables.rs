@@ -6,6 +6,8 @@ use connector_core::config::{Ability, AppSettings, PlatformSettings, ScopeEntry,
 use connector_core::scope::{GrantScopes, Wanted};
 use connector_core::{AbilityStatus, Linked, PlatformId, Registry, Scope};
 
+use crate::doctor::Kind;
+
 /// The platforms whose connectors are linked, and what those can do.
 pub(super) fn platforms(registry: &Registry, settings: &Settings, beside: Option<&Path>) -> String {
     let none = PlatformSettings::default();
@@ -28,6 +30,15 @@ fn package(linked: &Linked, beside: Option<&Path>) -> String {
         Some(dir) if dir.join(&folder).is_dir() => format!("[{}]({folder})", linked.package()),
         _ => linked.package().to_owned(),
     }
+}
+
+/// What `doctor` can find.
+pub(super) fn findings() -> String {
+    let row = |kind: &Kind| {
+        let (area, severity) = (kind.area().as_str(), kind.severity().as_str());
+        [format!("`{}`", kind.id()), area.to_owned(), severity.to_owned(), kind.says().to_owned()]
+    };
+    table(["id", "area", "severity", "meaning"], Kind::ALL.iter().map(row))
 }
 
 /// The scopes of these platforms.

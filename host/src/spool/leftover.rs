@@ -56,6 +56,15 @@ impl Leftover {
     }
 }
 
+/// What lies in a spool, for whoever only looks.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// How many whole entries there are.
+    pub(crate) entries: usize,
+    /// Files that were set aside because they hold no whole entry.
+    pub(crate) damaged: Vec<PathBuf>,
+}
+
 /// What lies in a directory and belongs to nobody any more.
 pub(super) fn collect(dir: &Path) -> Result<Leftovers> {
     let mut found = Leftovers::default();
@@ -112,6 +121,17 @@ pub(super) fn entries(dir: &Path) -> Result<Vec<Vec<u8>>> {
     let files = files(dir)?.into_iter();
     let slots = files.filter(|path| is_slot(path.file_name().and_then(OsStr::to_str).unwrap_or_default()));
     slots.filter_map(|path| look(&path).transpose()).collect()
+}
+
+/// How many whole entries a directory has, whoever holds them, and which files are set aside because they hold none. Nothing is changed.
+pub(super) fn waiting(dir: &Path) -> Result<Waiting> {
+    if !dir.exists() {
+        return Ok(Waiting::default());
+    }
+    let name = |path: &PathBuf| path.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+    let is_aside = |path: &PathBuf| name(path).starts_with(PREFIX) && name(path).contains(ASIDE);
+    let damaged = files(dir)?.into_iter().filter(is_aside).collect();
+    Ok(Waiting { entries: entries(dir)?.len(), damaged })
 }
 
 /// Gives a slot another name, that nobody has. Whoever holds the lock on a slot is the only one to do so.

@@ -19,7 +19,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) use self::leftover::{Leftover, Leftovers};
+pub(crate) use self::leftover::{Leftover, Leftovers, Waiting};
 use crate::private_files::{self, FileError};
 use crate::vault::{KeyId, Sealed};
 
@@ -109,6 +109,14 @@ impl Spool {
     pub fn count_sealed_with(&self, key: KeyId) -> Result<usize> {
         let entries = leftover::entries(&self.0.dir)?.into_iter();
         Ok(entries.filter(|sealed| Sealed::from_stored(sealed.clone()).key_id() == Some(key)).count())
+    }
+
+    /// What lies in the spool of a directory, which needs not be there. Nothing is changed.
+    ///
+    /// # Errors
+    /// When the directory or a file in it cannot be read.
+    pub(crate) fn waiting(dir: &Path) -> Result<Waiting> {
+        leftover::waiting(dir)
     }
 
     /// A slot that came back, unless somebody has removed its file.

@@ -365,3 +365,18 @@ fn on_a_small_disk(mount: &Path) {
     }
     assert_eq!(names(&mount.join("spool")), [""; 0]);
 }
+
+#[test]
+fn whoever_only_looks_counts_what_waits_and_changes_nothing() {
+    let (_home, dir) = place();
+    let nothing = Spool::waiting(&dir).unwrap();
+    assert_eq!((nothing.entries, nothing.damaged.len(), dir.exists()), (0, 0, false));
+    let spool = Spool::open(&dir).unwrap();
+    leave(&spool, b"sealed");
+    let aside = dir.join("slot-0009.damaged-1");
+    fs::write(&aside, "half").unwrap();
+    let before = names(&dir);
+    let waiting = Spool::waiting(&dir).unwrap();
+    assert_eq!((waiting.entries, waiting.damaged), (1, vec![aside]));
+    assert_eq!(names(&dir), before);
+}

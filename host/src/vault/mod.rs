@@ -33,7 +33,6 @@ pub use self::key_file::{IfMissing, KeyFile};
 pub use self::rotation::{KeyUse, Progress, Rotation, Standing};
 pub use self::sealed::Sealed;
 pub use self::source::KeySource;
-#[cfg(feature = "cli")]
 pub(crate) use self::unlock::check_keys;
 pub use self::unlock::{Unlocked, unlock};
 

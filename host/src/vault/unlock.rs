@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use connector_core::{Context, Result};
 
-#[cfg(feature = "cli")]
-use super::Sealed;
-use super::{IfMissing, KeySource, Rotation, Vault, VaultError, key_file};
+use super::{IfMissing, KeySource, Rotation, Sealed, Vault, VaultError, key_file};
 use crate::store::{Store, StoreError};
 
 /// A vault whose keys are those of the store.
@@ -19,13 +17,12 @@ pub struct Unlocked {
     pub made: Option<PathBuf>,
 }
 
-/// Makes sure that the keys are those that this proof was sealed with. None are made.
+/// Makes sure that the keys are those that this proof was sealed with. Nothing is made.
 ///
 /// # Errors
 /// When the keys are missing, unsafe or others.
-#[cfg(feature = "cli")]
-pub(crate) fn check_keys(cx: &Context, source: &KeySource, proof: &Sealed) -> Result<()> {
-    Ok(Vault::new(source.load(cx, IfMissing::Refuse)?.ring).verify(proof)?)
+pub(crate) fn check_keys(source: &KeySource, proof: &Sealed) -> Result<(), VaultError> {
+    Vault::new(source.read()?).verify(proof)
 }
 
 /// Reads the keys, makes their file if the store has never had any, and makes sure that they are this store's. Another instance's store

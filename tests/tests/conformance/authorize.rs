@@ -1,11 +1,12 @@
 //! The first step of a flow: the URL a person opens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use connector_core::Secret;
 use connector_core::app::Pkce;
 use connector_core::oauth::{Purpose, challenge};
 use connector_core::testing::FakeTransport;
+use connector_core::{Context, Secret};
 use url::Url;
 
 use crate::subject::{CANARY, CLIENT_ID, Subject};
@@ -99,11 +100,13 @@ async fn no_secret(subject: &Subject) -> Verdict {
 }
 
 async fn distinct(subject: &Subject) -> Verdict {
-    const FLOWS: usize = 1000;
-    let cx = FakeTransport::default().context();
+    const FLOWS: usize = 10_000;
+    // With the randomness of this machine.
+    let cx = Context::system(Arc::new(FakeTransport::default()));
     let (mut states, mut verifiers) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..FLOWS {
-        let (_, pending) = subject.begin(&cx, &subject.app(), Purpose::Connect).await?;
+        let (url, pending) = subject.begin(&cx, &subject.app(), Purpose::Connect).await?;
+        shows_no_verifier(subject, &url, pending.verifier.as_ref());
         assert!(pending.state.expose().len() >= 22, "a state of fewer than 128 bits");
         states.insert(pending.state.expose().to_owned());
         verifiers.extend(pending.verifier.map(|verifier| verifier.expose().to_owned()));
@@ -115,6 +118,14 @@ async fn distinct(subject: &Subject) -> Verdict {
     let fit = |verifier: &String| (43..=128).contains(&verifier.len()) && verifier.chars().all(legal);
     assert!(verifiers.iter().all(fit), "RFC 7636 section 4.1 allows no such verifier");
     Ok(())
+}
+
+/// What leaves is the challenge of this flow's own verifier, written as declared, and not the verifier.
+fn shows_no_verifier(subject: &Subject, url: &Url, verifier: Option<&Secret>) {
+    let (Some(verifier), query) = (verifier, query(url)) else { return };
+    assert_eq!(query.get("code_challenge"), challenge(subject.pkce(), verifier).as_ref());
+    assert_eq!(query.get("code_challenge_method").map(String::as_str), Some("S256"));
+    assert!(!url.as_str().contains(verifier.expose()), "the verifier is in the URL");
 }
 
 async fn reauthorize(subject: &Subject) -> Verdict {

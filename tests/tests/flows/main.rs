@@ -11,6 +11,7 @@ mod consent;
 mod database;
 mod demo;
 mod disconnect;
+mod doctor;
 mod instance;
 mod machine;
 mod outage;

@@ -27,7 +27,8 @@ fn the_lists_stand_where_they_are_looked_for() {
     let readme = ["platforms", "scopes"].map(|name| ("README.md".to_owned(), name.to_owned()));
     let connectors = folders("connectors").into_iter();
     let connectors = connectors.map(|id| (format!("connectors/{id}/README.md"), format!("scopes {id}")));
-    let lacking = readme.into_iter().chain(connectors).filter_map(|(file, name)| {
+    let findings = [("host/README.md".to_owned(), "findings".to_owned())];
+    let lacking = readme.into_iter().chain(connectors).chain(findings).filter_map(|(file, name)| {
         let line = format!("<!-- generated: {name} -->");
         (!read(&file).lines().any(|found| found == line)).then(|| format!("{file} has no line `{line}`"))
     });

@@ -219,8 +219,15 @@ pub(super) enum Command {
     /// Print the lists of platforms and scopes for your docs, or keep them fresh in files
     ///
     /// They follow from what is linked and the configuration. In a Markdown file a list stands between the lines `<!-- generated: NAME -->` and
-    /// `<!-- /generated -->`; names are `platforms`, `scopes`, and `scopes <platform>`. Without a file all of them are printed.
+    /// `<!-- /generated -->`; names are `platforms`, `scopes`, `scopes <platform>`, and `findings` for what `doctor` can find. Without a file all of
+    /// them are printed.
     Docs(Docs),
+    /// Find what keeps this installation from working, or soon may, and say what to do about each
+    ///
+    /// Looks at the configuration, the credentials of the apps, redirect URIs, the way to the platforms, files and their modes, keys, store and
+    /// connections, and changes nothing. Each host of a platform is asked once for the head of an answer, with no token and no credential; with
+    /// `--offline` nothing is sent at all. Exit code 0: nothing, or notes alone; 3: somebody has to do something.
+    Doctor(Doctor),
     /// Print a configuration to begin with, and what to do in the platform's portal
     ///
     /// The checklist is in the comments. It is always a file, also with `--json`.
@@ -393,6 +400,17 @@ pub(super) enum ConfigAction {
     /// It reads the files it was started with, and takes them up whole or not at all: then it goes on as it is, and what is wrong is printed
     /// here (exit code 2). It does the same by itself when one of the files changes, and on a hangup.
     Reload,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  connector-host doctor
+  connector-host doctor --offline --json")]
+pub(super) struct Doctor {
+    /// Send nothing: leave out whether the platforms can be reached and what time it is there
+    #[arg(long)]
+    pub(super) offline: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -26,8 +26,13 @@ const STEPS: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     execution_time BIGINT NOT NULL
 )";
 
+/// Whether the database is ours and needs no step of the schema. Reads only.
+pub(super) async fn is_up_to_date(pool: &Pool) -> Result<bool> {
+    Ok(inspect(&mut pool.read().await?, pool.place(), &MIGRATOR).await? == Found::Current)
+}
+
 pub(super) async fn bring_up_to_date(cx: &Context, pool: &Pool) -> Result<()> {
-    if inspect(&mut pool.read().await?, pool.place(), &MIGRATOR).await? == Found::Current {
+    if is_up_to_date(pool).await? {
         return Ok(());
     }
     let mut transaction = pool.migrate().await?;

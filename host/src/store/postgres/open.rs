@@ -17,9 +17,23 @@ impl PostgresStore {
     /// When the server cannot be reached or would lose what it has written, or the database holds something else or something newer. It is
     /// unchanged then. No error tells the URL.
     pub async fn open(cx: &Context, url: &str) -> Result<Self> {
-        let (options, place) = url::read(url)?;
-        let pool = Pool::new(options, place);
+        let pool = pool(url)?;
         migrate::bring_up_to_date(cx, &pool).await?;
         Ok(Self::new(Db::Postgres(pool), PostgresServer))
     }
+
+    /// Opens the store of a URL as it is, for a look: nothing is made and nothing migrated. `None` where there is none that is up to date.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub async fn open_as_is(url: &str) -> Result<Option<Self>> {
+        let pool = pool(url)?;
+        let is_current = migrate::is_up_to_date(&pool).await?;
+        Ok(is_current.then(|| Self::new(Db::Postgres(pool), PostgresServer)))
+    }
+}
+
+fn pool(url: &str) -> Result<Pool> {
+    let (options, place) = url::read(url)?;
+    Ok(Pool::new(options, place))
 }

@@ -27,6 +27,16 @@ pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) ->
     on_blocking_thread(bring).await
 }
 
+/// Whether the file is ours and needs no step of the schema. Reads only.
+pub(super) async fn is_up_to_date(path: &Path) -> Result<bool> {
+    let path = path.to_owned();
+    let look = move || {
+        let file = connection::open(&path).map_err(|error| unreadable(&path, error))?;
+        Ok(inspect(&path, &file)? == Found::Current)
+    };
+    on_blocking_thread(look).await
+}
+
 pub(super) fn inspect_and_migrate(cx: &Context, path: &Path, mut file: Connection, locks: &Path) -> Result<()> {
     if inspect(path, &file)? == Found::Current {
         return Ok(());

@@ -57,6 +57,12 @@ impl Cli {
         self
     }
 
+    /// Takes a variable away again.
+    pub(crate) fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// The same command as `nohup` starts it.
     pub(crate) fn nohup(self) -> Self {
         let mut shell = Command::new("sh");

@@ -10,7 +10,7 @@ pub(crate) mod web;
 pub(crate) use self::cli::{Cli, Done, Running};
 pub(crate) use self::emulator::Emulator;
 pub(crate) use self::leaks::Leaks;
-pub(crate) use self::stage::{LANTERN, Stage};
+pub(crate) use self::stage::{LANTERN, SHIPPED, Stage};
 pub(crate) use self::web::param;
 
 use connector_core::Scope;

@@ -20,7 +20,8 @@ use super::held_line::HeldLine;
 use super::leaks::Leaks;
 use super::web::Web;
 
-const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/social-platforms.toml");
+/// The configuration that is shipped.
+pub(crate) const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/social-platforms.toml");
 
 /// The configuration of the second platform.
 pub(crate) const LANTERN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lantern/platforms.toml");
@@ -143,11 +144,16 @@ impl Stage {
     /// Lays the test's own line to the token endpoint, on which an answer can be held back.
     pub(crate) fn held_line(&self) -> HeldLine {
         let line = HeldLine::to(&self.tiktok.base, "/v2/oauth/token/");
+        self.retell(|known| known["base_urls"]["api"] = json!(line.base.as_str()));
+        line
+    }
+
+    /// Changes what commands are told of the first platform's emulator.
+    pub(crate) fn retell(&self, change: impl FnOnce(&mut Value)) {
         let notice = self.realm().join("tiktok.running.json");
         let mut known: Value = serde_json::from_slice(&std::fs::read(&notice).unwrap()).unwrap();
-        known["base_urls"]["api"] = json!(line.base.as_str());
+        change(&mut known);
         std::fs::write(&notice, known.to_string()).unwrap();
-        line
     }
 
     /// Runs a command that sends somebody to the consent page, and walks there.

@@ -99,6 +99,7 @@ macro_rules! kinds {
 kinds! {
     ConfigWrong "config_wrong" Error Configuration "A configuration file is wrong, or is not there.";
     ConfigWritable "config_writable" Warning Configuration "Anybody on this machine may change a configuration file.";
+    ServeConfigRefused "serve_config_refused" Error Configuration "The `serve` that runs goes on with an older configuration, because its files are wrong.";
     PlatformNotLinked "platform_not_linked" Warning Configuration "A file describes a platform that this program has no connector for.";
     PlatformNotConfigured "platform_not_configured" Note Configuration "A linked platform has no app.";
     FactsOld "facts_old" Warning Configuration "Nobody has compared a platform's facts with its documentation for half a year.";
@@ -140,6 +141,7 @@ kinds! {
     StoreUnusable "store_unusable" Error Store "The store cannot be read.";
     SpoolWaiting "spool_waiting" Warning Store "Answers of a platform wait for being stored.";
     SpoolDamaged "spool_damaged" Warning Store "Answers of a platform were cut off before they were stored.";
+    ServeNotReady "serve_not_ready" Error Connections "The `serve` that runs does not answer, or does not do its work.";
     PeopleNeeded "people_needed" Warning Connections "Connections need their person.";
     ConnectionsHeld "connections_held" Note Connections "Connections are on hold until somebody says that they are ours.";
     RefreshesInDoubt "refreshes_in_doubt" Note Connections "Nobody knows yet whether the refresh tokens of some connections are spent.";

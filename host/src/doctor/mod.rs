@@ -20,6 +20,8 @@ mod platforms;
 mod proxies;
 mod redirects;
 mod report;
+#[cfg(feature = "cli")]
+mod running;
 mod scopes;
 mod spool;
 mod store;
@@ -38,6 +40,8 @@ pub async fn examine(installation: &Installation) -> Report {
         Ok(config) => examine_platforms(installation, &config, &mut report).await,
         Err(findings) => report.take(Area::Configuration, findings),
     }
+    #[cfg(feature = "cli")]
+    report.add(running::look(installation).await);
     report.add(proxies::look());
     if !installation.is_emulated() {
         report.add(certificates::look());

@@ -20,7 +20,6 @@ use connector_core::account::Session;
 use connector_core::{Error as CoreError, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tokio::join;
 use tokio::sync::SetOnce;
 use tokio::time::timeout;
 
@@ -82,8 +81,7 @@ impl Host {
 
     /// The same, whatever scopes the configuration requires of it.
     pub(crate) async fn session_as_it_is(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
-        let (ours, record) = join!(self.store().check_ours(), self.live_grant(tenant, grant));
-        let record = ours.map_err(Error::from).and(record)?;
+        let record = live(self.store().own_grant(tenant, grant).await?)?;
         if is_fresh(record.access_expires_at, self.context().now()) {
             return self.opened(&record).await;
         }
@@ -119,20 +117,7 @@ impl Host {
     }
 
     pub(crate) async fn live_grant(&self, tenant: &str, grant: &GrantId) -> Result<GrantRecord> {
-        let record = self.store().grant(tenant, grant).await?;
-        let record = record.ok_or_else(|| Error::Request("this connection has no grant any more".to_owned()))?;
-        match &record.state {
-            GrantState::Active => Ok(record),
-            GrantState::Held { reason } => Err(Error::Request(format!(
-                "the connection is held here ({reason}): adopt it once nobody else refreshes it"
-            ))),
-            GrantState::ReauthRequired { reason } => {
-                Err(CoreError::reauth_required(reason.clone(), "the person has to connect this account again").into())
-            }
-            GrantState::Disconnecting | GrantState::Disconnected => {
-                Err(Error::Request("the connection is disconnected".to_owned()))
-            }
-        }
+        live(self.store().grant(tenant, grant).await?)
     }
 
     /// Notes that the person has to connect again, whatever the refresh token is worth. False when the grant has moved.
@@ -181,6 +166,23 @@ impl Host {
             running.end(outcome.map(|renewed| (renewed, None)).map_err(Arc::new));
         });
         done
+    }
+}
+
+/// The grant, if it may be used.
+fn live(record: Option<GrantRecord>) -> Result<GrantRecord> {
+    let record = record.ok_or_else(|| Error::Request("this connection has no grant any more".to_owned()))?;
+    match &record.state {
+        GrantState::Active => Ok(record),
+        GrantState::Held { reason } => Err(Error::Request(format!(
+            "the connection is held here ({reason}): adopt it once nobody else refreshes it"
+        ))),
+        GrantState::ReauthRequired { reason } => {
+            Err(CoreError::reauth_required(reason.clone(), "the person has to connect this account again").into())
+        }
+        GrantState::Disconnecting | GrantState::Disconnected => {
+            Err(Error::Request("the connection is disconnected".to_owned()))
+        }
     }
 }
 

@@ -39,6 +39,9 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Where a host that runs is asked to read its configuration anew.
 pub(crate) const RELOAD: &str = "/config/reload";
 
+/// Where it says whether it does its work.
+pub(crate) const READY: &str = "/readyz";
+
 /// How long the store may take, so that whoever asks hears that it does not answer before he stops listening.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -132,7 +135,7 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
 fn router(told: Told) -> Router {
     Router::new()
         .route("/healthz", get(async || "alive\n"))
-        .route("/readyz", get(ready))
+        .route(READY, get(ready))
         .route("/metrics", get(figures))
         .route(RELOAD, post(reload))
         .with_state(Arc::new(told))

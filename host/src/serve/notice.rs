@@ -38,7 +38,7 @@ pub(crate) struct Posted {
 /// Who runs on some data.
 pub(crate) enum Found {
     Nobody,
-    /// A process that ended without taking its notice away, which is done now.
+    /// A process that ended without taking its notice away. Nobody believes that one, and the next start writes its own over it.
     Ended(u32),
     Running(Notice),
 }
@@ -88,7 +88,7 @@ pub(crate) async fn find(dir: &Path) -> Result<Found> {
     let lock = lock_file(dir)?;
     for _ in 0..PATIENCE {
         match lock.try_lock_shared() {
-            Ok(()) => return Ok(clear_away(&path)),
+            Ok(()) => return Ok(notice::read(&path).map_or(Found::Nobody, |left: Notice| Found::Ended(left.pid))),
             Err(TryLockError::WouldBlock) => {
                 if let Some(notice) = notice::read(&path) {
                     return Ok(Found::Running(notice));
@@ -99,13 +99,6 @@ pub(crate) async fn find(dir: &Path) -> Result<Found> {
         tokio::time::sleep(PAUSE).await;
     }
     Err(Error::Machine(format!("a `serve` that runs on the data in {} does not say where it listens", dir.display())))
-}
-
-/// Takes away what a process left that is no more.
-fn clear_away(path: &Path) -> Found {
-    let Some(notice) = notice::read::<Notice>(path) else { return Found::Nobody };
-    let _ = std::fs::remove_file(path);
-    Found::Ended(notice.pid)
 }
 
 fn lock_file(dir: &Path) -> Result<File> {
@@ -156,7 +149,7 @@ mod tests {
         drop(lock_file(&dir).unwrap());
         notice::write(&notice_file(&dir), &Notice { address: address(), pid: 4711, token: "t".to_owned() }).unwrap();
         assert!(matches!(find(&dir).await.unwrap(), Found::Ended(4711)));
-        assert!(matches!(find(&dir).await.unwrap(), Found::Nobody), "it was taken away");
+        assert!(matches!(find(&dir).await.unwrap(), Found::Ended(4711)), "to look changes nothing");
         assert!(Posted::post(&dir, address(), &Secret::from("u")).await.unwrap().is_some());
     }
 }

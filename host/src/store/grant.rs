@@ -223,6 +223,12 @@ pub trait Grants {
     /// A tenant's grant.
     async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>>;
 
+    /// The same, for whoever is about to use it, in one look.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`](super::StoreError) when the store is another instance's.
+    async fn own_grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>>;
+
     /// A tenant's active grants whose accounts have not been linked, oldest first.
     async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>>;
 

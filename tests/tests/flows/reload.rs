@@ -51,6 +51,12 @@ impl<'s> Served<'s> {
         answer.json().unwrap()["configuration"].clone()
     }
 
+    /// What `doctor` finds on the same data, with files of its own.
+    fn doctor(&self) -> Vec<Value> {
+        let report = self.stage.cli("doctor --offline --json").run().json();
+        report["findings"].as_array().unwrap().clone()
+    }
+
     /// Waits until the files are refused with these words, and gives the problems.
     fn refused(&self, words: &str) -> Value {
         until(|| {
@@ -190,6 +196,10 @@ fn a_file_that_is_wrong_or_half_written_changes_nothing_and_the_next_one_heals()
     assert!(served.has_figure("connector_host_config_refused 1"));
     assert!(served.has_figure("connector_host_config_reloads_total{outcome=\"changed\"} 0"));
     assert_eq!(stage.tiktok.refreshes(), (0, 0));
+    let told = served.doctor();
+    let finding = told.iter().find(|finding| finding["id"] == "serve_config_refused").unwrap();
+    assert!(finding["what"].as_str().unwrap().contains("more.toml: this is not TOML"), "{finding}");
+    assert!(finding["fix"].as_str().unwrap().contains("config reload"), "{finding}");
 
     let mut whole = std::fs::File::options().append(true).open(&file).unwrap();
     std::io::Write::write_all(&mut whole, b"ue\n").unwrap();
@@ -197,6 +207,7 @@ fn a_file_that_is_wrong_or_half_written_changes_nothing_and_the_next_one_heals()
     served.changed(1);
     until(|| (stage.tiktok.refreshes() == (1, 0)).then_some(()));
     assert!(served.has_figure("connector_host_config_refused 0"));
+    assert!(!served.doctor().iter().any(|finding| finding["id"].as_str().unwrap().starts_with("serve_")));
     std::fs::write(&file, BROKEN).unwrap();
     served.refused("this is not TOML");
     std::fs::write(&file, format!("# The same in effect.\n{FRESH}")).unwrap();

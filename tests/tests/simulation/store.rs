@@ -298,6 +298,10 @@ impl Grants for NodeStore {
         self.call(self.memory().grant(tenant, id)).await
     }
 
+    async fn own_grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
+        self.call(self.memory().own_grant(tenant, id)).await
+    }
+
     async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {
         self.call(self.memory().unlinked_grants(tenant)).await
     }

@@ -83,6 +83,8 @@ async fn last_requested(bench: Bench) -> Outcome {
 
 async fn own_alone(bench: Bench) -> Outcome {
     let grant = bench.stored_grant().await?;
+    assert_eq!(bench.store.own_grant(TENANT, &grant.id).await?, bench.store.grant(TENANT, &grant.id).await?);
+    assert_eq!(bench.store.own_grant("other", &grant.id).await?, None);
     assert_eq!(bench.store.grant("other", &grant.id).await?, None);
     assert_eq!(bench.store.grant(TENANT, &GrantId::new(&bench.cx)?).await?, None);
     Ok(())

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::bench::{Bench, TENANT, sealed};
 use super::{Check, Outcome};
 use crate::store::{
-    AuditFilter, AuditId, AuditRecord, Begun, ConnectionFilter, GrantState, InstanceName, Purge, RefreshTerms,
+    AuditFilter, AuditId, AuditRecord, Begun, ConnectionFilter, GrantId, GrantState, InstanceName, Purge, RefreshTerms,
     RevocationOutcome, Settlement, StoreError,
 };
 
@@ -43,6 +43,9 @@ async fn only_looked_at(bench: Bench) -> Outcome {
     adopt(&bench, "elsewhere").await?;
 
     not_ours("check_ours", bench.store.check_ours().await);
+    not_ours("own_grant", bench.store.own_grant(TENANT, &grant.id).await);
+    let unknown = GrantId::new(&bench.cx)?;
+    not_ours("own_grant of none", bench.store.own_grant(TENANT, &unknown).await);
     not_ours("begin_refresh", bench.begin_with(&grant, "a", TERMS, "credentials").await);
     not_ours("claim_revocation", bench.store.claim_revocation(&job, SignedDuration::from_mins(5)).await);
     let (check, other) = (sealed("check"), sealed("other"));

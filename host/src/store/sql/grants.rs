@@ -5,9 +5,9 @@ use connector_core::scope::GrantScopes;
 use connector_core::{PlatformId, ScopeSet};
 
 use super::fields::{Fields, bytes, millis};
-use super::{Row, SqlStore, Statement, audit, disconnect, json, order, statement};
+use super::{Row, SqlStore, Statement, audit, disconnect, json, meta, order, statement};
 use crate::store::{
-    AuditRecord, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, RefreshMark, Result,
+    AuditRecord, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, Ownership as _, RefreshMark, Result,
     RevocationRecord, StateChange, StoreError,
 };
 
@@ -23,6 +23,17 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
 
     async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
         self.fetch(select(tenant, id)).await?.as_ref().map(grant).transpose()
+    }
+
+    async fn own_grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
+        let select = statement(
+            "SELECT *, (SELECT value FROM meta WHERE key = 'instance_name') AS owner FROM grants WHERE tenant = $1 AND id = $2",
+        );
+        let Some(row) = self.fetch(select.bind(tenant).bind(id.to_string())).await? else {
+            return self.check_ours().await.map(|()| None);
+        };
+        meta::check_owner(Fields::of("store", &row).get("owner")?, self.name())?;
+        grant(&row).map(Some)
     }
 
     async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {

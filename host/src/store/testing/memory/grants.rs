@@ -26,6 +26,12 @@ impl Grants for MemoryStore {
         Ok(self.lock().of_tenant(tenant, id).map(|row| row.grant.clone()))
     }
 
+    async fn own_grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
+        let state = self.lock();
+        state.check_ours()?;
+        Ok(state.of_tenant(tenant, id).map(|row| row.grant.clone()))
+    }
+
     async fn unlinked_grants(&self, tenant: &str) -> Result<Vec<GrantRecord>> {
         let mut unlinked = self.lock().unlinked(tenant);
         unlinked.retain(|grant| grant.state == GrantState::Active);

@@ -88,7 +88,7 @@ impl<'a> Docs<'a> {
         ids.sort();
         ids.dedup();
         let each = ids.into_iter().map(|id| format!("scopes {id}"));
-        ["findings", "platforms", "scopes"].map(str::to_owned).into_iter().chain(each).collect()
+        ["platforms", "scopes"].map(str::to_owned).into_iter().chain(each).chain(["findings".to_owned()]).collect()
     }
 
     /// One list, if there is one of this name.

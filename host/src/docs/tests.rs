@@ -37,7 +37,7 @@ fn with<T>(work: impl FnOnce(Docs<'_>) -> T) -> T {
 #[test]
 fn the_lists_follow_the_configuration() {
     with(|docs| {
-        assert_eq!(docs.names(), ["findings", "platforms", "scopes", "scopes example", "scopes other"]);
+        assert_eq!(docs.names(), ["platforms", "scopes", "scopes example", "scopes other", "findings"]);
         assert_eq!(docs.list("scopes example").unwrap(), EXAMPLE);
         assert!(docs.list("scopes").unwrap().ends_with("| other | `read` | p | d |  | no app |\n"));
         let platforms = docs.list("platforms").unwrap();
@@ -95,6 +95,6 @@ fn a_block_that_is_none_is_told_with_its_line() {
     let unknown = open("<!-- generated: scope -->\n<!-- /generated -->");
     assert_eq!(
         unknown,
-        "line 1: there is no list `scope`: use one of findings, platforms, scopes, scopes example, scopes other"
+        "line 1: there is no list `scope`: use one of platforms, scopes, scopes example, scopes other, findings"
     );
 }

@@ -13,8 +13,8 @@ pub struct Rounds {
 }
 
 impl Host {
-    /// Makes passes until it is stopped, and ends when the last one has. Another configuration lets the next one begin at once. The first one begins after a moment by chance, so that hosts
-    /// that were started together do not ask together.
+    /// Makes passes until it is stopped, and ends when the last one has. Another configuration lets the next one begin at once. The first one
+    /// begins after a moment by chance, so that hosts that were started together do not ask together.
     pub async fn keep_on(&self, rounds: Rounds, keep: &Keep) {
         let mut wait = rounds.every.mul_f64(0.1 * self.chance());
         loop {

@@ -198,7 +198,7 @@ fn a_file_that_is_wrong_or_half_written_changes_nothing_and_the_next_one_heals()
     assert_eq!(stage.tiktok.refreshes(), (0, 0));
     let told = served.doctor();
     let finding = told.iter().find(|finding| finding["id"] == "serve_config_refused").unwrap();
-    assert!(finding["what"].as_str().unwrap().contains("more.toml: this is not TOML"), "{finding}");
+    assert!(finding["what"].as_str().unwrap().contains("this is not TOML"), "{finding}");
     assert!(finding["fix"].as_str().unwrap().contains("config reload"), "{finding}");
 
     let mut whole = std::fs::File::options().append(true).open(&file).unwrap();
@@ -314,7 +314,6 @@ fn where_no_host_runs_the_command_says_what_to_do() {
     served.running.kill();
     assert!(notice(&stage).exists());
     reload().ends(1, &["has ended", "nothing to reload"]);
-    reload().ends(1, &["no `serve` runs on the data in"]);
     stage.bare("config reload --data-dir nowhere").run().ends(1, &["no `serve` runs on the data in nowhere"]);
     assert!(!stage.path("nowhere").exists());
 }

@@ -153,5 +153,9 @@ fn the_lists_are_printed_to_be_pasted() {
     let stage = Stage::new();
     let done = stage.cli("docs").run().ok();
     assert!(done.out.starts_with("<!-- generated: platforms -->\n| platform |"), "{}", done.out);
-    assert_eq!(done.out.matches("<!-- /generated -->").count(), 4, "platforms, scopes, and each of the two linked");
+    assert_eq!(
+        done.out.matches("<!-- /generated -->").count(),
+        5,
+        "platforms, scopes, each of the two linked, findings"
+    );
 }

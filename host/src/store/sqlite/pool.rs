@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -46,13 +46,8 @@ impl Pool {
     /// # Errors
     /// [`StoreError::Busy`] when others keep all of them for too long; when the pool is closed.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease> {
-        let turn = match Arc::clone(&self.turns).try_acquire_owned() {
-            Err(TryAcquireError::NoPermits) => {
-                let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
-                turn.map_err(|_| StoreError::Busy)?.map_err(|_| closed())?
-            }
-            turn => turn.map_err(|_| closed())?,
-        };
+        let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await.map_err(|_| StoreError::Busy)?;
+        let turn = turn.map_err(|_| closed())?;
         Ok(Lease { connection: self.idle().pop(), pool: Arc::clone(self), _turn: turn })
     }
 

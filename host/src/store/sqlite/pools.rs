@@ -85,7 +85,8 @@ impl Pools {
     }
 
     /// The first row of what a statement selects that finds it by an index. That takes less than to change threads, so it is looked up on
-    /// the thread that asks, where nothing waits for anybody: what would have to wait is read like what takes long.
+    /// the thread that asks, where nothing waits for anybody: what would have to wait is read like what takes long. The lease lets others
+    /// have their turn, also where somebody looks again and again.
     pub(in crate::store) async fn fetch(&self, statement: Statement) -> Result<Option<Row>> {
         let mut lease = self.row_reader.lease().await?;
         if let Some(connection) = lease.opened() {

@@ -35,6 +35,7 @@ mod revoke;
 mod scopes;
 #[cfg(feature = "cli")]
 mod serve;
+mod shell;
 mod spool;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]

@@ -266,7 +266,12 @@ async fn a_request_that_is_refused_for_a_scope_may_be_made_once_for_less() {
     let wider = bench.with(TWO).await;
     let mut first = refused(&wider, request()).await;
     assert_eq!(first.candidates, ["stats".parse().unwrap()]);
-    assert!(first.to_string().contains("Never accepted under the app `default` before: stats."), "{first}");
+    assert!(
+        first
+            .to_string()
+            .contains("Not among what was accepted when access was last allowed under the app `default`: stats."),
+        "{first}"
+    );
     assert!(first.to_string().contains("under `pending` in [platforms.example.apps.default]"), "{first}");
     let second = *first.instead.take().unwrap();
     assert_eq!(second.asking, Asking::Less(vec!["read".parse().unwrap()]));

@@ -26,6 +26,7 @@ use crate::apps::Realm;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::private_files;
+use crate::shell;
 use crate::store::Connected;
 
 /// Says that a directory was made by an earlier demo, so that the next one may remove it.
@@ -154,7 +155,7 @@ impl Teller<'_> {
         self.output.say(format!("{} holds:", self.stage.narrow.display()));
         self.output.say(narrow_file(self.linked, &self.tour).trim_end());
         for person in &self.tour.people {
-            let reference = format::word(&person.name);
+            let reference = shell::word(&person.name);
             self.hand(&format!("connect {} --reference {reference}", self.linked.id()), true);
             self.walk(host, person, None, &[]).await?;
         }
@@ -189,7 +190,7 @@ impl Teller<'_> {
         );
         for person in &self.tour.people {
             let connected = ask::one_grant(host, &self.setup.global.tenant, &person.name).await?;
-            self.hand(&format!("reconnect {}", format::word(&person.name)), false);
+            self.hand(&format!("reconnect {}", shell::word(&person.name)), false);
             if !person.unticked.is_empty() {
                 self.remark(&format!("{} unticks {}.", name_of(&connected), list_scopes(&person.unticked)));
             }
@@ -278,11 +279,11 @@ impl Teller<'_> {
 
     /// The command that does by hand what comes next, on the configuration that asks for less or on the whole one.
     fn hand(&self, command: &str, narrow: bool) {
-        let path = |path: &Path| format::word(&path.display().to_string());
+        let path = |path: &Path| shell::path(path);
         let files = self.setup.file_options();
         let overlay = if narrow { format!(" --overlay {}", path(&self.stage.narrow)) } else { String::new() };
         let Global { tenant, .. } = &self.setup.global;
-        let tenant = if tenant == TENANT { String::new() } else { format!(" --tenant {}", format::word(tenant)) };
+        let tenant = if tenant == TENANT { String::new() } else { format!(" --tenant {}", shell::word(tenant)) };
         let dir = path(&self.stage.dir);
         let line = format!("$ connector-host {command}{files}{overlay} --emulator{tenant} --data-dir {dir}");
         self.output.say(line.dimmed());

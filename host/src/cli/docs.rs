@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::args::Docs as Args;
 use super::exit::Exit;
-use super::format::word;
 use super::output::Output;
 use super::setup::Setup;
 use crate::docs::{Docs, Refreshed};
 use crate::error::{Error, Result};
+use crate::shell;
 
 /// What is looked for in a directory, and what is left out there.
 const KIND: &str = "md";
@@ -121,6 +121,6 @@ fn tell(setup: &Setup, args: &Args, files: &[File], output: Output) {
 
 /// What to do about a file with a stale block.
 fn stale_until(setup: &Setup, path: &Path) -> String {
-    let file = word(&path.display().to_string());
+    let file = shell::path(path);
     format!("is stale: `connector-host{} docs {file}` writes it anew", setup.file_options())
 }

@@ -13,6 +13,7 @@ use super::setup::Setup;
 use super::table::table;
 use crate::emulate::Emulated;
 use crate::error::Result;
+use crate::shell;
 
 /// Runs an emulator until ctrl-C. Commands with `--emulator` on the same data directory use it.
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Emulator, output: Output) -> Result<Exit> {
@@ -51,7 +52,7 @@ fn data(linked: &Linked, info: &EmulatorInfo, admin_token: &str) -> Value {
 fn place(setup: &Setup) -> String {
     let dir = setup.global.data_dir.as_ref();
     dir.map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()))
-        .map(|dir| format!(" --data-dir {}", format::word(&dir.display().to_string())))
+        .map(|dir| format!(" --data-dir {}", shell::path(&dir)))
         .unwrap_or_default()
 }
 

@@ -215,16 +215,15 @@ impl Flows {
                         continue;
                     }
                 },
-                (error, arrival) = settled(&mut reported) => {
+                error = settled(&mut reported) => {
                     let waiting = self.waiting.remove(0);
                     let outcome = host.end_by(&waiting.started, &self.initiator, error).await;
-                    return Ok(waiting.ended(arrival, outcome.and_then(Err)));
+                    return Ok(waiting.ended(None, outcome.and_then(Err)));
                 }
                 () = patience.as_mut() => return Ok(self.expired(host)),
             };
             match self.origin(&query) {
                 Origin::Of(place) => {
-                    self.tell_held(reported.take());
                     let waiting = self.waiting.remove(place);
                     let outcome = host.complete(self.callback(&query, waiting.wish.other_account)).await;
                     return Ok(waiting.ended(arrival, outcome));
@@ -258,8 +257,8 @@ impl Flows {
         waiting.ended(None, outcome)
     }
 
-    /// Shows an error that may be a flow's, and keeps the first, where only one flow waits that it may belong to. A browser that is to be
-    /// offered something waits for it.
+    /// Shows an error that may be a flow's, and keeps the first, where only one flow waits that it may belong to. Whoever brought it may be
+    /// anybody, so what is offered instead is told at the terminal alone.
     fn report(&self, arrival: Option<Arrival>, error: CoreError, reported: &mut Option<Reported>) {
         let text = unsaid(&error);
         if reported.is_some() || self.waiting.len() > 1 {
@@ -268,18 +267,8 @@ impl Flows {
             return;
         }
         streams::err(&text);
-        let mut held = arrival;
-        if !error.refuses_a_scope() {
-            self.tell(held.take(), &text);
-        }
-        *reported = Some(Reported { error, held, grace: Box::pin(tokio::time::sleep(GRACE)) });
-    }
-
-    /// Shows a browser that waited for nothing what it had brought.
-    fn tell_held(&self, reported: Option<Reported>) {
-        if let Some(Reported { error, held, .. }) = reported {
-            self.tell(held, &unsaid(&error));
-        }
+        self.tell(arrival, &text);
+        *reported = Some(Reported { error, grace: Box::pin(tokio::time::sleep(GRACE)) });
     }
 
     fn tell(&self, arrival: Option<Arrival>, text: &str) {
@@ -332,18 +321,16 @@ enum Origin {
 /// An error that may be the flow's, until one with its state comes.
 struct Reported {
     error: CoreError,
-    /// The browser that brought it, where it is not shown anything yet.
-    held: Option<Arrival>,
     grace: Pin<Box<Sleep>>,
 }
 
 /// The error, once its time is over; without one, never.
-async fn settled(reported: &mut Option<Reported>) -> (CoreError, Option<Arrival>) {
+async fn settled(reported: &mut Option<Reported>) -> CoreError {
     if let Some(reported) = reported {
         reported.grace.as_mut().await;
     }
     match reported.take() {
-        Some(reported) => (reported.error, reported.held),
+        Some(reported) => reported.error,
         None => std::future::pending().await,
     }
 }

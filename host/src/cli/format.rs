@@ -122,16 +122,6 @@ pub(super) fn folded(first: &str, text: &str) -> String {
     folded
 }
 
-/// A word of a command, so that a shell takes it as it is.
-pub(super) fn word(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=@+,~".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,12 +164,5 @@ mod tests {
         assert_eq!(folded.lines().count(), 2);
         assert!(folded.lines().all(|line| line.ends_with("basic,") && line.len() <= WIDTH), "{folded}");
         assert!(folded.lines().skip(1).all(|line| line.starts_with("           user")), "{folded}");
-    }
-
-    #[test]
-    fn a_shell_takes_a_word_as_it_is() {
-        assert_eq!(word("/tmp/a-b_c.toml"), "/tmp/a-b_c.toml");
-        assert_eq!(word("it's here"), r"'it'\''s here'");
-        assert_eq!(word(""), "''");
     }
 }

@@ -113,7 +113,12 @@ fn dispatch(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
 }
 
 fn block_on(setup: &Setup, command: Command, output: Output) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let mut runtime = match command {
+        // A look at the store may wait for a disk that hangs, and whoever asks whether all is well is answered meanwhile.
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Error::Machine(format!("no runtime can be started: {error}")))?;
     let exit = runtime.block_on(conduct(setup, command, output));
     // A read from the terminal that nobody answers must not keep the program from ending.

@@ -30,7 +30,7 @@ pub(super) async fn run(setup: &Setup, args: &Args, output: Output) -> Result<Ex
     for warning in &warnings {
         output.warn(warning);
     }
-    let store = setup.store(&Setup::context(), output).await?;
+    let store = setup.store_to_look_at(&Setup::context()).await?;
     let plan = Plan::of(store.as_ref(), &setup.registry, &present.settings, &candidate.settings).await?;
     let data = json!({
         "ok": true,

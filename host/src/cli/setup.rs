@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::layers::{ConfigFiles, default_file};
 use crate::open::{Opened, Opening};
+use crate::shell;
 use crate::store::{SqliteStore, Store};
 use crate::vault::{KeyFile, KeySource, Unlocked, Vault, unlock};
 
@@ -47,18 +48,26 @@ impl Setup {
     pub(super) fn file_options(&self) -> String {
         let by_variable = std::env::var_os("CONNECTOR_CONFIG");
         let named = self.global.config.as_ref().filter(|file| by_variable.as_deref() != Some(file.as_os_str()));
-        let config = named.map(|file| format!(" --config {}", file.display()));
-        let overlays = self.global.overlay.iter().map(|file| format!(" --overlay {}", file.display()));
+        let config = named.map(|file| format!(" --config {}", shell::path(file)));
+        let overlays = self.global.overlay.iter().map(|file| format!(" --overlay {}", shell::path(file)));
         config.into_iter().chain(overlays).collect()
     }
 
-    /// The options by which another command is about the same data and files. A name of the installation is not among them.
+    /// The options by which another command is about the same data and files. A name of the installation is not among them, and a database
+    /// that an option names is called `URL`: its address may hold a password.
     pub(super) fn same_options(&self) -> String {
         let by_variable = std::env::var_os("CONNECTOR_DATA_DIR");
         let named = self.global.data_dir.as_ref().filter(|dir| by_variable.as_deref() != Some(dir.as_os_str()));
-        let dir = named.map(|dir| format!(" --data-dir {}", dir.display())).unwrap_or_default();
-        let emulator = if self.global.emulator { " --emulator" } else { "" };
-        format!("{emulator}{dir}{}", self.file_options())
+        let dir = named.map(|dir| format!(" --data-dir {}", shell::path(dir))).unwrap_or_default();
+        if self.global.emulator {
+            return format!(" --emulator{dir}{}", self.file_options());
+        }
+        let is_option = |variable: &str| std::env::var_os(variable).is_none();
+        let database = self.global.database.as_ref().filter(|_| is_option("CONNECTOR_DATABASE_URL"));
+        let database = database.map_or("", |_| " --database URL");
+        let key = self.global.vault_key.as_ref().filter(|_| is_option("CONNECTOR_VAULT_KEY_FILE"));
+        let key = key.map(|file| format!(" --vault-key {}", shell::path(file))).unwrap_or_default();
+        format!("{database}{dir}{key}{}", self.file_options())
     }
 
     /// The configuration files, read and checked.
@@ -149,6 +158,22 @@ impl Setup {
         }
     }
 
+    /// The store as it is, for a command that only looks: nothing is made, claimed or migrated.
+    ///
+    /// # Errors
+    /// When there is none, or one that is empty or of an earlier version.
+    pub(super) async fn store_to_look_at(&self, cx: &Context) -> Result<Arc<dyn Store>> {
+        if self.global.database.is_none() {
+            Self::is_there(&self.data_dir()?)?;
+        }
+        self.store_as_is(cx).await?.ok_or_else(|| {
+            let command = format!("connector-host connections{}", self.same_options());
+            Error::Request(format!(
+                "the store is empty or of an earlier version, and is left as it is: `{command}` brings it up to date"
+            ))
+        })
+    }
+
     /// The same where it has to be a file of the data directory.
     ///
     /// # Errors
@@ -157,13 +182,16 @@ impl Setup {
         database::refuse(&self.global)?;
         let dir = self.data_dir()?;
         output.detail(format!("data: {}", dir.display()));
-        if !dir.join("store.db").exists() {
-            return Err(Error::Request(format!(
-                "there is no store in {}: name its directory with --data-dir",
-                dir.display()
-            )));
-        }
+        Self::is_there(&dir)?;
         Ok(SqliteStore::open(cx, &dir).await?.under(self.global.instance.clone()))
+    }
+
+    fn is_there(dir: &Path) -> Result<()> {
+        if dir.join("store.db").exists() {
+            return Ok(());
+        }
+        let message = format!("there is no store in {}: name its directory with --data-dir", dir.display());
+        Err(Error::Request(message))
     }
 
     /// The store as it is, for a look: nothing is made, claimed or migrated. `None` where there is none that is up to date.

@@ -16,6 +16,7 @@ use super::{ask, format};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::private_files::{self, FileError};
+use crate::shell;
 use crate::store::{Connected, ConnectionFilter, ConnectionState};
 use crate::transfer::{
     ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,
@@ -78,8 +79,9 @@ const NAMED: usize = 5;
 
 /// The commands that adopt what was imported: each is one tenant's.
 fn adopting(platform: &str, tenants: &BTreeSet<String>) -> String {
-    let command =
-        |tenant: &str| format!("`connector-host connections adopt --all --platform {platform} --tenant {tenant}`");
+    let command = |tenant: &str| {
+        format!("`connector-host connections adopt --all --platform {platform} --tenant {}`", shell::word(tenant))
+    };
     if tenants.len() > NAMED {
         return format!("{} for each of the {} tenants", command("TENANT"), tenants.len());
     }

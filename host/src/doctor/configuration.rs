@@ -8,6 +8,7 @@ use connector_core::config::{Config, Problem};
 use super::{Finding, Installation, Kind};
 use crate::layers::unlinked;
 use crate::private_files;
+use crate::shell;
 
 /// What all files together say, or everything that is wrong with them.
 pub(super) fn load(installation: &Installation) -> Result<Config, Vec<Finding>> {
@@ -39,5 +40,5 @@ fn not_linked(id: &PlatformId, Problem { layer, key, message }: Problem) -> Find
 fn open_to_all(path: &Path) -> Finding {
     let shown = path.display();
     let what = format!("every user of this machine may change `{shown}`, and so which apps people connect to");
-    Finding::new(Kind::ConfigWritable, what, format!("chmod o-w {shown}")).at_path(path)
+    Finding::new(Kind::ConfigWritable, what, format!("chmod o-w {}", shell::path(path))).at_path(path)
 }

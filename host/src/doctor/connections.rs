@@ -3,25 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connector_core::PlatformId;
+use connector_core::config::Config;
 
 use super::store::unreadable;
-use super::{Finding, Installation, Kind};
+use super::{Finding, Installation, Kind, required};
+use crate::shell;
 use crate::store::{ConnectionState, GrantState, Result, StateCount, Store};
 
-pub(super) async fn look(installation: &Installation) -> Vec<Finding> {
+pub(super) async fn look(installation: &Installation, config: Option<&Config>) -> Vec<Finding> {
     let Some(store) = installation.open_store() else { return Vec::new() };
-    match found(installation, store.as_ref()).await {
+    match found(installation, config, store.as_ref()).await {
         Ok(findings) => findings,
         Err(error) => vec![unreadable(installation, &error.into())],
     }
 }
 
-async fn found(installation: &Installation, store: &dyn Store) -> Result<Vec<Finding>> {
+async fn found(installation: &Installation, config: Option<&Config>, store: &dyn Store) -> Result<Vec<Finding>> {
     let counts = store.count_by_state().await?;
     let mut findings = Vec::new();
     // Every row is read only where somebody waits.
     if counts.iter().any(|count| count.state == ConnectionState::ReauthRequired) {
         findings.extend(lost(store).await?.into_iter().map(|(group, lost)| people_needed(installation, &group, &lost)));
+    }
+    if let Some(config) = config {
+        findings.extend(required::look(installation, config, store).await?);
     }
     findings.extend(
         counts.iter().filter(|count| count.state == ConnectionState::Held).map(|count| held(installation, count)),
@@ -78,7 +83,7 @@ fn people_needed(installation: &Installation, group: &Group, lost: &Lost) -> Fin
     let tenants: Vec<&str> = lost.tenants.iter().map(String::as_str).collect();
     let of = match tenants.as_slice() {
         ["default"] => String::new(),
-        [tenant] => format!(" --tenant {tenant}"),
+        [tenant] => format!(" --tenant {}", shell::word(tenant)),
         _ => " --tenant TENANT".to_owned(),
     };
     let all = installation.command(&format!("connections list --state reauth_required{of}"));
@@ -94,7 +99,9 @@ fn held(installation: &Installation, count: &StateCount) -> Finding {
         connections(*count)
     );
     let adopt = installation.command(&format!("connections adopt --all --platform {platform}"));
-    let fix = format!("once no other program refreshes them, `{adopt}`");
+    let fix = format!(
+        "once no other program refreshes them, `{adopt}` (with `--tenant` for any but `default`; what was exported from here is named one by one)"
+    );
     Finding::new(Kind::ConnectionsHeld, what, fix).of_app(platform, app).of_connections(*count)
 }
 

@@ -10,6 +10,7 @@ use super::installation::KnownApp;
 use super::{Finding, Installation, Kind};
 use crate::apps::{Credential, credentials_of};
 use crate::private_files;
+use crate::shell;
 
 pub(super) fn look(installation: &Installation, config: &Config) -> Vec<Finding> {
     installation.apps(config).flat_map(|app| of_app(config, &app)).collect()
@@ -121,7 +122,7 @@ impl Case<'_> {
 }
 
 fn chmod(path: &Path) -> String {
-    format!("chmod 600 {}", path.display())
+    format!("chmod 600 {}", shell::path(path))
 }
 
 /// Whether the same quote stands at both ends.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Finding, Installation, Kind};
+use crate::shell;
 
 const MIB: u64 = 1024 * 1024;
 /// With less, a database and its log cannot grow for long.
@@ -24,7 +25,7 @@ fn judged(dir: &Path, free: u64) -> Option<Finding> {
     };
     let shown = dir.display();
     let what = format!("the disk of `{shown}` has {} MiB left", free / MIB);
-    let fix = format!("free some room (`df -h {shown}`), or move the data directory to a larger disk");
+    let fix = format!("free some room (`df -h {}`), or move the data directory to a larger disk", shell::path(dir));
     Some(Finding::new(kind, what, fix).at_path(dir))
 }
 

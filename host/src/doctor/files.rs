@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Finding, Installation, Kind};
 use crate::Error;
 use crate::private_files::{self, FileError};
+use crate::shell;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
@@ -32,12 +33,20 @@ fn of_keys(installation: &Installation) -> Option<FileError> {
 fn finding(error: &FileError) -> Finding {
     let (path, kind, fix) = match error {
         FileError::Exposed { path, wanted, .. } => {
-            (path, Kind::FileExposed, format!("chmod {wanted:o} {}", path.display()))
+            (path, Kind::FileExposed, format!("chmod {wanted:o} {}", shell::path(path)))
         }
-        FileError::Owner { path, ours, .. } => (path, Kind::FileUnusable, format!("chown {ours} {}", path.display())),
+        // Root may use everything, and would take the file away from whoever it belongs to.
+        FileError::Owner { path, owner, ours: 0, .. } => (
+            path,
+            Kind::FileUnusable,
+            format!("run this as the user whose it is: `sudo -u '#{owner}' connector-host doctor`"),
+        ),
+        FileError::Owner { path, ours, .. } => {
+            (path, Kind::FileUnusable, format!("chown {ours} {}", shell::path(path)))
+        }
         FileError::Kind { path, wanted } => (path, Kind::FileUnusable, format!("put {wanted} at `{}`", path.display())),
         FileError::Io { path, .. } => {
-            (path, Kind::FileUnusable, format!("let this user use it: `ls -ld {}`", path.display()))
+            (path, Kind::FileUnusable, format!("let this user use it: `ls -ld {}`", shell::path(path)))
         }
     };
     Finding::new(kind, what(error, path), fix).at_path(path)

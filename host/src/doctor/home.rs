@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Finding, Installation, Kind};
 use crate::private_files;
+use crate::shell;
 
 /// Others may write, and nothing keeps them from renaming what is not theirs.
 const WRITABLE: u32 = 0o022;
@@ -11,7 +12,7 @@ const STICKY: u32 = 0o1000;
 
 pub(super) fn look(installation: &Installation) -> Vec<Finding> {
     let Ok(dir) = std::path::absolute(&installation.dir) else { return Vec::new() };
-    let committed = work_tree(&dir).map(|tree| in_git(installation, &dir, &tree));
+    let committed = work_tree(&dir).map(|tree| in_git(&dir, &tree));
     let parent = dir.parent().filter(|parent| dir.exists() && is_replaceable(private_files::open_to(parent)));
     committed.into_iter().chain(parent.map(|parent| replaceable(&dir, parent))).collect()
 }
@@ -21,14 +22,14 @@ fn work_tree(dir: &Path) -> Option<PathBuf> {
     dir.ancestors().find(|ancestor| ancestor.join(".git").exists()).map(Path::to_owned)
 }
 
-fn in_git(installation: &Installation, dir: &Path, tree: &Path) -> Finding {
+fn in_git(dir: &Path, tree: &Path) -> Finding {
     let (shown, tree) = (dir.display(), tree.display());
     let what = format!(
         "the data directory `{shown}` lies in the git work tree `{tree}`: one `git add` away from publishing the keys"
     );
     let fix = format!(
-        "move it out while nothing uses it (`mv {shown} ~/connector-host-data`), then name it: `{} --data-dir ~/connector-host-data`, or CONNECTOR_DATA_DIR",
-        installation.command("doctor")
+        "move it (`mv {} …`) to a directory outside `{tree}` while nothing uses it, then name that with --data-dir or CONNECTOR_DATA_DIR",
+        shell::path(dir)
     );
     Finding::new(Kind::DataInGit, what, fix).at_path(dir)
 }
@@ -38,9 +39,9 @@ fn is_replaceable(mode: u32) -> bool {
 }
 
 fn replaceable(dir: &Path, parent: &Path) -> Finding {
-    let (shown, parent) = (dir.display(), parent.display());
-    let what = format!("others may write to `{parent}`, and so put another directory in place of `{shown}`");
-    Finding::new(Kind::DataReplaceable, what, format!("chmod go-w {parent}")).at_path(dir)
+    let (shown, above) = (dir.display(), parent.display());
+    let what = format!("others may write to `{above}`, and so put another directory in place of `{shown}`");
+    Finding::new(Kind::DataReplaceable, what, format!("chmod go-w {}", shell::path(parent))).at_path(dir)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod platforms;
 mod proxies;
 mod redirects;
 mod report;
+mod required;
 #[cfg(feature = "cli")]
 mod running;
 mod scopes;
@@ -27,6 +28,9 @@ mod spool;
 mod store;
 
 use connector_core::config::Config;
+
+use crate::error::Error;
+use crate::store::StoreError;
 
 pub use self::finding::{Finding, Place};
 pub use self::installation::Installation;
@@ -36,9 +40,10 @@ pub use self::report::Report;
 /// Looks at all of it.
 pub async fn examine(installation: &Installation) -> Report {
     let mut report = Report::default();
-    match configuration::load(installation) {
-        Ok(config) => examine_platforms(installation, &config, &mut report).await,
-        Err(findings) => report.take(Area::Configuration, findings),
+    let config = configuration::load(installation);
+    match &config {
+        Ok(config) => examine_platforms(installation, config, &mut report).await,
+        Err(findings) => report.take(Area::Configuration, findings.clone()),
     }
     #[cfg(feature = "cli")]
     report.add(running::look(installation).await);
@@ -49,15 +54,21 @@ pub async fn examine(installation: &Installation) -> Report {
     }
     report.take(Area::Files, files::look(installation));
     report.add(disk::look(installation));
-    examine_store(installation, &mut report).await;
+    examine_store(installation, config.ok().as_ref(), &mut report).await;
     report
 }
 
 /// A store that cannot be looked into says nothing about keys and connections.
-async fn examine_store(installation: &Installation, report: &mut Report) {
+async fn examine_store(installation: &Installation, config: Option<&Config>, report: &mut Report) {
     report.add(spool::look(installation));
-    report.take(Area::Store, store::look(installation).await);
-    let (keys, connections) = (keys::look(installation).await, connections::look(installation).await);
+    let found = store::look(installation).await;
+    // One that was refused because of its files was not looked into, and is told of with those.
+    if matches!(&installation.store, Err(Error::Store(StoreError::Exposed(_)))) {
+        report.add(found);
+    } else {
+        report.take(Area::Store, found);
+    }
+    let (keys, connections) = (keys::look(installation).await, connections::look(installation, config).await);
     if installation.open_store().is_some() {
         report.take(Area::Keys, keys);
         report.take(Area::Connections, connections);

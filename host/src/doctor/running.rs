@@ -8,6 +8,7 @@ use url::Url;
 use super::{Finding, Installation, Kind};
 use crate::reload::Mistake;
 use crate::serve::{Found, Notice, READY, find};
+use crate::shell;
 
 pub(super) async fn look(installation: &Installation) -> Vec<Finding> {
     match find(&installation.dir).await {
@@ -17,8 +18,11 @@ pub(super) async fn look(installation: &Installation) -> Vec<Finding> {
             }
             Err(why) => vec![silent(&notice, &why)],
         },
-        // Whether the directory can be used is told of with the other files.
-        Ok(Found::Nobody | Found::Ended(_)) | Err(_) => Vec::new(),
+        Ok(Found::Nobody | Found::Ended(_)) => Vec::new(),
+        Err(error) => {
+            let fix = format!("let this user read what it left there: `ls -la {}`", shell::path(&installation.dir));
+            vec![Finding::new(Kind::ServeNotReady, error.to_string(), fix).at_path(&installation.dir)]
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Finding, Installation, Kind};
+use crate::shell;
 use crate::spool::Spool;
 
 pub(super) fn look(installation: &Installation) -> Vec<Finding> {
@@ -10,7 +11,7 @@ pub(super) fn look(installation: &Installation) -> Vec<Finding> {
     let waiting = match Spool::waiting(&dir) {
         Ok(waiting) => waiting,
         Err(error) => {
-            let fix = format!("let this user read it: `ls -ld {}`", dir.display());
+            let fix = format!("let this user read it: `ls -ld {}`", shell::path(&dir));
             return vec![Finding::new(Kind::FileUnusable, error.to_string(), fix).at_path(&dir)];
         }
     };
@@ -31,7 +32,10 @@ pub(super) fn look(installation: &Installation) -> Vec<Finding> {
 fn damaged(installation: &Installation, path: &Path) -> Finding {
     let shown = path.display();
     let what = format!("`{shown}` holds an answer that was cut off or changed before it was stored");
-    let fix =
-        format!("keep it until every connection works (`{}`), then `rm {shown}`", installation.command("connections"));
+    let fix = format!(
+        "keep it until every connection works (`{}`), then `rm {}`",
+        installation.command("connections"),
+        shell::path(path)
+    );
     Finding::new(Kind::SpoolDamaged, what, fix).at_path(path)
 }

@@ -18,8 +18,8 @@ use crate::store::{AuditRecord, FlowRecord};
 pub struct ScopeRefused {
     /// What it said.
     pub error: CoreError,
-    /// What was asked for and never accepted under this app before, in order: whichever scope it is, it is most likely among them. Empty
-    /// where the same was accepted before.
+    /// What was asked for and was not when access was last allowed under this app, in order: whichever scope it is, it is most likely among
+    /// them. Empty where the same was accepted then.
     pub candidates: Vec<Scope>,
     /// One more flow of the same initiator, which asks for less: what was accepted last under this app, else what it requires. `None` where
     /// that would be the same again, or where this was the second flow already.
@@ -45,16 +45,22 @@ impl Host {
         initiator: Secret,
     ) -> Result<ScopeRefused> {
         let asked = kept.requested()?;
-        let accepted = self.store().last_requested(&flow.platform, &flow.app, &app.client_id).await?;
-        let candidates = never_accepted(&asked, accepted.as_ref());
-        let less = if kept.asked_for_less { None } else { less(&app.wanted, &asked, accepted.as_ref()) };
+        let accepted = self.store().last_requested(&flow.platform, &flow.app, &app.client_id).await;
+        // What the platform said is told in any case.
+        let is_known =
+            accepted.as_ref().inspect_err(|error| tracing::warn!(%error, "nothing is offered instead")).is_ok();
+        let accepted = accepted.unwrap_or_default();
+        let candidates = not_accepted(&asked, accepted.as_ref());
+        let less = less(&app.wanted, &asked, accepted.as_ref()).filter(|_| is_known && !kept.asked_for_less);
         let mend = self.mend(&flow, &candidates)?;
         let list = |scopes: &[Scope]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
         let audit = AuditRecord::new(self.context(), &flow.tenant, "scope_refused")?.with(&json!({
             "platform": flow.platform.as_str(), "app": flow.app, "code": error.code(),
             "asked": list(&asked), "candidates": list(&candidates), "instead": less.as_deref().map(list),
         }));
-        self.store().append_audit(&audit).await?;
+        if let Err(error) = self.store().append_audit(&audit).await {
+            tracing::warn!(%error, "a refused request is not on record");
+        }
         tracing::warn!(platform = %flow.platform, app = flow.app, code = error.code(), "the platform refused a request because of a scope. {mend}");
         let instead = less.map(|scopes| {
             Box::new(ConnectRequest {
@@ -77,12 +83,12 @@ impl Host {
         let portal = portal.map_or_else(|| "in the developer portal".to_owned(), |url| format!("at {url}"));
         if candidates.is_empty() {
             return Ok(format!(
-                "All of it was accepted under the app `{}` before, so a scope was taken from the app: look for it {portal}, and put it under `pending` until it is back",
+                "All of it was accepted when access was last allowed under the app `{}`, so a scope was taken from the app: look for it {portal}, and put it under `pending` until it is back",
                 flow.app
             ));
         }
         Ok(format!(
-            "Never accepted under the app `{}` before: {}. Add what is missing {portal}, or put it under `pending` in [platforms.{}.apps.{}] until it is approved",
+            "Not among what was accepted when access was last allowed under the app `{}`: {}. Add what is missing {portal}, or put it under `pending` in [platforms.{}.apps.{}] until it is approved",
             flow.app,
             list_scopes(candidates),
             flow.platform,
@@ -91,7 +97,7 @@ impl Host {
     }
 }
 
-fn never_accepted(asked: &[Scope], accepted: Option<&ScopeSet>) -> Vec<Scope> {
+fn not_accepted(asked: &[Scope], accepted: Option<&ScopeSet>) -> Vec<Scope> {
     asked.iter().filter(|scope| !accepted.is_some_and(|accepted| accepted.contains(*scope))).cloned().collect()
 }
 
@@ -144,7 +150,7 @@ mod tests {
                 "{accepted:?}"
             );
         }
-        assert_eq!(never_accepted(&all, Some(&split_scopes("basic upload"))), list("stats list"));
-        assert_eq!(never_accepted(&all, None), all);
+        assert_eq!(not_accepted(&all, Some(&split_scopes("basic upload"))), list("stats list"));
+        assert_eq!(not_accepted(&all, None), all);
     }
 }

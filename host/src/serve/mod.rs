@@ -154,7 +154,12 @@ async fn reload(State(told): State<Arc<Told>>, headers: HeaderMap) -> Response {
         return (StatusCode::UNAUTHORIZED, "only who can read the notice in the data directory may ask for this\n")
             .into_response();
     }
-    axum::Json(told.reloader.reload(Why::Asked).await).into_response()
+    // Who asked may go away meanwhile: what is taken up is put on record all the same.
+    let reloader = Arc::clone(&told.reloader);
+    match tokio::spawn(async move { reloader.reload(Why::Asked).await }).await {
+        Ok(outcome) => axum::Json(outcome).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn figures(State(told): State<Arc<Told>>) -> Response {

@@ -12,7 +12,7 @@ use connector_host::testing::DatabaseFile;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Cli, LANTERN, MIRA, SHIPPED, Stage, person};
+use crate::support::{Cli, LANTERN, MIRA, SHIPPED, Stage, person, unticking};
 
 const ID: &str = "aw0123456789abcd";
 const SECRET: &str = "hush9f3kd02mslqpw7x5nvc1zr8tyu4e";
@@ -316,7 +316,7 @@ const MACHINE: &[Fault] = &[
             fs::create_dir(home.path(".git")).unwrap();
             home.doctor()
         },
-        fix: &["mv ", "/data ", "--data-dir", "CONNECTOR_DATA_DIR"],
+        fix: &["mv ", "/data ", "outside", "--data-dir", "CONNECTOR_DATA_DIR"],
         place: "/data",
     },
     Fault {
@@ -547,6 +547,10 @@ fn connections_that_wait_are_counted_by_reason() {
     for words in ["connector-host connections list --state reauth_required --emulator --data-dir data", "reconnect"] {
         assert!(fix.contains(words), "{fix}");
     }
+    stage.by_others("UPDATE grants SET tenant = 'a; b'");
+    stage.by_others("UPDATE connections SET tenant = 'a; b'");
+    let fix = found(&stage, "")[0]["fix"].clone();
+    assert!(fix.as_str().unwrap().contains("--tenant 'a; b' --emulator"), "a shell takes it as one word: {fix}");
     stage.by_others("UPDATE grants SET state = 'held', reason = 'imported'");
     assert_eq!(ids(&found(&stage, "")), ["connections_held"]);
     stage.by_others(
@@ -556,6 +560,20 @@ fn connections_that_wait_are_counted_by_reason() {
     assert_eq!(ids(&doubts), ["refreshes_in_doubt"]);
     assert!(doubts[0]["fix"].as_str().unwrap().contains("tokens refresh --due --emulator"), "{doubts:?}");
     stage.assert_nothing_leaked();
+}
+
+#[test]
+fn connections_that_lack_what_is_required_are_found_although_no_row_says_so() {
+    let stage = Stage::new();
+    stage.connect_with("", &unticking(MIRA, &["user.info.stats"]));
+    assert_eq!(found(&stage, ""), Vec::<Value>::new());
+    let required = "[platforms.tiktok.apps.default]\nrequired = [\"user.info.stats\"]\n";
+    let report =
+        stage.cli("doctor --json").overlay(stage.file("required.toml", required)).overlay(LANTERN).run().json();
+    let needed = findings(&report);
+    assert_eq!((needed.len(), &needed[0]["id"], &needed[0]["connections"]), (1, &"people_needed".into(), &1.into()));
+    assert!(needed[0]["what"].as_str().unwrap().contains("required_scope_missing"), "{needed:?}");
+    assert!(needed[0]["fix"].as_str().unwrap().contains("reconnect --all-needed"), "{needed:?}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) async fn run(host: &Host, setup: &Setup, args: &Reconnect, output: Ou
         output.say("No connection needs its person, and none would gain by asking again.");
     }
     let exit = if args.all.print_urls {
-        by_addresses(host, setup, needed, args, output).await?
+        by_addresses(host, setup, needed, args, output).await
     } else {
         one_by_one(host, setup, &needed, args, output).await
     };
@@ -79,13 +79,7 @@ fn wish(connected: &Connected, args: &Reconnect) -> Wish {
 }
 
 /// Prints an address for each, and takes the callbacks of any of them until all are done, their ten minutes are over, or somebody stops it.
-async fn by_addresses(
-    host: &Host,
-    setup: &Setup,
-    needed: Vec<Connected>,
-    args: &Reconnect,
-    output: Output,
-) -> Result<Exit> {
+async fn by_addresses(host: &Host, setup: &Setup, needed: Vec<Connected>, args: &Reconnect, output: Output) -> Exit {
     let mut apps: BTreeMap<(PlatformId, String), Vec<Connected>> = BTreeMap::new();
     for connected in needed {
         let connection = &connected.connection;
@@ -106,9 +100,13 @@ async fn by_addresses(
     }
     while let Some(done) = watched.join_next().await {
         let done = done.unwrap_or_else(|_| Err(Error::Machine("an inner task failed; please report it".to_owned())));
-        exit = exit.or_worse(done?);
+        // What ends the flows of one app is no reason to leave the people of another before a closed door.
+        exit = exit.or_worse(done.unwrap_or_else(|error| {
+            output.warn(format!("the others of that app were not reconnected: {error}"));
+            Exit::of(&error)
+        }));
     }
-    Ok(exit)
+    exit
 }
 
 /// Starts the flows of one app and prints where their people go.

@@ -287,7 +287,7 @@ async fn a_request_that_is_refused_for_a_scope_may_be_made_once_for_less() {
     // What was accepted last is the same list: there is nothing else to offer.
     let same = refused(&bench.host, request()).await;
     assert!(same.instead.is_none() && same.candidates.is_empty(), "{same:?}");
-    assert!(same.to_string().contains("was accepted under the app `default` before"), "{same}");
+    assert!(same.to_string().contains("was accepted when access was last allowed under the app `default`"), "{same}");
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ pub mod testing;
 mod tokens;
 mod transfer;
 pub mod vault;
+mod words;
 
 pub use self::apps::{Realm, missing_credentials};
 pub use self::configuration::ConfiguredPlatform;

@@ -2,17 +2,27 @@
 #![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
-use connector_core::oauth::CallbackParams;
+use connector_core::ErrorKind;
 use connector_core::testing::FakeTransport;
-use connector_core::{ErrorKind, Secret};
 use connector_host::store::AuditFilter;
-use connector_host::testing::{Example, Installation, TENANT, connected};
-use connector_host::{Asking, Callback, Completed, ConnectRequest, Error, Host, ScopeRefused, Shown};
+use connector_host::testing::{Example, Installation, TENANT, begin, callback, connected, request};
+use connector_host::{Asking, Completed, ConnectRequest, Error, Host, ScopeRefused, Shown};
 
 /// Two scopes, of which one names the account.
 const TWO: &str = r#"
 [platforms.example.apps.default]
 scopes = ["read", "stats"]
+[platforms.example.scopes.stats]
+product = "API"
+description = "More counts"
+fields.me = { views = "metric.views" }
+"#;
+
+/// The same, where the other one is required.
+const REQUIRED: &str = r#"
+[platforms.example.apps.default]
+scopes = ["read", "stats"]
+required = ["stats"]
 [platforms.example.scopes.stats]
 product = "API"
 description = "More counts"
@@ -60,32 +70,7 @@ impl Bench {
     }
 
     async fn connect(&self, host: &Host) -> connector_host::Result<Completed> {
-        let started = host.connect(request()).await.unwrap();
-        let state = started.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-        host.complete(callback(&format!("code=c&state={state}"))).await
-    }
-}
-
-fn request() -> ConnectRequest {
-    ConnectRequest {
-        tenant: TENANT.to_owned(),
-        reference: None,
-        platform: "example".parse().unwrap(),
-        app: Example::APP.to_owned(),
-        redirect_uri: "http://127.0.0.1:5000/callback".parse().unwrap(),
-        reconnects: None,
-        initiator: Secret::from("this browser"),
-        asking: Asking::Everything,
-    }
-}
-
-fn callback(query: &str) -> Callback {
-    Callback {
-        platform: "example".parse().unwrap(),
-        app: Example::APP.to_owned(),
-        params: CallbackParams::from_query(query),
-        initiator: Secret::from("this browser"),
-        other_account_allowed: false,
+        host.complete(begin(host).await.unwrap()).await
     }
 }
 
@@ -117,15 +102,6 @@ async fn what_a_person_allowed_before_is_not_given_up_with_it() {
 
 #[tokio::test]
 async fn what_is_required_is_the_configurations_to_say_and_is_stored_nowhere() {
-    const REQUIRED: &str = r#"
-[platforms.example.apps.default]
-scopes = ["read", "stats"]
-required = ["stats"]
-[platforms.example.scopes.stats]
-product = "API"
-description = "More counts"
-fields.me = { views = "metric.views" }
-"#;
     let bench = Bench::new(REQUIRED).await;
     bench.grants("a1", "read");
     bench.account();
@@ -226,16 +202,7 @@ async fn a_platform_that_does_not_list_scopes_is_not_asked_for_them() {
 
 #[tokio::test]
 async fn a_required_scope_that_a_refused_call_shows_to_be_lost_needs_the_person() {
-    const ALL: &str = r#"
-[platforms.example.apps.default]
-scopes = ["read", "stats"]
-required = ["stats"]
-[platforms.example.scopes.stats]
-product = "API"
-description = "More counts"
-fields.me = { views = "metric.views" }
-"#;
-    let bench = Bench::new(ALL).await;
+    let bench = Bench::new(REQUIRED).await;
     bench.grants("a1", "read stats");
     bench.account();
     bench.connect(&bench.host).await.unwrap().finished.unwrap();
@@ -251,7 +218,7 @@ fields.me = { views = "metric.views" }
 async fn refused(host: &Host, request: ConnectRequest) -> Box<ScopeRefused> {
     let started = host.connect(request).await.unwrap();
     let state = started.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-    match host.complete(callback(&format!("error=invalid_scope&state={state}"))).await {
+    match host.complete(callback(&format!("error=invalid_scope&state={state}")).unwrap()).await {
         Err(Error::ScopeRefused(refused)) => refused,
         other => panic!("{other:?}"),
     }
@@ -264,7 +231,7 @@ async fn a_request_that_is_refused_for_a_scope_may_be_made_once_for_less() {
     bench.account();
     bench.connect(&bench.host).await.unwrap().finished.unwrap();
     let wider = bench.with(TWO).await;
-    let mut first = refused(&wider, request()).await;
+    let mut first = refused(&wider, request().unwrap()).await;
     assert_eq!(first.candidates, ["stats".parse().unwrap()]);
     assert!(
         first
@@ -285,7 +252,7 @@ async fn a_request_that_is_refused_for_a_scope_may_be_made_once_for_less() {
     assert!(told[1].detail.contains(r#""candidates":["stats"],"code":"invalid_scope","instead":["read"]"#), "{told:?}");
 
     // What was accepted last is the same list: there is nothing else to offer.
-    let same = refused(&bench.host, request()).await;
+    let same = refused(&bench.host, request().unwrap()).await;
     assert!(same.instead.is_none() && same.candidates.is_empty(), "{same:?}");
     assert!(same.to_string().contains("was accepted when access was last allowed under the app `default`"), "{same}");
 }
@@ -304,10 +271,10 @@ product = "API"
 description = "Even more"
 "#;
     let bench = Bench::new(PENDING).await;
-    let refused = refused(&bench.host, request()).await;
+    let refused = refused(&bench.host, request().unwrap()).await;
     assert_eq!(refused.candidates, ["read", "stats"].map(|scope| scope.parse().unwrap()));
     assert_eq!(refused.instead.unwrap().asking, Asking::Less(vec!["read".parse().unwrap()]));
-    let pending = ConnectRequest { asking: Asking::Less(vec!["more".parse().unwrap()]), ..request() };
+    let pending = ConnectRequest { asking: Asking::Less(vec!["more".parse().unwrap()]), ..request().unwrap() };
     let error = bench.host.connect(pending).await.unwrap_err();
     assert!(error.to_string().contains("asks for none of more, or they are pending"), "{error}");
 }

@@ -2,12 +2,10 @@
 #![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
-use connector_core::Secret;
 use connector_core::config::{AppSettings, Settings};
-use connector_core::oauth::CallbackParams;
 use connector_core::testing::FakeTransport;
-use connector_host::testing::{Example, Installation, TENANT, connected};
-use connector_host::{Asking, Callback, ConnectRequest, Host};
+use connector_host::Host;
+use connector_host::testing::{Example, Installation, TENANT, begin, connected};
 
 /// A host at a platform that answers one exchange and says whose account it is.
 async fn host() -> (Host, FakeTransport, Installation) {
@@ -27,33 +25,10 @@ fn settings(installation: &Installation, edit: impl FnOnce(&mut AppSettings)) ->
     settings
 }
 
-/// Begins a flow, and gives the callback that ends it.
-async fn begin(host: &Host) -> Callback {
-    let request = ConnectRequest {
-        tenant: TENANT.to_owned(),
-        reference: None,
-        platform: "example".parse().unwrap(),
-        app: Example::APP.to_owned(),
-        redirect_uri: "http://127.0.0.1:5000/callback".parse().unwrap(),
-        reconnects: None,
-        asking: Asking::Everything,
-        initiator: Secret::from("this browser"),
-    };
-    let url = host.connect(request).await.unwrap().authorize_url;
-    let state = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-    Callback {
-        platform: "example".parse().unwrap(),
-        app: Example::APP.to_owned(),
-        params: CallbackParams::from_query(&format!("code=c&state={state}")),
-        initiator: Secret::from("this browser"),
-        other_account_allowed: false,
-    }
-}
-
 #[tokio::test]
 async fn a_flow_that_began_before_ends_after_and_knows_what_it_asked_for() {
     let (host, _, installation) = host().await;
-    let callback = begin(&host).await;
+    let callback = begin(&host).await.unwrap();
     let newer = settings(&installation, |app| {
         app.redirect_uri = Some("http://127.0.0.1:6000/callback".parse().unwrap());
         app.wanted.scopes.push("more".parse().unwrap());
@@ -71,7 +46,7 @@ async fn a_flow_that_began_before_ends_after_and_knows_what_it_asked_for() {
 #[tokio::test]
 async fn a_flow_that_began_under_another_client_id_is_refused_and_nothing_is_sent() {
     let (host, platform, installation) = host().await;
-    let callback = begin(&host).await;
+    let callback = begin(&host).await.unwrap();
     let id = "another".to_owned();
     host.reconfigure(settings(&installation, |app| {
         app.client_id = Some(connector_core::config::ValueSource::Literal(id));

@@ -4,15 +4,15 @@ use connector_core::{Connector, Context};
 
 use super::args::{Browse, Connect, Reconnect};
 use super::exit::Exit;
-use super::flow::{Flows, Wish};
+use super::flow::{Wish, walk};
 use super::output::Output;
 use super::redirect::{PRINTED_PORT, redirect_uri};
 use super::running::Running;
 use super::setup::Setup;
 use super::told::told;
-use super::{ask, browser, needed};
+use super::{ask, needed};
 use crate::error::Result;
-use crate::flow::{Completed, authorize_url};
+use crate::flow::authorize_url;
 use crate::host::{Host, not_configured};
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Connect, output: Output) -> Result<Exit> {
@@ -71,25 +71,7 @@ async fn go(
     browse: &Browse,
     output: Output,
 ) -> Result<Exit> {
-    let completed = walk(host, setup, platform, wish, app, browse, output).await?;
+    let completed = walk(host, &setup.global.tenant, platform, wish, app, browse, output).await?;
     host.revoke_due().await?;
     Ok(told(&completed, output))
-}
-
-/// Sends one person to the platform, and waits until they are back.
-pub(super) async fn walk(
-    host: &Host,
-    setup: &Setup,
-    platform: &PlatformId,
-    wish: Wish,
-    app: &App,
-    browse: &Browse,
-    output: Output,
-) -> Result<Completed> {
-    let mut flows = Flows::open(host, &setup.global.tenant, platform, app, browse).await?;
-    browser::send(&flows.begin(host, wish).await?, !browse.no_browser, output);
-    if flows.reading {
-        output.note("Then come back. The address the browser ends at may also be pasted here.");
-    }
-    flows.wait(host, output).await
 }

@@ -64,6 +64,24 @@ pub(super) struct Ended {
     arrival: Option<Arrival>,
 }
 
+/// Sends one person to the platform, and waits until they are back.
+pub(super) async fn walk(
+    host: &Host,
+    tenant: &str,
+    platform: &PlatformId,
+    wish: Wish,
+    app: &App,
+    browse: &Browse,
+    output: Output,
+) -> Result<Completed> {
+    let mut flows = Flows::open(host, tenant, platform, app, browse).await?;
+    browser::send(&flows.begin(host, wish).await?, !browse.no_browser, output);
+    if flows.reading {
+        output.note("Then come back. The address the browser ends at may also be pasted here.");
+    }
+    flows.wait(host, output).await
+}
+
 impl Flows {
     /// Listens for the redirects of an app's flows, if that can be done here.
     pub(super) async fn open(

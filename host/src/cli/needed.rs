@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::args::{Everybody, Reconnect};
-use super::connect::walk;
 use super::exit::Exit;
-use super::flow::{Flows, Wish};
+use super::flow::{Flows, Wish, walk};
 use super::output::Output;
 use super::setup::Setup;
 use super::told::told;
@@ -71,7 +70,7 @@ async fn one_by_one(host: &Host, setup: &Setup, needed: &[Connected], args: &Rec
 async fn one(host: &Host, setup: &Setup, connected: &Connected, args: &Reconnect, output: Output) -> Result<Completed> {
     let connection = &connected.connection;
     let app = host.app(connection.platform.as_str(), &connection.app)?;
-    walk(host, setup, &connection.platform, wish(connected, args), &app, &args.browse, output).await
+    walk(host, &setup.global.tenant, &connection.platform, wish(connected, args), &app, &args.browse, output).await
 }
 
 fn wish(connected: &Connected, args: &Reconnect) -> Wish {

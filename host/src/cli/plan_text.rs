@@ -7,6 +7,7 @@ use connector_core::scope::{ScopeStatus, list_scopes};
 
 use super::format;
 use crate::plan::{AppPlan, Extra, Plan, Presence, ScopePlan, Unlock};
+use crate::words::connections;
 
 pub(super) fn text(registry: &Registry, plan: &Plan, candidate: &str) -> String {
     let mut text = format!("{}\n", format::folded("The candidate: ", candidate));
@@ -29,10 +30,6 @@ pub(super) fn text(registry: &Registry, plan: &Plan, candidate: &str) -> String 
         "\nNothing would change for any connection or person.\n"
     });
     text
-}
-
-fn connections(count: u64) -> String {
-    if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") }
 }
 
 /// What there is to say about an app, each with its heading.

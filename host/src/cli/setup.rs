@@ -158,22 +158,6 @@ impl Setup {
         }
     }
 
-    /// The store as it is, for a command that only looks: nothing is made, claimed or migrated.
-    ///
-    /// # Errors
-    /// When there is none, or one that is empty or of an earlier version.
-    pub(super) async fn store_to_look_at(&self, cx: &Context) -> Result<Arc<dyn Store>> {
-        if self.global.database.is_none() {
-            Self::is_there(&self.data_dir()?)?;
-        }
-        self.store_as_is(cx).await?.ok_or_else(|| {
-            let command = format!("connector-host connections{}", self.same_options());
-            Error::Request(format!(
-                "the store is empty or of an earlier version, and is left as it is: `{command}` brings it up to date"
-            ))
-        })
-    }
-
     /// The same where it has to be a file of the data directory.
     ///
     /// # Errors
@@ -205,6 +189,22 @@ impl Setup {
         }
         let store = SqliteStore::open_as_is(cx, &self.data_dir()?).await?;
         Ok(store.map(|store| Arc::new(store.under(name)) as Arc<dyn Store>))
+    }
+
+    /// The same, for a command that can do nothing without one.
+    ///
+    /// # Errors
+    /// When there is none, or one that is empty or of an earlier version.
+    pub(super) async fn store_to_look_at(&self, cx: &Context) -> Result<Arc<dyn Store>> {
+        if self.global.database.is_none() {
+            Self::is_there(&self.data_dir()?)?;
+        }
+        self.store_as_is(cx).await?.ok_or_else(|| {
+            let command = format!("connector-host connections{}", self.same_options());
+            Error::Request(format!(
+                "the store is empty or of an earlier version, and is left as it is: `{command}` brings it up to date"
+            ))
+        })
     }
 
     /// The store and the vault of this command's data, for what needs no platform.

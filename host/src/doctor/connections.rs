@@ -9,6 +9,7 @@ use super::store::unreadable;
 use super::{Finding, Installation, Kind, required};
 use crate::shell;
 use crate::store::{ConnectionState, GrantState, Result, StateCount, Store};
+use crate::words::connections;
 
 pub(super) async fn look(installation: &Installation, config: Option<&Config>) -> Vec<Finding> {
     let Some(store) = installation.open_store() else { return Vec::new() };
@@ -112,8 +113,4 @@ fn in_doubt(installation: &Installation, doubts: u64) -> Finding {
     );
     let fix = format!("nothing by hand: `serve` settles it, or `{}`", installation.command("tokens refresh --due"));
     Finding::new(Kind::RefreshesInDoubt, what, fix).of_connections(doubts)
-}
-
-fn connections(count: u64) -> String {
-    if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") }
 }

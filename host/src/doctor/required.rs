@@ -8,24 +8,19 @@ use connector_core::scope::{REQUIRED_SCOPE_MISSING, Wanted};
 
 use super::{Finding, Installation, Kind};
 use crate::configuration::Configuration;
-use crate::store::{HeldScopes, Result, Store};
-
-/// How many grants are looked at in one go.
-const PAGE: u32 = 1_000;
+use crate::store::{HeldScopes, Result, Store, each_held};
+use crate::words::connections;
 
 pub(super) async fn look(installation: &Installation, config: &Config, store: &dyn Store) -> Result<Vec<Finding>> {
     let configuration = Configuration::new(&installation.registry, config.settings.clone());
-    let (mut lacking, mut after) = (BTreeMap::<(PlatformId, String), u64>::new(), None);
-    loop {
-        let page = store.held_scopes(after.as_ref(), PAGE).await?;
-        for held in page.held.into_iter().filter(|held| lacks(&configuration, held)) {
+    let mut lacking = BTreeMap::<(PlatformId, String), u64>::new();
+    each_held(store, |held| {
+        if lacks(&configuration, &held) {
             *lacking.entry((held.platform, held.app)).or_default() += held.connections;
         }
-        match page.last {
-            Some(last) => after = Some(last),
-            None => return Ok(lacking.iter().map(|(app, count)| finding(installation, app, *count)).collect()),
-        }
-    }
+    })
+    .await?;
+    Ok(lacking.iter().map(|(app, count)| finding(installation, app, *count)).collect())
 }
 
 fn lacks(configuration: &Configuration, held: &HeldScopes) -> bool {
@@ -37,9 +32,10 @@ fn wanted<'a>(configuration: &'a Configuration, held: &HeldScopes) -> Option<&'a
 }
 
 fn finding(installation: &Installation, (platform, app): &(PlatformId, String), count: u64) -> Finding {
-    let number = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
-    let what =
-        format!("{number} of the app `{app}` of {platform} lack a scope that it requires ({REQUIRED_SCOPE_MISSING})");
+    let what = format!(
+        "{} of the app `{app}` of {platform} lack a scope that it requires ({REQUIRED_SCOPE_MISSING})",
+        connections(count)
+    );
     let fix = format!(
         "`{}` asks their persons, or take the scope out of `required`",
         installation.command("reconnect --all-needed")

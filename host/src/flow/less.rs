@@ -46,12 +46,16 @@ impl Host {
     ) -> Result<ScopeRefused> {
         let asked = kept.requested()?;
         let accepted = self.store().last_requested(&flow.platform, &flow.app, &app.client_id).await;
-        // What the platform said is told in any case.
-        let is_known =
-            accepted.as_ref().inspect_err(|error| tracing::warn!(%error, "nothing is offered instead")).is_ok();
-        let accepted = accepted.unwrap_or_default();
-        let candidates = not_accepted(&asked, accepted.as_ref());
-        let less = less(&app.wanted, &asked, accepted.as_ref()).filter(|_| is_known && !kept.asked_for_less);
+        let less = match &accepted {
+            Ok(accepted) if !kept.asked_for_less => less(&app.wanted, &asked, accepted.as_ref()),
+            Ok(_) => None,
+            // What the platform said is told all the same.
+            Err(error) => {
+                tracing::warn!(%error, "nothing is offered instead");
+                None
+            }
+        };
+        let candidates = not_accepted(&asked, accepted.unwrap_or_default().as_ref());
         let mend = self.mend(&flow, &candidates)?;
         let list = |scopes: &[Scope]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
         let audit = AuditRecord::new(self.context(), &flow.tenant, "scope_refused")?.with(&json!({

@@ -16,10 +16,7 @@ pub use self::app::{AppPlan, Extra, Presence, ScopePlan, Unlock};
 use self::app::Comparison;
 use self::shapes::Shapes;
 use self::side::Side;
-use crate::store::{HeldScopes, Result, Store};
-
-/// How many grants are looked at in one go. A store is read for a few milliseconds at a time.
-const PAGE: u32 = 1_000;
+use crate::store::{HeldScopes, Result, Store, each_held};
 
 /// What a candidate for the configuration would mean, app by app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,20 +33,16 @@ impl Plan {
     /// What the store says.
     pub async fn of(store: &dyn Store, registry: &Registry, present: &Settings, candidate: &Settings) -> Result<Self> {
         let mut apps = Comparisons::new(registry, present, candidate);
-        let (mut shapes, mut after) = (Shapes::default(), None);
-        loop {
-            let page = store.held_scopes(after.as_ref(), PAGE).await?;
-            for held in page.held {
-                shapes.add(held);
-            }
-            if shapes.are_many() || page.last.is_none() {
+        let mut shapes = Shapes::default();
+        each_held(store, |held| {
+            shapes.add(held);
+            if shapes.are_many() {
                 shapes.take().for_each(|held| apps.count(&held));
             }
-            if page.last.is_none() {
-                return Ok(Self { apps: apps.all.into_values().map(Comparison::into_plan).collect() });
-            }
-            after = page.last;
-        }
+        })
+        .await?;
+        shapes.take().for_each(|held| apps.count(&held));
+        Ok(Self { apps: apps.all.into_values().map(Comparison::into_plan).collect() })
     }
 
     /// Whether the candidate would change anything for a connection, or for a person who connects.

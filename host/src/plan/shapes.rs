@@ -7,7 +7,7 @@ use connector_core::scope::GrantScopes;
 
 use crate::store::HeldScopes;
 
-/// How many kinds are kept at most, and a page more.
+/// How many kinds are kept at most.
 const MOST: usize = 1_000;
 
 /// How many connections hold what.

@@ -7,7 +7,7 @@ use connector_core::PlatformId;
 use connector_core::scope::GrantScopes;
 use jiff::SignedDuration;
 
-use super::{AuditRecord, ConnectionRecord, GrantId, GrantRecord, Place, Result};
+use super::{AuditRecord, ConnectionRecord, GrantId, GrantRecord, Place, Result, Store};
 
 /// What a store is and how much is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,4 +75,23 @@ pub trait Inventory {
     /// sent, its scopes, and how it stands. Whose it is, its subject and what is to become of its accounts stay. It is recorded with this.
     /// False means that there is no such grant, that it is over in one of the two, or is of a later generation here: then nothing changes.
     async fn carry_over(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<bool>;
+}
+
+/// How many grants are looked at in one go. A store is read for a few milliseconds at a time.
+const PAGE: u32 = 1_000;
+
+/// Hands out what all connections hold, alike ones of a page together.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn each_held(store: &dyn Store, mut take: impl FnMut(HeldScopes)) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = store.held_scopes(after.as_ref(), PAGE).await?;
+        page.held.into_iter().for_each(&mut take);
+        match page.last {
+            Some(last) => after = Some(last),
+            None => return Ok(()),
+        }
+    }
 }

@@ -47,6 +47,7 @@ pub use self::flow::{FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
 pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
+pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};
 pub use self::meta::{InstanceId, Meta};
 pub use self::owner::{InstanceName, Ownership};

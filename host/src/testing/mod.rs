@@ -9,7 +9,7 @@ mod grant;
 #[cfg(feature = "sqlite")]
 mod installation;
 
-pub use self::connect::{connect, connected};
+pub use self::connect::{begin, callback, connect, connected, request};
 #[cfg(feature = "sqlite")]
 pub use self::database_file::{DatabaseFile, WriteLock};
 pub use self::example::Example;

@@ -6,17 +6,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use connector_core::http::{HttpTransport as _, Policy, Request, ReqwestTransport};
+use connector_core::http::{HttpTransport as _, ReqwestTransport};
 use connector_core::{Context, Secret};
 use connector_host::testing::TENANT;
 use connector_host::vault::{Binding, Sealed, Vault, field};
-use http::Method;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::task::JoinSet;
 use url::Url;
 
-use crate::host::Prepared;
-use crate::work::{Load, Meter, Tokens};
+use crate::host::{Prepared, database};
+use crate::work::{Figures, Load, Meter, Tokens, refresh};
 use crate::{Outcome, say};
 
 const SELECT: &str = "SELECT *, (SELECT value FROM meta WHERE key = 'instance_name') AS owner,
@@ -55,12 +54,12 @@ pub(crate) async fn floor(dir: &Path, endpoint: &Url, load: Load) -> Outcome {
     }
     let commits = load.grants.div_ceil(load.in_flight) * 2;
     let figures = meter.stop(load);
-    say(serde_json::to_string(&crate::work::Figures { commits, operations: load.grants * 2, ..figures })?);
+    say(serde_json::to_string(&Figures { commits, operations: load.grants * 2, ..figures })?);
     Ok(())
 }
 
 fn open(dir: &Path) -> Outcome<Connection> {
-    let db = Connection::open(crate::host::database(dir))?;
+    let db = Connection::open(database(dir))?;
     db.set_prepared_statement_cache_capacity(64);
     db.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")?;
     Ok(db)
@@ -79,13 +78,6 @@ async fn ask(transport: &Arc<ReqwestTransport>, endpoint: &Url, tokens: Vec<Secr
     let mut answers: Vec<(usize, Tokens)> = tasks.join_all().await.into_iter().collect::<Outcome<_>>()?;
     answers.sort_by_key(|(index, _)| *index);
     Ok(answers.into_iter().map(|(_, tokens)| tokens).collect())
-}
-
-/// The request of a refresh.
-pub(crate) fn refresh(endpoint: &Url, token: &str) -> Request {
-    let form =
-        [("client_id", "id-1"), ("client_secret", "hush"), ("grant_type", "refresh_token"), ("refresh_token", token)];
-    Request::new(Method::POST, endpoint.clone(), Policy::TOKEN).form(form)
 }
 
 /// The file, and what opens and seals the tokens in it.

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use connector_core::Context;
-use connector_core::http::{HttpTransport as _, ReqwestTransport};
+use connector_core::http::{HttpTransport as _, Policy, Request, ReqwestTransport};
 use connector_host::Host;
 use connector_host::store::GrantId;
 use connector_host::testing::TENANT;
+use http::Method;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use url::Url;
 
 use crate::common::{count, cpu, micros, rss};
-use crate::floor::refresh;
 use crate::host::{self, Commits};
 use crate::mock::refresh_token;
 use crate::{Outcome, say};
@@ -68,6 +68,13 @@ impl Meter {
         let (cpu, wall) = (cpu() - self.began_cpu, micros(self.began.elapsed()));
         Figures { cpu: cpu / count(load.grants), wall: wall / count(load.grants), rss: rss(), ..Figures::default() }
     }
+}
+
+/// The request of a refresh.
+pub(crate) fn refresh(endpoint: &Url, token: &str) -> Request {
+    let form =
+        [("client_id", "id-1"), ("client_secret", "hush"), ("grant_type", "refresh_token"), ("refresh_token", token)];
+    Request::new(Method::POST, endpoint.clone(), Policy::TOKEN).form(form)
 }
 
 /// Sends a form, reads the answer, and forgets it.

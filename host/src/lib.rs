@@ -5,6 +5,8 @@ mod apps;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod configuration;
+#[cfg(feature = "web")]
+mod data;
 pub mod docs;
 pub mod doctor;
 mod emulate;
@@ -50,8 +52,8 @@ pub use self::configuration::ConfiguredPlatform;
 pub use self::emulate::Emulated;
 pub use self::error::{Error, Result};
 pub use self::flow::{
-    Asking, Callback, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, ScopeRefused, Started,
-    authorize_url,
+    Asking, Callback, CameTo, Completed, ConnectRequest, Disconnected, FLOW_LIFE, Finished, Revocation, ScopeRefused,
+    Started, authorize_url,
 };
 pub use self::host::{Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};

@@ -2,7 +2,7 @@
 //! change of the configuration is true at once and leaves nothing to be healed.
 
 use connector_core::scope::{Drift, GrantScopes, Wanted};
-use connector_core::{Result, Scope};
+use connector_core::{AbilityStatus, Result, Scope, abilities};
 
 use crate::configuration::ConfiguredPlatform;
 use crate::host::Host;
@@ -26,6 +26,15 @@ impl Host {
     /// kept and refreshed.
     pub fn state_of(&self, connected: &Connected) -> ConnectionState {
         connected.state_given(self.check_required(connected).is_err())
+    }
+
+    /// What a product can do with a connection, by name. Nothing where the platform is not linked, or no configuration has the app.
+    pub fn abilities(&self, connected: &Connected) -> Vec<(String, AbilityStatus)> {
+        let Connected { connection, grant } = connected;
+        let Ok(platform) = self.platform(connection.platform.as_str()) else { return Vec::new() };
+        let Some(app) = platform.settings.apps.get(&connection.app) else { return Vec::new() };
+        let all = abilities(platform.connector.as_ref(), &platform.settings.catalogue, &app.wanted, &grant.scopes);
+        all.into_iter().map(|(ability, status)| (ability.to_string(), status)).collect()
     }
 
     /// Makes sure that a connection is not known to lack a scope that the configuration requires.

@@ -1,5 +1,4 @@
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 
 use super::args;
 use super::ask;
@@ -9,6 +8,7 @@ use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
 use super::table::table;
+use crate::data::AuditData;
 use crate::error::Result;
 use crate::host::Host;
 use crate::store::{AuditFilter, AuditRecord, ConnectionId, WHOLE_STORE};
@@ -23,7 +23,7 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &args::Audit, ou
     let since = args.since.map(|since| since.before(host.context().now()));
     let filter = AuditFilter { connection, grant: None, event: args.event.clone(), since, limit: Some(args.limit) };
     let records = records(&host, tenant, &filter).await?;
-    output.either(&records.iter().map(record_json).collect::<Vec<_>>(), || text(&records));
+    output.either(&records.iter().map(AuditData::from).collect::<Vec<_>>(), || text(&records));
     Ok(Exit::Done)
 }
 
@@ -46,17 +46,6 @@ async fn meant(host: &Host, tenant: &str, text: &str) -> Result<ConnectionId> {
         (Err(_), Ok(id)) => Ok(id),
         (Err(error), Err(_)) => Err(error),
     }
-}
-
-fn record_json(record: &AuditRecord) -> Value {
-    json!({
-        "id": record.id.as_str(),
-        "at": record.at.to_string(),
-        "event": record.event,
-        "connection": record.connection.as_ref().map(ConnectionId::as_str),
-        "grant": record.grant.as_ref().map(ToString::to_string),
-        "detail": serde_json::from_str(&record.detail).unwrap_or_else(|_| Value::String(record.detail.clone())),
-    })
 }
 
 fn text(records: &[AuditRecord]) -> String {

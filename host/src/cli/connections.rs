@@ -116,7 +116,7 @@ async fn show(host: &Host, connected: &Connected, output: Output) -> Result<()> 
     Ok(())
 }
 
-async fn view<'a>(host: &Host, connected: &'a Connected, apps: &'a [AppHealth]) -> Result<View<'a>> {
+async fn view<'a>(host: &'a Host, connected: &'a Connected, apps: &'a [AppHealth]) -> Result<View<'a>> {
     let revocation = match connected.state() {
         ConnectionState::Disconnecting => host.store().revocation_of(&connected.grant.id).await?,
         _ => None,

@@ -20,7 +20,7 @@ use super::redirect::{PRINTED_PORT, fixed_uri, redirect_uri};
 use super::streams;
 use super::told::page;
 use crate::error::{Error, Result};
-use crate::flow::{Asking, Callback, Completed, ConnectRequest, Started};
+use crate::flow::{Asking, Callback, CameTo, Completed, ConnectRequest, Started};
 use crate::host::Host;
 use crate::redirect::{callback_path, local_port};
 use crate::store::ConnectionId;
@@ -250,7 +250,7 @@ impl Flows {
                     let ended = host.complete(self.callback(&query, false)).await;
                     refuse(arrival, ended.err());
                 }
-                Origin::Unsaid => match host.stateless_error(&self.callback(&query, false)) {
+                Origin::Unsaid => match host.stateless_error(&self.platform, &CallbackParams::from_query(&query)) {
                     Ok(error) => self.report(arrival, error, &mut reported),
                     Err(error) => refuse(arrival, Some(error)),
                 },
@@ -311,8 +311,7 @@ impl Flows {
 
     fn callback(&self, query: &str, other_account_allowed: bool) -> Callback {
         Callback {
-            platform: self.platform.clone(),
-            app: self.app.clone(),
+            came_to: CameTo::Path { platform: self.platform.clone(), app: self.app.clone() },
             params: CallbackParams::from_query(query),
             initiator: self.initiator.clone(),
             other_account_allowed,

@@ -1,9 +1,6 @@
 use std::fmt::Write as _;
 
-use connector_core::metrics::{MetricName, Missing};
-use connector_core::{ErrorKind, Scope};
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
 
 use super::args::Metrics;
 use super::exit::Exit;
@@ -13,6 +10,7 @@ use super::setup::Setup;
 use super::table::table;
 use super::told::told_late;
 use super::{ask, format};
+use crate::data::MetricsData;
 use crate::error::Result;
 use crate::host::Host;
 use crate::metrics::{Metrics as Read, Shown};
@@ -56,7 +54,7 @@ pub(super) async fn show(
         }
         all.push((connected, read));
     }
-    let data: Vec<Value> = all.iter().map(|(connected, read)| row_json(connected, read)).collect();
+    let data: Vec<_> = all.iter().map(|(connected, read)| MetricsData::of(&connected.connection, read)).collect();
     let now = host.context().now();
     output.either(&data, || {
         all.iter().map(|(connected, read)| text(connected, read, now)).collect::<Vec<_>>().join("\n")
@@ -89,44 +87,5 @@ fn cell_text(shown: &Shown, now: Timestamp) -> (String, String) {
             format!("stale, {}: {}", format::age(sample.observed_at, now), format::missing(why)),
         ),
         Shown::Missing(why) => ("-".to_owned(), format::missing(why)),
-    }
-}
-
-fn row_json(connected: &Connected, read: &Read) -> Value {
-    let connection = &connected.connection;
-    json!({
-        "connection": connection.id.as_str(),
-        "platform": connection.platform.as_str(),
-        "account_id": connection.account_id,
-        "reference": connection.reference,
-        "metrics": read.cells.iter().map(|(name, shown)| cell_json(name, shown)).collect::<Map<_, _>>(),
-        "error": read.error.as_ref().map(|error| json!({
-            "kind": error.kind().map(connector_core::ErrorKind::as_str),
-            "message": error.to_string(),
-            "code": error.connector().and_then(connector_core::Error::code),
-            "log_id": error.connector().and_then(connector_core::Error::log_id),
-        })),
-    })
-}
-
-fn cell_json(name: &MetricName, shown: &Shown) -> (String, Value) {
-    let cell = match shown {
-        Shown::Value(sample) => json!({ "value": sample.value, "observed_at": sample.observed_at.to_string() }),
-        Shown::Stale(sample, why) => {
-            json!({ "value": sample.value, "observed_at": sample.observed_at.to_string(), "stale": missing_json(why) })
-        }
-        Shown::Missing(why) => json!({ "missing": missing_json(why) }),
-    };
-    (name.to_string(), cell)
-}
-
-fn missing_json(missing: &Missing) -> Value {
-    match missing {
-        Missing::Scope { scope, .. } => json!({ "reason": missing.as_str(), "scope": scope.as_str() }),
-        Missing::Failed(kind @ ErrorKind::MissingScopes { scopes }) => {
-            json!({ "reason": "failed", "kind": kind.as_str(), "scopes": scopes.iter().map(Scope::as_str).collect::<Vec<_>>() })
-        }
-        Missing::Failed(kind) => json!({ "reason": "failed", "kind": kind.as_str() }),
-        Missing::NotOffered | Missing::NotACount | Missing::Hidden => json!({ "reason": missing.as_str() }),
     }
 }

@@ -15,8 +15,8 @@ use super::flow::{Flows, Wish, walk};
 use super::output::Output;
 use super::setup::Setup;
 use super::told::told;
-use super::view::linked_json;
 use super::{ask, format};
+use crate::data::LinkedData;
 use crate::error::{Error, Result};
 use crate::flow::Completed;
 use crate::host::Host;
@@ -177,7 +177,7 @@ fn line(id: &str, outcome: &Result<Completed>) -> Value {
     match outcome {
         Ok(Completed { finished: Ok(finished), lacking, .. }) => json!({
             "event": "reconnected", "connection": id,
-            "linked": finished.linked.iter().map(linked_json).collect::<Vec<_>>(),
+            "linked": finished.linked.iter().map(LinkedData::from).collect::<Vec<_>>(),
             "lacks_required": lacking.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }),
         Ok(Completed { finished: Err(why), .. }) | Err(why) => {

@@ -1,31 +1,15 @@
 use std::fmt::Write as _;
 
-use connector_core::config::{ScopeEntry, Settings};
-use connector_core::{PlatformId, Scope};
-use serde::Serialize;
+use connector_core::PlatformId;
+use connector_core::config::Settings;
 
 use super::args::{Scopes, ScopesAction};
 use super::exit::Exit;
 use super::format;
 use super::output::Output;
 use super::setup::Setup;
-use crate::docs::unlocked;
+use crate::data::ScopeEntryData;
 use crate::error::Result;
-
-/// One scope of a platform's catalogue.
-#[derive(Serialize)]
-struct Row {
-    platform: String,
-    scope: String,
-    product: String,
-    description: String,
-    /// The metrics, profile fields and abilities it unlocks.
-    unlocks: Vec<String>,
-    /// The apps that ask for it.
-    wanted_by: Vec<String>,
-    /// The apps for which the platform has not approved it yet.
-    pending_for: Vec<String>,
-}
 
 pub(super) fn run(setup: &Setup, args: &Scopes, output: Output) -> Result<Exit> {
     let config = setup.config(output)?;
@@ -42,33 +26,12 @@ pub(super) fn run(setup: &Setup, args: &Scopes, output: Output) -> Result<Exit> 
     Ok(Exit::Done)
 }
 
-fn rows(settings: &Settings, only: Option<&str>) -> Vec<Row> {
+fn rows(settings: &Settings, only: Option<&str>) -> Vec<ScopeEntryData> {
     let platforms = settings.platforms.iter().filter(|(id, _)| only.is_none_or(|only| only == id.as_str()));
-    platforms
-        .flat_map(|(id, platform)| {
-            let apps = |wants: &dyn Fn(&connector_core::scope::Wanted) -> bool| {
-                platform
-                    .apps
-                    .iter()
-                    .filter(|(_, app)| wants(&app.wanted))
-                    .map(|(name, _)| name.clone())
-                    .collect::<Vec<_>>()
-            };
-            let row = |(scope, entry): (&Scope, &ScopeEntry)| Row {
-                platform: id.to_string(),
-                scope: scope.to_string(),
-                product: entry.product.clone(),
-                description: entry.description.clone(),
-                unlocks: unlocked(entry),
-                wanted_by: apps(&|wanted| wanted.requested().contains(scope)),
-                pending_for: apps(&|wanted| wanted.pending.contains(scope)),
-            };
-            platform.catalogue.scopes.iter().map(row).collect::<Vec<_>>()
-        })
-        .collect()
+    platforms.flat_map(|(id, platform)| ScopeEntryData::all_of(id, platform)).collect()
 }
 
-fn text(setup: &Setup, rows: &[Row]) -> String {
+fn text(setup: &Setup, rows: &[ScopeEntryData]) -> String {
     let mut text = String::new();
     for (place, row) in rows.iter().enumerate() {
         if place == 0 || rows[place - 1].platform != row.platform {

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::format;
 use super::listener::Page;
 use super::output::Output;
-use super::view::linked_json;
+use crate::data::LinkedData;
 use crate::error::Result;
 use crate::flow::{Completed, Finished};
 use crate::store::{Link, Linked};
@@ -64,7 +64,7 @@ pub(super) fn told(completed: &Completed, output: Output) -> Exit {
             return completed.exit();
         }
     };
-    let data: Vec<_> = finished.linked.iter().map(linked_json).collect();
+    let data: Vec<_> = finished.linked.iter().map(LinkedData::from).collect();
     output.either(&data, || text(finished, completed));
     if let Some(granted) = completed.granted.as_ref().filter(|granted| !completed.requested.is_subset(granted)) {
         output.note(format!("Asked for, and not granted: {}.", list_scopes(completed.requested.difference(granted))));

@@ -1,19 +1,35 @@
 //! A connection as it is shown.
 
 use connector_core::account::FieldValue;
-use connector_core::scope::{Drift, REQUIRED_SCOPE_MISSING, ScopeStatus, list_scopes};
-use connector_core::{AbilityStatus, Scope, abilities};
+use connector_core::scope::{Drift, ScopeStatus, list_scopes};
+use connector_core::{AbilityStatus, Scope};
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::format;
 use super::standing::{Around, Told, Trouble, told};
+use crate::data::{ConnectionData, reason};
 use crate::host::Host;
 use crate::refresh::rests_until;
-use crate::store::{AppHealth, Connected, ConnectionState, GrantState, Linked, RevocationRecord};
+use crate::store::{AppHealth, Connected, ConnectionState, RevocationRecord};
+
+/// A connection as data, with what this program can tell about it.
+#[derive(Serialize)]
+pub(super) struct Row {
+    #[serde(flatten)]
+    connection: ConnectionData,
+    told: Option<String>,
+    next: Option<String>,
+    offer: Option<String>,
+    doubt: Value,
+    next_try_at: Option<String>,
+    app_health: Option<Value>,
+}
 
 /// A connection with what its app wants of it, as far as the platform is still linked and configured.
 pub(super) struct View<'a> {
+    host: &'a Host,
     pub(super) connected: &'a Connected,
     around: Around<'a>,
     abilities: Vec<(String, AbilityStatus)>,
@@ -23,27 +39,19 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     /// Of a connection, the apps that something is wrong with, and its own revocation.
     pub(super) fn of(
-        host: &Host,
+        host: &'a Host,
         connected: &'a Connected,
         apps: &'a [AppHealth],
         revocation: Option<RevocationRecord>,
     ) -> Self {
         let Connected { connection, grant } = connected;
-        let known = host.platform(connection.platform.as_str()).ok();
-        let known = known
-            .as_deref()
-            .and_then(|platform| Some((platform, &platform.settings.apps.get(&connection.app)?.wanted)));
-        let abilities = known.map(|(platform, wanted)| {
-            abilities(platform.connector.as_ref(), &platform.settings.catalogue, wanted, &grant.scopes)
-        });
-        let abilities =
-            abilities.unwrap_or_default().into_iter().map(|(ability, status)| (ability.to_string(), status)).collect();
+        let abilities = host.abilities(connected);
         let class = host.platform(connection.platform.as_str()).ok();
         let class = class.map(|platform| platform.connector.oauth().refresh_class());
         let rests_until = class.and_then(|class| Some(rests_until(class, grant.refresh_mark.as_ref()?)));
         let (app, drift) = (trouble(host, connected, apps), host.drift(connected));
         let around = Around { app, rests_until, revocation, drift };
-        Self { connected, around, abilities, now: host.context().now() }
+        Self { host, connected, around, abilities, now: host.context().now() }
     }
 
     fn drift(&self) -> Option<&Drift> {
@@ -55,13 +63,8 @@ impl<'a> View<'a> {
         self.connected.state_given(!self.around.lacking().is_empty())
     }
 
-    /// Why it is in its state, as one stable word, where there is more to know than the state.
     fn reason(&self) -> Option<&str> {
-        match (&self.connected.grant.state, self.state()) {
-            (GrantState::Held { reason } | GrantState::ReauthRequired { reason }, _) => Some(reason),
-            (_, ConnectionState::ReauthRequired) => Some(REQUIRED_SCOPE_MISSING),
-            _ => None,
-        }
+        reason(self.connected, self.state())
     }
 
     /// The state with its reason.
@@ -107,44 +110,19 @@ impl<'a> View<'a> {
         })
     }
 
-    pub(super) fn json(&self) -> Value {
-        let Connected { connection, grant } = self.connected;
-        let scopes: Option<Vec<Value>> = self.drift().map(|drift| {
-            drift
-                .statuses
-                .iter()
-                .map(|(scope, status)| json!({ "scope": scope.as_str(), "status": status.as_str() }))
-                .collect()
-        });
+    /// Everything about it as data, with what to do about it here.
+    pub(super) fn json(&self) -> Row {
         let told = self.told();
-        json!({
-            "id": connection.id.as_str(),
-            "tenant": connection.tenant,
-            "reference": connection.reference,
-            "platform": connection.platform.as_str(),
-            "app": connection.app,
-            "account_id": connection.account_id,
-            "profile": profile_json(&connection.profile),
-            "state": self.state().as_str(),
-            "reason": self.reason(),
-            "lacks_required": self.around.lacking().iter().map(Scope::as_str).collect::<Vec<_>>(),
-            "since": grant.state_since.to_string(),
-            "told": told.as_ref().and_then(|told| told.what.as_ref()),
-            "next": told.as_ref().and_then(|told| told.next.as_ref()),
-            "offer": self.offer(),
-            "doubt": self.doubt_json(),
-            "next_try_at": self.next_try_at().map(|at| at.to_string()),
-            "app_health": self.around.app.map(|app| health_json(&app)),
-            "scopes": scopes,
-            "extra_scopes": self.drift().map(|drift| drift.extra.iter().map(ToString::to_string).collect::<Vec<_>>()),
-            "reauthentication_helps": self.drift().is_some_and(Drift::reauthentication_helps),
-            "abilities": self.abilities.iter().map(|(name, status)| (name.clone(), ability_json(status))).collect::<serde_json::Map<_, _>>(),
-            "last_error": grant.last_error.as_ref().map(|error| json!({
-                "at": error.at.to_string(), "kind": error.kind, "message": error.message, "code": error.code, "log_id": error.log_id,
-            })),
-            "connected_at": connection.created_at.to_string(),
-            "disconnected_at": connection.disconnected_at.map(|at| at.to_string()),
-        })
+        let (what, next) = told.map_or((None, None), |told| (told.what, told.next));
+        Row {
+            connection: ConnectionData::of(self.host, self.connected),
+            told: what,
+            next,
+            offer: self.offer(),
+            doubt: self.doubt_json(),
+            next_try_at: self.next_try_at().map(|at| at.to_string()),
+            app_health: self.around.app.map(|app| health_json(&app)),
+        }
     }
 
     /// Everything about it, for people: what it is, the profile, the scopes, the abilities, and what is wrong.
@@ -269,16 +247,6 @@ fn ability_text(status: &AbilityStatus) -> String {
     }
 }
 
-fn ability_json(status: &AbilityStatus) -> Value {
-    match status {
-        AbilityStatus::Available => json!({ "status": "available" }),
-        AbilityStatus::NeedsScopes(scopes) => {
-            json!({ "status": "needs_scopes", "any_of": scopes.iter().map(ToString::to_string).collect::<Vec<_>>() })
-        }
-        AbilityStatus::NotOffered => json!({ "status": "not_offered" }),
-    }
-}
-
 fn field_text(value: &FieldValue) -> String {
     match value {
         FieldValue::Text(text) if text.is_empty() => "(empty)".to_owned(),
@@ -286,28 +254,4 @@ fn field_text(value: &FieldValue) -> String {
         FieldValue::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
         FieldValue::Integer(number) => number.to_string(),
     }
-}
-
-/// A profile as data.
-fn profile_json(profile: &connector_core::account::Profile) -> Value {
-    let field = |value: &FieldValue| match value {
-        FieldValue::Text(text) => json!(text),
-        FieldValue::Flag(flag) => json!(flag),
-        FieldValue::Integer(number) => json!(number),
-    };
-    profile.iter().map(|(name, value)| (name.to_owned(), field(value))).collect::<serde_json::Map<_, _>>().into()
-}
-
-/// What linking an account did, as data.
-pub(super) fn linked_json(linked: &Linked) -> Value {
-    let connection = &linked.connection;
-    json!({
-        "id": connection.id.as_str(),
-        "platform": connection.platform.as_str(),
-        "app": connection.app,
-        "account_id": connection.account_id,
-        "reference": connection.reference,
-        "profile": profile_json(&connection.profile),
-        "new": linked.link == crate::store::Link::New,
-    })
 }

@@ -4,6 +4,7 @@ use connector_core::oauth::CallbackParams;
 use connector_core::{Error as CoreError, Scope, ScopeSet, Secret};
 use jiff::Timestamp;
 use serde_json::json;
+use url::Url;
 
 use super::accounts::Finished;
 use super::pending::Kept;
@@ -16,16 +17,33 @@ use crate::tokens::Place;
 /// What came back from the browser.
 #[derive(Debug)]
 pub struct Callback {
-    /// The platform of the path it came to.
-    pub platform: PlatformId,
-    /// The app of the path it came to.
-    pub app: String,
+    /// Where it came to.
+    pub came_to: CameTo,
     /// Everything the browser brought.
     pub params: CallbackParams,
     /// Proves that whoever finishes the flow is whoever began it.
     pub initiator: Secret,
     /// Whether another account than the one to be renewed may be connected instead.
     pub other_account_allowed: bool,
+}
+
+/// Where a callback came to. It ends no flow that was begun for another place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameTo {
+    /// The host's own path of a platform and an app.
+    Path {
+        /// The platform.
+        platform: PlatformId,
+        /// The app, by the operator's name.
+        app: String,
+    },
+    /// An address of a product, which vouches for the person in its browser.
+    Product {
+        /// Whose flows it may end.
+        tenant: String,
+        /// The address, if the product says it.
+        redirect_uri: Option<Url>,
+    },
 }
 
 /// What became of a flow that the person allowed.
@@ -57,13 +75,13 @@ impl Host {
     ///
     /// # Errors
     /// When it says which flow it belongs to, or reports no error.
-    pub fn stateless_error(&self, callback: &Callback) -> Result<CoreError> {
-        if callback.params.one("state")?.is_some() {
+    pub fn stateless_error(&self, platform: &PlatformId, params: &CallbackParams) -> Result<CoreError> {
+        if params.one("state")?.is_some() {
             return Err(not_in_progress().into());
         }
-        let platform = self.platform(callback.platform.as_str())?;
+        let platform = self.platform(platform.as_str())?;
         let oauth = platform.connector.oauth();
-        Ok(oauth.callback_error(&callback.params)?.ok_or_else(without_state)?)
+        Ok(oauth.callback_error(params)?.ok_or_else(without_state)?)
     }
 
     /// Gives a flow up because of an error that a callback reported without saying whose it is: the flow's own callback is no longer taken.
@@ -89,8 +107,8 @@ impl Host {
     async fn complete_attached(&self, callback: Callback) -> Result<Completed> {
         let state = callback.params.one("state")?.map(Secret::from).ok_or_else(without_state)?;
         let flow = self.store().take_flow(&state.digest()).await?.ok_or_else(not_in_progress)?;
-        self.check(&flow, &callback)?;
         let kept = self.kept(&flow)?;
+        self.check(&flow, &kept, &callback)?;
         let app = self.app(flow.platform.as_str(), &flow.app)?;
         if !kept.began_under(&app) {
             return Err(CoreError::invalid_callback(
@@ -118,8 +136,8 @@ impl Host {
     }
 
     /// A flow is for one platform and app, ten minutes, and whoever began it.
-    fn check(&self, flow: &FlowRecord, callback: &Callback) -> Result<()> {
-        let same_place = flow.platform == callback.platform && flow.app == callback.app;
+    fn check(&self, flow: &FlowRecord, kept: &Kept, callback: &Callback) -> Result<()> {
+        let same_place = callback.came_to.is_of(flow, kept);
         let in_time = self.context().now() < flow.expires_at;
         let same_person = callback.initiator.digest() == flow.initiator_digest;
         match (same_place, in_time, same_person) {
@@ -133,7 +151,7 @@ impl Host {
                     .into())
             }
             (false, ..) => Err(CoreError::invalid_callback(
-                "this callback came to another platform or app than its flow began at; start connecting again",
+                "this callback came to another place than its flow was begun for; start connecting again",
             )
             .into()),
         }
@@ -181,6 +199,18 @@ impl Host {
             // A store that was lost in the middle of a commit may have kept it: nobody else has this id.
             Ok(()) | Err(Error::Store(StoreError::Conflict(_))) => self.live_grant(&record.tenant, &record.id).await,
             Err(error) => Err(error),
+        }
+    }
+}
+
+impl CameTo {
+    /// Whether the flow was begun for this place.
+    fn is_of(&self, flow: &FlowRecord, kept: &Kept) -> bool {
+        match self {
+            Self::Path { platform, app } => (&flow.platform, &flow.app) == (platform, app),
+            Self::Product { tenant, redirect_uri } => {
+                flow.tenant == *tenant && redirect_uri.as_ref().is_none_or(|uri| *uri == kept.redirect_uri)
+            }
         }
     }
 }

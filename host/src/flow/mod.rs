@@ -10,7 +10,7 @@ mod purge;
 
 pub use self::accounts::Finished;
 pub use self::begin::{Asking, ConnectRequest, Started, authorize_url};
-pub use self::complete::{Callback, Completed};
+pub use self::complete::{Callback, CameTo, Completed};
 pub use self::disconnect::{Disconnected, Revocation};
 pub use self::less::ScopeRefused;
 

@@ -5,7 +5,7 @@ use connector_core::oauth::CallbackParams;
 
 use super::{Example, Outcome, TENANT};
 use crate::store::{Connected, ConnectionFilter};
-use crate::{Asking, Callback, ConnectRequest, Host};
+use crate::{Asking, Callback, CameTo, ConnectRequest, Host};
 
 /// Who begins flows here.
 const INITIATOR: &str = "this browser";
@@ -41,8 +41,7 @@ pub fn request() -> Outcome<ConnectRequest> {
 /// A callback of whoever began it, with this query.
 pub fn callback(query: &str) -> Outcome<Callback> {
     Ok(Callback {
-        platform: "example".parse()?,
-        app: Example::APP.to_owned(),
+        came_to: CameTo::Path { platform: "example".parse()?, app: Example::APP.to_owned() },
         params: CallbackParams::from_query(query),
         initiator: Secret::from(INITIATOR),
         other_account_allowed: false,

@@ -8,7 +8,7 @@ use connector_core::emulator::{Consent, Emulator as _};
 use connector_core::oauth::CallbackParams;
 use connector_host::store::{GrantId, GrantRecord};
 use connector_host::testing::DatabaseFile;
-use connector_host::{Asking, Callback, ConnectRequest};
+use connector_host::{Asking, Callback, CameTo, ConnectRequest};
 use connector_tests::rig::{Place, Rig, STRICT};
 use connector_tiktok::emulator::TikTokEmulator;
 use serde_json::{Value, json};
@@ -95,8 +95,7 @@ impl Arena {
         let consent: Consent = person(name);
         let back = TikTokEmulator.consent(host.context(), &started.authorize_url, &consent).await.unwrap();
         let callback = Callback {
-            platform: STRICT.parse().unwrap(),
-            app: "default".to_owned(),
+            came_to: CameTo::Path { platform: STRICT.parse().unwrap(), app: "default".to_owned() },
             params: CallbackParams::from_query(back.query().unwrap_or_default()),
             initiator,
             other_account_allowed: false,

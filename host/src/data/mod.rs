@@ -1,0 +1,16 @@
+//! What is told about things as data: the same shape in `--json` and in the API.
+
+mod connection;
+mod metrics;
+mod platform;
+mod record;
+
+pub(crate) use self::connection::{ConnectionData, LinkedData, reason, revocation};
+pub(crate) use self::metrics::MetricsData;
+pub(crate) use self::platform::{PlatformData, ScopeEntryData};
+pub(crate) use self::record::AuditData;
+
+/// Scopes as texts, in their order.
+fn texts<'a>(scopes: impl IntoIterator<Item = &'a connector_core::Scope>) -> Vec<String> {
+    scopes.into_iter().map(ToString::to_string).collect()
+}

@@ -26,7 +26,8 @@ pub(super) enum Purpose {
 pub(super) fn connect(path: &Path, purpose: Purpose) -> Result<Connection> {
     let connection = open(path).map_err(failed)?;
     let setting = match purpose {
-        Purpose::Looking | Purpose::Reading => "PRAGMA query_only = ON",
+        // A walk over a large store fills the cache for nobody: what is read again is in the system's memory.
+        Purpose::Looking | Purpose::Reading => "PRAGMA query_only = ON; PRAGMA cache_size = -512",
         Purpose::Writing => "PRAGMA secure_delete = ON",
     };
     connection.execute_batch(setting).map_err(failed)?;

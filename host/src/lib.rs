@@ -5,6 +5,7 @@ mod apps;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod configuration;
+mod cursor;
 #[cfg(feature = "web")]
 mod data;
 pub mod docs;
@@ -49,6 +50,7 @@ mod words;
 
 pub use self::apps::{Realm, missing_credentials};
 pub use self::configuration::ConfiguredPlatform;
+pub use self::cursor::CursorError;
 pub use self::emulate::Emulated;
 pub use self::error::{Error, Result};
 pub use self::flow::{

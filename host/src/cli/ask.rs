@@ -6,7 +6,7 @@ use crate::store::{Connected, ConnectionFilter};
 
 /// The tenant's connections, oldest first.
 pub(super) async fn all(host: &Host, tenant: &str) -> Result<Vec<Connected>> {
-    let filter = ConnectionFilter { tenant: tenant.to_owned(), platform: None, state: None };
+    let filter = ConnectionFilter { tenant: tenant.to_owned(), ..ConnectionFilter::default() };
     Ok(host.store().connections(&filter).await?)
 }
 

@@ -21,7 +21,8 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &args::Audit, ou
         None => None,
     };
     let since = args.since.map(|since| since.before(host.context().now()));
-    let filter = AuditFilter { connection, grant: None, event: args.event.clone(), since, limit: Some(args.limit) };
+    let filter =
+        AuditFilter { connection, event: args.event.clone(), since, limit: Some(args.limit), ..AuditFilter::default() };
     let records = records(&host, tenant, &filter).await?;
     output.either(&records.iter().map(AuditData::from).collect::<Vec<_>>(), || text(&records));
     Ok(Exit::Done)

@@ -254,7 +254,7 @@ async fn named(host: &Host, tenant: &str, text: &str, exported: bool) -> Result<
 async fn imported(host: &Host, tenant: &str, platform: Option<&str>) -> Result<Vec<Connected>> {
     let platform = platform.map(str::parse).transpose()?;
     let state = Some(ConnectionState::Held);
-    let filter = ConnectionFilter { tenant: tenant.to_owned(), platform, state };
+    let filter = ConnectionFilter { tenant: tenant.to_owned(), platform, state, ..ConnectionFilter::default() };
     let mut held = host.store().connections(&filter).await?;
     held.retain(|connected| connected.grant.state.is_held_for("imported"));
     Ok(held)

@@ -1,11 +1,15 @@
 //! What happened, for whoever has to account for it.
 
+use std::fmt;
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use connector_core::Context;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{AuditId, ConnectionId, GrantId, Result};
+use crate::cursor::{self, CursorError, Kind};
 
 /// The tenant of records about the whole store, such as those of its keys. No tenant is named by the empty text.
 pub const WHOLE_STORE: &str = "";
@@ -51,6 +55,11 @@ impl AuditRecord {
         }
     }
 
+    /// Where a list of which this is the last one goes on.
+    pub fn cursor(&self) -> AuditCursor {
+        AuditCursor { at: self.at, id: self.id.clone() }
+    }
+
     /// With which connection.
     pub fn of_connection(self, connection: &ConnectionId) -> Self {
         Self { connection: Some(connection.clone()), ..self }
@@ -67,6 +76,34 @@ impl AuditRecord {
     }
 }
 
+/// Where a list of records goes on, the latest first: behind the record of this time and id. As many records as there are at one time, none
+/// is left out and none comes twice, also when others are added meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AuditCursor {
+    /// The time of the record.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: AuditId,
+}
+
+impl fmt::Display for AuditCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = [self.at.as_millisecond().to_be_bytes().as_slice(), self.id.bytes().as_slice()].concat();
+        f.write_str(&cursor::write(Kind::Audit, &place))
+    }
+}
+
+impl FromStr for AuditCursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let place: [u8; 24] = cursor::read(Kind::Audit, text)?;
+        let (at, id) = place.split_first_chunk().ok_or(CursorError::Damaged)?;
+        let at = Timestamp::from_millisecond(i64::from_be_bytes(*at)).map_err(|_| CursorError::Damaged)?;
+        Ok(Self { at, id: AuditId::of_bytes(id).ok_or(CursorError::Damaged)? })
+    }
+}
+
 /// Which records are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
@@ -78,6 +115,8 @@ pub struct AuditFilter {
     pub event: Option<String>,
     /// From this time on only.
     pub since: Option<Timestamp>,
+    /// Those that a list goes on with only.
+    pub before: Option<AuditCursor>,
     /// At most so many.
     pub limit: Option<u32>,
 }

@@ -1,5 +1,6 @@
 //! Connections: accounts linked for a tenant.
 
+use std::fmt;
 use std::str::FromStr;
 
 use async_trait::async_trait;
@@ -7,7 +8,8 @@ use connector_core::account::{Account, Profile};
 use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 
-use super::{AuditId, ConnectionId, GrantId, GrantRecord, GrantState, Result, RevocationRecord};
+use super::{AuditId, ConnectionId, GrantId, GrantRecord, GrantState, Page, Result, RevocationRecord};
+use crate::cursor::{self, CursorError, Kind};
 
 /// One account linked for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,8 +114,59 @@ pub struct ConnectionFilter {
     pub tenant: String,
     /// Of this platform only.
     pub platform: Option<PlatformId>,
+    /// What the product calls by this only.
+    pub reference: Option<String>,
+    /// Of the account with this id at its platform only.
+    pub account_id: Option<String>,
     /// In this state only.
     pub state: Option<ConnectionState>,
+}
+
+/// The most connections that are looked at for one page, should fewer be in the state that is asked for.
+const LOOKED_AT: u32 = 1_000;
+
+impl ConnectionFilter {
+    /// How many connections are looked at for a page of so many. All but the state is found by an index; the state follows from the
+    /// connection and its grant ([`Connected::state`]), so it is seen when both are read.
+    pub(super) fn looked_at(&self, limit: u32) -> u32 {
+        if self.state.is_some() { limit.max(LOOKED_AT) } else { limit.max(1) }
+    }
+
+    /// Whether a connection that was looked at is asked for.
+    pub(super) fn wants(&self, found: &Connected) -> bool {
+        self.state.is_none_or(|state| state == found.state())
+    }
+}
+
+/// Where a list of connections goes on: behind the connection of this number, which it got when it was linked first and keeps, and which is
+/// higher than those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionCursor(i64);
+
+impl ConnectionCursor {
+    /// Behind the connection of this number.
+    pub fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ConnectionCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&cursor::write(Kind::Connections, &self.0.to_be_bytes()))
+    }
+}
+
+impl FromStr for ConnectionCursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        cursor::read(Kind::Connections, text).map(|number| Self(i64::from_be_bytes(number)))
+    }
 }
 
 /// An account that a grant reaches, to be linked.
@@ -227,8 +280,23 @@ pub trait Connections {
         now: Timestamp,
     ) -> Result<Links>;
 
-    /// The connections that pass the filter, oldest first.
-    async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>>;
+    /// The next connections after this one that pass the filter, the one linked first at the front: at most so many, and of one at least.
+    ///
+    /// What a page costs does not grow with what there is. Where a state is asked for, so many connections are looked at for a page, or a
+    /// thousand if that is more: a page may hold fewer than asked for, or none, and there is a next one as long as some were not looked at.
+    ///
+    /// A connection that is there from the first page to the last is on one of them. One that is linked or changes its state meanwhile may be.
+    async fn connections_page(
+        &self,
+        filter: &ConnectionFilter,
+        after: Option<ConnectionCursor>,
+        limit: u32,
+    ) -> Result<Page<Connected, ConnectionCursor>>;
+
+    /// All connections that pass the filter, the one linked first at the front.
+    async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>> {
+        Ok(self.connections_page(filter, None, u32::MAX).await?.items)
+    }
 
     /// How many connections of any tenant there are, by platform, app and state, in this order.
     async fn count_by_state(&self) -> Result<Vec<StateCount>>;

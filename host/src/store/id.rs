@@ -70,3 +70,14 @@ ids! {
     /// The id of an audit record.
     AuditId, "audit record";
 }
+
+impl AuditId {
+    /// The id as few bytes.
+    pub(super) fn bytes(&self) -> [u8; 16] {
+        Uuid::parse_str(&self.0).unwrap_or_default().into_bytes()
+    }
+
+    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(|id| Self(id.to_string()))
+    }
+}

@@ -19,6 +19,7 @@ mod import;
 mod inventory;
 mod meta;
 mod owner;
+mod page;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -37,10 +38,10 @@ pub mod testing;
 use std::fmt::Debug;
 
 pub use self::app_health::AppHealth;
-pub use self::audit::{Audit, AuditFilter, AuditRecord, WHOLE_STORE};
+pub use self::audit::{Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
-    Connected, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect, Disconnection, Link,
-    Linked, Links, NewConnection, StateCount,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect,
+    Disconnection, Link, Linked, Links, NewConnection, StateCount,
 };
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};
@@ -51,6 +52,7 @@ pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};
 pub use self::meta::{InstanceId, Meta};
 pub use self::owner::{InstanceName, Ownership};
+pub use self::page::Page;
 pub use self::place::Place;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;

@@ -59,7 +59,7 @@ impl Host {
         let filter = ConnectionFilter {
             tenant: exporting.tenant.clone(),
             platform: Some(exporting.platform.clone()),
-            state: None,
+            ..ConnectionFilter::default()
         };
         let all = self.store().connections(&filter).await?;
         let mut live: HashMap<&GrantId, usize> = HashMap::new();

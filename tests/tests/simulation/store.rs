@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use connector_core::account::Profile;
 use connector_core::{PlatformId, ScopeSet};
 use connector_host::store::{
-    AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionFilter, ConnectionId, Connections,
-    Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, Grants, LastError, Links,
-    NewConnection, Place, RefreshClaim, Refreshes, Result, RevocationOutcome, RevocationRecord, RevocationTokens,
-    Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
+    AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionCursor, ConnectionFilter, ConnectionId,
+    Connections, Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, Grants,
+    LastError, Links, NewConnection, Page, Place, RefreshClaim, Refreshes, Result, RevocationOutcome, RevocationRecord,
+    RevocationTokens, Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
 };
 use connector_host::vault::{Binding, Sealed, field};
 use jiff::{SignedDuration, Timestamp};
@@ -361,8 +361,13 @@ impl Connections for NodeStore {
         self.call(self.memory().link_accounts(tenant, grant, ever_granted, accounts, now)).await
     }
 
-    async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>> {
-        self.call(self.memory().connections(filter)).await
+    async fn connections_page(
+        &self,
+        filter: &ConnectionFilter,
+        after: Option<ConnectionCursor>,
+        limit: u32,
+    ) -> Result<Page<Connected, ConnectionCursor>> {
+        self.call(self.memory().connections_page(filter, after, limit)).await
     }
 
     async fn count_by_state(&self) -> Result<Vec<StateCount>> {

@@ -22,6 +22,7 @@ mod imports;
 mod inventory;
 mod meta;
 mod owner;
+mod pages;
 mod purges;
 mod races;
 mod refreshes;
@@ -73,6 +74,7 @@ pub fn checks() -> Vec<Check> {
         revocations::CHECKS,
         samples::CHECKS,
         audit::CHECKS,
+        pages::CHECKS,
         meta::CHECKS,
         owner::CHECKS,
         inventory::CHECKS,

@@ -15,22 +15,40 @@ impl<D: Send + Sync> Audit for SqlStore<D> {
     }
 
     async fn audit(&self, tenant: &str, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
-        let select = statement(
-            "SELECT * FROM audit
-             WHERE tenant = $1 AND at >= $2 AND ($4 IS NULL OR grant_id = $4) AND ($5 IS NULL OR event = $5)
-               AND ($3 IS NULL OR connection_id = $3 OR grant_id IN (
-                   SELECT grant_id FROM audit WHERE connection_id = $3
-                   UNION SELECT grant_id FROM connections WHERE id = $3))
-             ORDER BY at DESC, id DESC LIMIT $6",
-        )
+        self.fetch_all(select(tenant, filter)).await?.iter().map(record).collect()
+    }
+}
+
+/// The records of a connection and of its grants. All of them are found before the latest are taken: what befell one connection is little
+/// beside what befell its tenant. A join by this name is done in the order it is written in.
+const OF_CONNECTION: &str = "
+    (SELECT id AS found FROM audit WHERE tenant = $1 AND connection_id = $5
+     UNION
+     SELECT theirs.id
+     FROM (SELECT grant_id FROM audit WHERE tenant = $1 AND connection_id = $5
+           UNION SELECT grant_id FROM connections WHERE tenant = $1 AND id = $5) AS its
+     CROSS JOIN audit AS theirs
+     WHERE theirs.tenant = $1 AND theirs.grant_id = its.grant_id) AS concerned
+    CROSS JOIN audit
+    WHERE id = found AND ";
+
+pub(super) fn select(tenant: &str, filter: &AuditFilter) -> Statement {
+    let which = if filter.connection.is_some() { OF_CONNECTION } else { "audit WHERE " };
+    let select = statement(format!("SELECT audit.* FROM {which} tenant = $1 AND at >= $2 AND (at, id) < ($3, $4)"))
         .bind(tenant.to_owned())
         .bind(filter.since.unwrap_or(Timestamp::MIN).as_millisecond())
-        .bind(filter.connection.as_ref().map(ToString::to_string))
-        .bind(filter.grant.as_ref().map(ToString::to_string))
-        .bind(filter.event.clone())
-        .bind(filter.limit.map_or(i64::MAX, i64::from));
-        self.fetch_all(select).await?.iter().map(record).collect()
-    }
+        // No time that can be is as late.
+        .bind(filter.before.as_ref().map_or(i64::MAX, |before| before.at.as_millisecond()))
+        .bind(filter.before.as_ref().map(|before| before.id.to_string()).unwrap_or_default());
+    let select = match &filter.connection {
+        Some(connection) => select.bind(connection.to_string()),
+        None => select,
+    };
+    select
+        .and("grant_id = $?", filter.grant.as_ref().map(ToString::to_string))
+        .and("event = $?", filter.event.clone())
+        .then(" ORDER BY at DESC, id DESC")
+        .limit(filter.limit.map_or(i64::MAX, i64::from))
 }
 
 pub(super) fn insert(record: &AuditRecord) -> Statement {

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, disconnect, grants, json, link, statement};
 use crate::store::{
-    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect, Disconnection, GrantId,
-    GrantRecord, Links, NewConnection, Result, StateCount, StoreError,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect,
+    Disconnection, GrantId, GrantRecord, Links, NewConnection, Page, Result, StateCount, StoreError,
 };
 
 #[async_trait]
@@ -32,15 +32,19 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         Ok(links)
     }
 
-    async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>> {
+    async fn connections_page(
+        &self,
+        filter: &ConnectionFilter,
+        after: Option<ConnectionCursor>,
+        limit: u32,
+    ) -> Result<Page<Connected, ConnectionCursor>> {
+        let looked_at = filter.looked_at(limit);
+        let next = next(filter, after, looked_at);
         let mut view = self.read().await?;
-        let grants = grants_of(&mut view, filter).await?;
-        let select =
-            statement("SELECT * FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2) ORDER BY number");
-        let rows = view.fetch_all(filtered(select, filter)).await?;
-        let all = rows.iter().map(|row| connected(row, &grants)).collect::<Result<Vec<_>>>()?;
-        let wanted = |found: &Connected| filter.state.is_none_or(|state| state == found.state());
-        Ok(all.into_iter().filter(wanted).collect())
+        let grants = grants_of(&mut view, &next).await?;
+        let rows = view.fetch_all(next).await?;
+        let found = rows.iter().map(|row| connected(row, &grants)).collect::<Result<Vec<_>>>()?;
+        Ok(Page::of(found, limit, looked_at, |found| filter.wants(found)))
     }
 
     async fn count_by_state(&self) -> Result<Vec<StateCount>> {
@@ -143,23 +147,31 @@ pub(super) fn missing(id: &ConnectionId) -> StoreError {
     StoreError::NotFound { what: "connection", id: id.to_string() }
 }
 
-async fn grants_of(view: &mut Transaction, filter: &ConnectionFilter) -> Result<HashMap<GrantId, GrantRecord>> {
-    let select = statement(
-        "SELECT * FROM grants WHERE id IN
-         (SELECT grant_id FROM connections WHERE tenant = $1 AND ($2 IS NULL OR platform = $2))",
-    );
-    let grants = view.fetch_all(filtered(select, filter)).await?;
+/// The next connections after the cursor, and one more than are looked at. The numbers of a tenant's connections are given under its lock, so
+/// that none comes in late before one that was seen.
+pub(super) fn next(filter: &ConnectionFilter, after: Option<ConnectionCursor>, looked_at: u32) -> Statement {
+    statement("SELECT * FROM connections WHERE tenant = $1 AND number > $2")
+        .bind(filter.tenant.clone())
+        .bind(after.map_or(i64::MIN, ConnectionCursor::number))
+        .and("reference = $?", filter.reference.clone())
+        .and("account_id = $?", filter.account_id.clone())
+        .and("platform = $?", filter.platform.as_ref().map(PlatformId::to_string))
+        .then(" ORDER BY number")
+        .limit(i64::from(looked_at) + 1)
+}
+
+/// The grants of the connections that this selects.
+async fn grants_of(view: &mut Transaction, connections: &Statement) -> Result<HashMap<GrantId, GrantRecord>> {
+    let select = format!("SELECT * FROM grants WHERE id IN (SELECT grant_id FROM ({}) AS page)", connections.sql);
+    let grants = view.fetch_all(Statement { sql: select.into(), ..connections.clone() }).await?;
     grants.iter().map(|row| grants::grant(row).map(|grant| (grant.id.clone(), grant))).collect()
 }
 
-fn filtered(select: Statement, filter: &ConnectionFilter) -> Statement {
-    select.bind(filter.tenant.clone()).bind(filter.platform.as_ref().map(PlatformId::to_string))
-}
-
-fn connected(row: &Row, grants: &HashMap<GrantId, GrantRecord>) -> Result<Connected> {
+fn connected(row: &Row, grants: &HashMap<GrantId, GrantRecord>) -> Result<(ConnectionCursor, Connected)> {
+    let cursor = ConnectionCursor::new(Fields::of("connection", row).get("number")?);
     let connection = connection(row)?;
     let grant = grants.get(&connection.grant_id).cloned().ok_or_else(|| no_grant(&connection))?;
-    Ok(Connected { connection, grant })
+    Ok((cursor, Connected { connection, grant }))
 }
 
 fn state_count(row: &Row) -> Result<StateCount> {

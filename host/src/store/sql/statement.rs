@@ -39,6 +39,26 @@ impl Statement {
         self
     }
 
+    /// Adds a condition, unless there is nothing to compare with. In it, `$?` stands for that. A condition that is not there stands in no
+    /// index's way.
+    pub(in crate::store) fn and(self, condition: &'static str, argument: Option<impl Into<Argument>>) -> Self {
+        let Some(argument) = argument else { return self };
+        let place = format!("${}", self.arguments.len() + 1);
+        self.bind(argument).then(&format!(" AND {}", condition.replace("$?", &place)))
+    }
+
+    /// Selects so many rows at most.
+    pub(in crate::store) fn limit(self, rows: i64) -> Self {
+        let place = format!(" LIMIT ${}", self.arguments.len() + 1);
+        self.bind(rows).then(&place)
+    }
+
+    /// Goes on with this text.
+    pub(in crate::store) fn then(mut self, text: &str) -> Self {
+        self.sql.to_mut().push_str(text);
+        self
+    }
+
     /// Locks the rows it selects until the transaction ends: nobody else changes them, and who wants to waits. In `SQLite` a transaction
     /// that writes has the whole file anyway.
     pub(in crate::store) fn locking(mut self) -> Self {

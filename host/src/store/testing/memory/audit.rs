@@ -39,6 +39,7 @@ impl State {
 fn passes(record: &AuditRecord, filter: &AuditFilter, grants: &BTreeSet<GrantId>) -> bool {
     let of_its_grants = || record.grant.as_ref().is_some_and(|grant| grants.contains(grant));
     filter.since.is_none_or(|since| record.at >= since)
+        && filter.before.as_ref().is_none_or(|before| record.cursor() < *before)
         && (filter.connection.is_none() || filter.connection == record.connection || of_its_grants())
         && (filter.grant.is_none() || filter.grant == record.grant)
         && filter.event.as_ref().is_none_or(|event| *event == record.event)

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{MemoryStore, State};
 use crate::store::{
-    Connected, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect, Disconnection, GrantId,
-    Links, NewConnection, Result, StateCount, StoreError,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect,
+    Disconnection, GrantId, Links, NewConnection, Page, Result, StateCount, StoreError,
 };
 
 #[async_trait]
@@ -34,15 +34,19 @@ impl Connections for MemoryStore {
         Ok(links)
     }
 
-    async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>> {
-        let state = self.lock();
-        let wanted = |connection: &&ConnectionRecord| {
-            connection.tenant == filter.tenant
-                && filter.platform.as_ref().is_none_or(|platform| *platform == connection.platform)
-        };
-        let all = state.connections.iter().filter(wanted).cloned().map(|connection| state.with_grant(connection));
-        let all = all.collect::<Result<Vec<_>>>()?;
-        Ok(all.into_iter().filter(|found| filter.state.is_none_or(|state| state == found.state())).collect())
+    async fn connections_page(
+        &self,
+        filter: &ConnectionFilter,
+        after: Option<ConnectionCursor>,
+        limit: u32,
+    ) -> Result<Page<Connected, ConnectionCursor>> {
+        let (state, looked_at) = (self.lock(), filter.looked_at(limit));
+        let placed = state.connections.iter().filter(|connection| passes(connection, filter));
+        let placed = placed.map(|connection| (state.cursor_of(&connection.id), connection.clone()));
+        let next = placed.filter(|(place, _)| Some(*place) > after);
+        let most = usize::try_from(looked_at).unwrap_or(usize::MAX).saturating_add(1);
+        let found = next.take(most).map(|(place, connection)| Ok((place, state.with_grant(connection)?)));
+        Ok(Page::of(found.collect::<Result<_>>()?, limit, looked_at, |found| filter.wants(found)))
     }
 
     async fn count_by_state(&self) -> Result<Vec<StateCount>> {
@@ -95,7 +99,18 @@ impl Connections for MemoryStore {
     }
 }
 
+fn passes(connection: &ConnectionRecord, filter: &ConnectionFilter) -> bool {
+    connection.tenant == filter.tenant
+        && filter.platform.as_ref().is_none_or(|platform| *platform == connection.platform)
+        && filter.account_id.as_ref().is_none_or(|account| *account == connection.account_id)
+        && (filter.reference.is_none() || filter.reference == connection.reference)
+}
+
 impl State {
+    fn cursor_of(&self, id: &ConnectionId) -> ConnectionCursor {
+        ConnectionCursor::new(self.numbers.get(id).copied().unwrap_or_default())
+    }
+
     /// A connection together with its grant.
     pub(super) fn with_grant(&self, connection: ConnectionRecord) -> Result<Connected> {
         let missing = || StoreError::corrupt("connection", format_args!("the grant of {} is missing", connection.id));

@@ -101,6 +101,8 @@ impl State {
             updated_at: now,
             disconnected_at: None,
         };
+        let number = i64::try_from(self.numbers.len()).unwrap_or(i64::MAX);
+        self.numbers.insert(connection.id.clone(), number);
         self.connections.push(connection.clone());
         Linked { connection, link: Link::New, previous_grant: None }
     }

@@ -54,6 +54,8 @@ struct State {
     grants: BTreeMap<GrantId, Row>,
     /// In the order they were made.
     connections: Vec<ConnectionRecord>,
+    /// The number that each connection was given, also of those that were purged.
+    numbers: BTreeMap<ConnectionId, i64>,
     revocations: BTreeMap<RevocationId, RevocationRecord>,
     health: BTreeMap<(PlatformId, String, String), AppHealth>,
     samples: BTreeMap<ConnectionId, BTreeMap<(MetricName, Timestamp), i64>>,

@@ -69,4 +69,6 @@ ids! {
     RevocationId, "revocation";
     /// The id of an audit record.
     AuditId, "audit record";
+    /// The id of an API key, which is no secret.
+    ApiKeyId, "API key";
 }

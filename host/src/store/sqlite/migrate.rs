@@ -16,7 +16,10 @@ use crate::store::{Result, StoreError, new_id};
 pub(super) const APPLICATION_ID: i64 = 0x436f_6e6e;
 
 /// The steps of the schema, of which the file counts how many it has seen.
-const STEPS: &[M<'static>] = &[M::up(include_str!("../../../migrations/sqlite/0001_begin.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("../../../migrations/sqlite/0001_begin.sql")),
+    M::up(include_str!("../../../migrations/sqlite/0002_api_keys.sql")),
+];
 
 pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {
     let (cx, path, locks) = (cx.clone(), path.to_owned(), locks.to_owned());

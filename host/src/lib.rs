@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
+mod api_keys;
 mod apps;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -48,6 +49,7 @@ mod transfer;
 pub mod vault;
 mod words;
 
+pub use self::api_keys::Right;
 pub use self::apps::{Realm, missing_credentials};
 pub use self::configuration::ConfiguredPlatform;
 pub use self::cursor::CursorError;

@@ -233,7 +233,8 @@ async fn what_was_left_half_made_is_completed() {
         by_others(dir.path(), statement);
         open(&cx(), dir.path()).await.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
     }
-    for statement in ["DELETE FROM meta", "PRAGMA journal_mode = DELETE"] {
+    let an_earlier_version = "DROP TABLE api_keys; PRAGMA user_version = 1";
+    for statement in ["DELETE FROM meta", "PRAGMA journal_mode = DELETE", an_earlier_version] {
         let dir = DataDir::new();
         changed(dir.path(), statement).await;
         let store = open(&cx(), dir.path()).await;
@@ -249,11 +250,13 @@ async fn the_file_itself_refuses_what_must_never_be() {
     store.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
     let file = DatabaseFile::at(store.path());
     file.run("INSERT INTO audit VALUES ('id', 0, 'default', 'made', NULL, NULL, '{}')").unwrap();
+    file.run("INSERT INTO api_keys VALUES ('id', 'name', NULL, '[]', 'aa', 0, NULL, 1)").unwrap();
     for (statement, why) in [
         ("UPDATE grants SET generation = 0", "never goes down"),
         ("UPDATE grants SET state = 'disconnected'", "CHECK constraint failed"),
         ("UPDATE audit SET event = 'never'", "audit records are never changed"),
         ("DELETE FROM audit", "audit records are never deleted"),
+        ("UPDATE api_keys SET revoked_at = NULL", "a revoked API key stays revoked"),
     ] {
         let error = file.run(statement).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");

@@ -69,6 +69,8 @@ ids! {
     RevocationId, "revocation";
     /// The id of an audit record.
     AuditId, "audit record";
+    /// The id of an API key, which is no secret.
+    ApiKeyId, "API key";
 }
 
 impl AuditId {

@@ -1,4 +1,4 @@
-//! What a host remembers: flows under way, grants, connections, revocations, samples, and what happened.
+//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, and what happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
 //! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
@@ -6,6 +6,7 @@
 //!
 //! A store keeps secrets as [`Sealed`](crate::vault::Sealed) values only and cannot open them. Times are kept to the millisecond.
 
+mod api_key;
 mod app_health;
 mod audit;
 mod connection;
@@ -37,6 +38,7 @@ pub mod testing;
 
 use std::fmt::Debug;
 
+pub use self::api_key::{ApiKeyRecord, ApiKeyState, ApiKeys};
 pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
@@ -46,7 +48,7 @@ pub use self::connection::{
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
-pub use self::id::{AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
+pub use self::id::{ApiKeyId, AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};
@@ -87,6 +89,7 @@ pub trait Store:
     + Reseal
     + Imports
     + Purges
+    + ApiKeys
     + Debug
     + Send
     + Sync
@@ -107,6 +110,7 @@ impl<T> Store for T where
         + Reseal
         + Imports
         + Purges
+        + ApiKeys
         + Debug
         + Send
         + Sync

@@ -51,7 +51,8 @@ impl fmt::Display for InstanceName {
 /// [`Imports::import_connections`](super::Imports::import_connections), [`Purges::purge_connection`](super::Purges::purge_connection),
 /// [`Inventory::doubt_refresh`](super::Inventory::doubt_refresh), [`Inventory::carry_over`](super::Inventory::carry_over),
 /// [`Refreshes::begin_refresh`](super::Refreshes::begin_refresh), [`Meta::set_vault_check`](super::Meta::set_vault_check),
-/// [`Meta::note_alive`](super::Meta::note_alive) and
+/// [`Meta::note_alive`](super::Meta::note_alive), [`ApiKeys::put_api_key`](super::ApiKeys::put_api_key),
+/// [`ApiKeys::revoke_api_key`](super::ApiKeys::revoke_api_key) and
 /// [`Revocations::claim_revocation`](super::Revocations::claim_revocation) compare the owner in their own transaction and end with
 /// [`StoreError::NotOurs`]. What a platform has answered already is stored whoever the owner is by then: it exists nowhere else.
 #[async_trait]

@@ -112,7 +112,7 @@ fn a_database_of_a_newer_version_is_left_alone() {
     for command in ["connections", "metrics", "connect tiktok --no-browser", "disconnect mira.bakes"] {
         stage.cli(command).run().ends(1, &["newer version of connector-host", "9999", "nothing was changed"]);
     }
-    stage.by_others("PRAGMA user_version = 1");
+    stage.by_others("PRAGMA user_version = 2");
     stage.metrics("--max-age 0");
 }
 

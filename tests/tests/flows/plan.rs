@@ -213,7 +213,7 @@ fn nothing_is_claimed_made_or_needed_but_the_store() {
     stage.cli("store show --json").run().ends(0, &["\"instance\": null"]);
     stage.by_others("PRAGMA user_version = 0");
     stage.cli("config plan").arg(&file).run().ends(1, &["of an earlier version, and is left as it is"]);
-    stage.by_others("PRAGMA user_version = 1");
+    stage.by_others("PRAGMA user_version = 2");
     stage.cli_in("nowhere", "config plan").arg(&file).run().ends(1, &["there is no store"]);
     assert!(!stage.path("nowhere").exists());
 }

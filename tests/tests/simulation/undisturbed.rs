@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
-    AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Import,
-    Imported, Imports, InstanceId, InstanceName, Inventory, Meta, Ownership, Purge, Purged, Purges, Reading, Reseal,
-    Resealed, Result, Sample, Samples, SealedCount, SealedRow, SealedRowId, Stock,
+    ApiKeyId, ApiKeyRecord, ApiKeys, AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowRecord, Flows,
+    GrantId, GrantRecord, HeldPage, Import, Imported, Imports, InstanceId, InstanceName, Inventory, Meta, Ownership,
+    Purge, Purged, Purges, Reading, Reseal, Resealed, Result, Sample, Samples, SealedCount, SealedRow, SealedRowId,
+    Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -172,5 +173,24 @@ impl Purges for NodeStore {
 
     async fn shred(&self) -> Result<bool> {
         self.memory().shred().await
+    }
+}
+
+#[async_trait]
+impl ApiKeys for NodeStore {
+    async fn put_api_key(&self, key: &ApiKeyRecord, audit: &AuditRecord) -> Result<bool> {
+        self.memory().put_api_key(key, audit).await
+    }
+
+    async fn api_key_by_digest(&self, digest: &str) -> Result<Option<ApiKeyRecord>> {
+        self.memory().api_key_by_digest(digest).await
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>> {
+        self.memory().api_keys().await
+    }
+
+    async fn revoke_api_key(&self, id: &ApiKeyId, now: Timestamp, audit: &AuditRecord) -> Result<bool> {
+        self.memory().revoke_api_key(id, now, audit).await
     }
 }

@@ -11,6 +11,7 @@
 //! # }
 //! ```
 
+mod api_keys;
 mod audit;
 mod bench;
 mod connections;
@@ -84,6 +85,7 @@ pub fn checks() -> Vec<Check> {
         purges::CHECKS,
         reseal::CHECKS,
         races::CHECKS,
+        api_keys::CHECKS,
     ];
     subjects.concat()
 }

@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 
 use super::PostgresStore;
 use super::tests::{cx, fresh, open};
-use crate::store::{Meta as _, StoreError};
+use crate::store::{ApiKeys as _, Meta as _, StoreError};
 #[cfg(feature = "sqlite")]
 use crate::testing::DatabaseFile;
 
@@ -40,7 +40,11 @@ async fn what_is_not_ours_is_refused_and_untouched() {
         ),
         ("CREATE TABLE meta (key TEXT, value TEXT)", "is another program's database", not_ours),
         ("CREATE SCHEMA other; CREATE VIEW other.theirs AS SELECT 1 AS one", "is another program's database", not_ours),
-        ("UPDATE _sqlx_migrations SET version = 9999", "made by a newer version of connector-host", newer),
+        (
+            "UPDATE _sqlx_migrations SET version = 9999 WHERE version = 1",
+            "made by a newer version of connector-host",
+            newer,
+        ),
         ("UPDATE _sqlx_migrations SET checksum = 'x'; DELETE FROM meta", "step 1 is not the one", |error| {
             matches!(error, StoreError::Corrupt { what: "schema", .. })
         }),
@@ -83,6 +87,8 @@ async fn what_was_left_half_made_is_completed() {
     open(&url).await.close().await;
     server.run(&name, "DELETE FROM meta");
     assert!(!open(&url).await.instance_id().await.unwrap().as_str().is_empty());
+    server.run(&name, "DROP TABLE api_keys; DELETE FROM _sqlx_migrations WHERE version > 1");
+    assert!(open(&url).await.api_keys().await.unwrap().is_empty(), "a store of an earlier version gets what it lacks");
 }
 
 #[tokio::test]
@@ -94,12 +100,14 @@ async fn the_database_itself_refuses_what_must_never_be() {
                                      created_at, updated_at)
                  VALUES ('id', 'default', 'lantern', 'default', 'client-1', '{}', '{}', 1, 'active', 0, 0, 'x', 0, 0)";
     server.run(&name, grant);
+    server.run(&name, "INSERT INTO api_keys VALUES ('id', 'name', NULL, '[]', 'aa', 0, NULL, 1)");
     for (statement, why) in [
         ("UPDATE grants SET generation = 0", "the generation of a grant never goes down"),
         ("UPDATE grants SET state = 'disconnected'", "violates check constraint"),
         ("UPDATE audit SET event = 'never'", "audit records are never changed"),
         ("DELETE FROM audit", "audit records are never deleted"),
         ("TRUNCATE audit", "audit records are never deleted"),
+        ("UPDATE api_keys SET revoked_at = NULL", "a revoked API key stays revoked"),
     ] {
         let attempt = std::panic::catch_unwind(|| server.run(&name, statement));
         let said = *attempt.unwrap_err().downcast::<String>().unwrap();

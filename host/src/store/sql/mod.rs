@@ -5,6 +5,7 @@
 //! needs more than one statement reads what it decides by with [`Statement::locking`], so that nobody changes it meanwhile; one that
 //! needs more than one row begins with [`SqlStore::write_tenant`], so that two of them never wait for each other.
 
+mod api_keys;
 mod app_health;
 mod audit;
 mod connections;

@@ -19,6 +19,7 @@ pub(super) const APPLICATION_ID: i64 = 0x436f_6e6e;
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/sqlite/0001_begin.sql")),
     M::up(include_str!("../../../migrations/sqlite/0002_pages.sql")),
+    M::up(include_str!("../../../migrations/sqlite/0003_api_keys.sql")),
 ];
 
 pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {

@@ -3,6 +3,7 @@
 //! It keeps the whole contract, as the databases do, except that nothing survives the process. What is asked of it is done at once, one
 //! call after the other, and never waits.
 
+mod api_keys;
 mod audit;
 mod connections;
 mod disconnect;
@@ -31,8 +32,8 @@ use connector_core::{Context, PlatformId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName,
-    Reading, Result, RevocationId, RevocationRecord, StoreError, new_id,
+    ApiKeyRecord, AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId,
+    InstanceName, Reading, Result, RevocationId, RevocationRecord, StoreError, new_id,
 };
 use crate::vault::Sealed;
 
@@ -60,6 +61,7 @@ struct State {
     health: BTreeMap<(PlatformId, String, String), AppHealth>,
     samples: BTreeMap<ConnectionId, BTreeMap<(MetricName, Timestamp), i64>>,
     readings: BTreeMap<ConnectionId, Reading>,
+    api_keys: Vec<ApiKeyRecord>,
     audit: Vec<AuditRecord>,
     /// When each tenant's latest grant was made, or its latest connection given up.
     latest: BTreeMap<String, Timestamp>,

@@ -1,0 +1,5 @@
+//! The keys that programs show the API.
+
+mod right;
+
+pub use self::right::Right;

@@ -49,7 +49,7 @@ mod transfer;
 pub mod vault;
 mod words;
 
-pub use self::api_keys::Right;
+pub use self::api_keys::{NewApiKey, Right};
 pub use self::apps::{Realm, missing_credentials};
 pub use self::configuration::ConfiguredPlatform;
 pub use self::cursor::CursorError;

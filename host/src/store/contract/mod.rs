@@ -16,6 +16,7 @@ mod bench;
 mod connections;
 mod disconnects;
 mod doubts;
+mod feeds;
 mod flows;
 mod grants;
 mod imports;
@@ -73,6 +74,7 @@ pub fn checks() -> Vec<Check> {
         disconnects::CHECKS,
         revocations::CHECKS,
         samples::CHECKS,
+        feeds::CHECKS,
         audit::CHECKS,
         pages::CHECKS,
         meta::CHECKS,

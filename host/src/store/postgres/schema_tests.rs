@@ -40,7 +40,11 @@ async fn what_is_not_ours_is_refused_and_untouched() {
         ),
         ("CREATE TABLE meta (key TEXT, value TEXT)", "is another program's database", not_ours),
         ("CREATE SCHEMA other; CREATE VIEW other.theirs AS SELECT 1 AS one", "is another program's database", not_ours),
-        ("UPDATE _sqlx_migrations SET version = 9999", "made by a newer version of connector-host", newer),
+        (
+            "UPDATE _sqlx_migrations SET version = 9999 WHERE version <> 1",
+            "made by a newer version of connector-host",
+            newer,
+        ),
         ("UPDATE _sqlx_migrations SET checksum = 'x'; DELETE FROM meta", "step 1 is not the one", |error| {
             matches!(error, StoreError::Corrupt { what: "schema", .. })
         }),

@@ -34,12 +34,14 @@ const OF_CONNECTION: &str = "
 
 pub(super) fn select(tenant: &str, filter: &AuditFilter) -> Statement {
     let which = if filter.connection.is_some() { OF_CONNECTION } else { "audit WHERE " };
-    let select = statement(format!("SELECT audit.* FROM {which} tenant = $1 AND at >= $2 AND (at, id) < ($3, $4)"))
-        .bind(tenant.to_owned())
-        .bind(filter.since.unwrap_or(Timestamp::MIN).as_millisecond())
-        // No time that can be is as late.
-        .bind(filter.before.as_ref().map_or(i64::MAX, |before| before.at.as_millisecond()))
-        .bind(filter.before.as_ref().map(|before| before.id.to_string()).unwrap_or_default());
+    let select = statement(format!(
+        "SELECT audit.* FROM {which} tenant = $1 AND at >= $2 AND at <= $3 AND (at < $3 OR id < $4)"
+    ))
+    .bind(tenant.to_owned())
+    .bind(filter.since.unwrap_or(Timestamp::MIN).as_millisecond())
+    // No time that can be is as late.
+    .bind(filter.before.as_ref().map_or(i64::MAX, |before| before.at.as_millisecond()))
+    .bind(filter.before.as_ref().map(|before| before.id.to_string()).unwrap_or_default());
     let select = match &filter.connection {
         Some(connection) => select.bind(connection.to_string()),
         None => select,

@@ -6,10 +6,10 @@ CREATE INDEX connections_by_account_id ON connections (tenant, account_id, numbe
 CREATE INDEX connections_by_reference ON connections (tenant, reference, number);
 
 DROP INDEX audit_by_time;
-CREATE INDEX audit_in_order ON audit (tenant, at, id);
 CREATE INDEX audit_by_event ON audit (tenant, event, at, id);
 CREATE INDEX audit_by_grant ON audit (tenant, grant_id, at, id) WHERE grant_id IS NOT NULL;
 CREATE INDEX audit_by_connection ON audit (tenant, connection_id, at, id) WHERE connection_id IS NOT NULL;
+CREATE INDEX audit_in_order ON audit (tenant, at, id);
 
 -- The samples of a tenant in the order in which they were stored. `last` is the position of the newest one; whoever adds some takes the
 -- next positions from it and has the row to itself until its transaction ends.

@@ -1,12 +1,16 @@
 //! Samples: the counts of accounts, with their history.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use async_trait::async_trait;
+use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use jiff::Timestamp;
 
-use super::{ConnectionId, Result};
+use super::{ConnectionId, Page, Result};
+use crate::cursor::{self, CursorError, Kind};
 
 /// What one reading of an account brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,66 @@ pub struct Sample {
     pub value: i64,
 }
 
+/// How far the samples of a tenant have been read, in the order in which they were stored: up to the one of this position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SampleCursor(i64);
+
+impl SampleCursor {
+    /// Up to the sample of this position.
+    pub fn new(position: i64) -> Self {
+        Self(position)
+    }
+
+    /// The position.
+    pub fn position(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for SampleCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&cursor::write(Kind::Samples, &self.0.to_be_bytes()))
+    }
+}
+
+impl FromStr for SampleCursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        cursor::read(Kind::Samples, text).map(|position| Self(i64::from_be_bytes(position)))
+    }
+}
+
+/// A value of a metric with the connection it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSample {
+    /// Its place in the order in which the samples of its tenant were stored.
+    pub position: SampleCursor,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The connection's platform.
+    pub platform: PlatformId,
+    /// The connection's app, by the operator's name.
+    pub app: String,
+    /// What the product calls the connection now.
+    pub reference: Option<String>,
+    /// The metric.
+    pub metric: MetricName,
+    /// When it was observed.
+    pub observed_at: Timestamp,
+    /// The value.
+    pub value: i64,
+}
+
+/// The next samples of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SamplePage {
+    /// The samples, in the order in which they were stored.
+    pub samples: Vec<StoredSample>,
+    /// Where to go on, also when nothing was new.
+    pub next: SampleCursor,
+}
+
 /// Keeps samples. They are added and never changed: a metric of a connection has one value at one time, the first one given.
 #[async_trait]
 pub trait Samples {
@@ -45,12 +109,35 @@ pub trait Samples {
     /// The latest value of each metric that ever had one.
     async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>>;
 
-    /// The values of a metric from one time to another, both included, oldest first.
+    /// The values of a metric from one time to another, both included, oldest first: at most so many, and one at least. The next page begins
+    /// with the time that it says.
     async fn history(
         &self,
         connection: &ConnectionId,
         metric: &MetricName,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Sample>>;
+        limit: u32,
+    ) -> Result<Page<Sample, Timestamp>>;
+
+    /// The samples of a tenant's connections that were stored after those up to here, in the order in which they were stored: at most so
+    /// many, and one at least. Whoever goes on from each page's cursor gets every sample that is there by then exactly once, whenever it was
+    /// observed, and however many processes store some at the same time.
+    async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage>;
+}
+
+impl SamplePage {
+    /// The page of these samples, behind this one.
+    pub(super) fn of(samples: Vec<StoredSample>, cursor: SampleCursor) -> Self {
+        let next = samples.last().map_or(cursor, |last| last.position);
+        Self { samples, next }
+    }
+}
+
+/// The page of these values, of which there is one more than fits when there is another page.
+pub(super) fn history_page(mut found: Vec<Sample>, limit: u32) -> Page<Sample, Timestamp> {
+    let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+    let next = found.get(limit).map(|first| first.observed_at);
+    found.truncate(limit);
+    Page { items: found, next }
 }

@@ -126,7 +126,7 @@ fn a_count_from_the_future_is_not_taken_for_a_fresh_one() {
     stage.connect(&person(MIRA));
     let before = stage.metrics("")["metrics"]["followers"]["value"].clone();
     stage.by_others(
-        "INSERT INTO samples SELECT connection, metric, observed_at + 3600000, value + 1 FROM samples;
+        "INSERT INTO samples SELECT connection, metric, observed_at + 3600000, value + 1, feed, position + 1000 FROM samples;
          UPDATE readings SET observed_at = observed_at + 3600000",
     );
     let asked = stage.tiktok.requests("user_info").len();

@@ -8,8 +8,8 @@ use connector_core::metrics::MetricName;
 use connector_host::store::{
     ApiKeyId, ApiKeyRecord, ApiKeys, AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowRecord, Flows,
     GrantId, GrantRecord, HeldPage, Import, Imported, Imports, InstanceId, InstanceName, Inventory, Meta, Ownership,
-    Purge, Purged, Purges, Reading, Reseal, Resealed, Result, Sample, Samples, SealedCount, SealedRow, SealedRowId,
-    Stock,
+    Page, Purge, Purged, Purges, Reading, Reseal, Resealed, Result, Sample, SampleCursor, SamplePage, Samples,
+    SealedCount, SealedRow, SealedRowId, Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -51,8 +51,13 @@ impl Samples for NodeStore {
         metric: &MetricName,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Sample>> {
-        self.memory().history(connection, metric, from, to).await
+        limit: u32,
+    ) -> Result<Page<Sample, Timestamp>> {
+        self.memory().history(connection, metric, from, to, limit).await
+    }
+
+    async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {
+        self.memory().samples_after(tenant, cursor, limit).await
     }
 }
 

@@ -17,6 +17,7 @@ mod bench;
 mod connections;
 mod disconnects;
 mod doubts;
+mod feeds;
 mod flows;
 mod grants;
 mod imports;
@@ -74,6 +75,7 @@ pub fn checks() -> Vec<Check> {
         disconnects::CHECKS,
         revocations::CHECKS,
         samples::CHECKS,
+        feeds::CHECKS,
         audit::CHECKS,
         pages::CHECKS,
         meta::CHECKS,

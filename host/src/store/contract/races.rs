@@ -140,7 +140,7 @@ async fn readings(bench: Bench) -> Outcome {
     let newest = bench.store.latest_reading(&connection.id).await?.ok_or("there is no reading")?;
     assert_eq!(newest.observed_at, bench.minutes(19));
     for name in &names {
-        let kept = bench.store.history(&connection.id, name, bench.minutes(0), bench.minutes(20)).await?;
+        let kept = bench.store.history(&connection.id, name, bench.minutes(0), bench.minutes(20), 100).await?.items;
         assert_eq!(kept.len(), 20);
     }
     Ok(())

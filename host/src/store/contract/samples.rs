@@ -57,7 +57,7 @@ async fn history(bench: Bench) -> Outcome {
     cases.extend([(4, 9, vec![]), (3, 1, vec![])]);
     for (from, to, expected) in cases {
         let (from, to) = (bench.minutes(from), bench.minutes(to));
-        let found = bench.store.history(&mine.id, &followers, from, to).await?;
+        let found = bench.store.history(&mine.id, &followers, from, to, 100).await?.items;
         assert_eq!(found.iter().map(|sample| sample.value).collect::<Vec<_>>(), expected);
         assert!(found.is_sorted_by_key(|sample| sample.observed_at));
     }
@@ -71,7 +71,7 @@ async fn comes_late(bench: Bench) -> Outcome {
     bench.store.append_samples(&connection.id, &older).await?;
     assert_eq!(bench.store.latest_reading(&connection.id).await?, Some(newer));
     let (from, to) = (bench.minutes(0), bench.minutes(9));
-    assert_eq!(bench.store.history(&connection.id, &name("followers")?, from, to).await?.len(), 2);
+    assert_eq!(bench.store.history(&connection.id, &name("followers")?, from, to, 100).await?.items.len(), 2);
     Ok(())
 }
 
@@ -99,7 +99,7 @@ async fn first_stays(bench: Bench) -> Outcome {
         bench.store.append_samples(&connection.id, &reading(&bench, 1, &[("followers", value)])?).await?;
     }
     let (from, to) = (bench.minutes(0), bench.minutes(9));
-    let found = bench.store.history(&connection.id, &name("followers")?, from, to).await?;
+    let found = bench.store.history(&connection.id, &name("followers")?, from, to, 100).await?.items;
     assert_eq!(found, [Sample { observed_at: bench.minutes(1), value: 1 }]);
     Ok(())
 }

@@ -5,11 +5,14 @@
 //!
 //! Changes are at READ COMMITTED. One that needs one row compares and sets it in one statement, or locks it first; one that needs several
 //! takes the lock of their tenant first, a transaction-level advisory lock, and so waits for no other one while it holds a row. The order
-//! of all locks is: tenant, grants and connections, revocations, samples. What the server ends nevertheless, to break a deadlock, has
+//! of all locks is: tenant, grants and connections, revocations, readings, feeds of samples, samples. What the server ends nevertheless, to break a deadlock, has
 //! changed nothing and is [`StoreError::Busy`](super::StoreError::Busy).
 
 mod begin;
 mod error;
+#[cfg(test)]
+#[cfg(unix)]
+mod feed_tests;
 mod inspect;
 mod migrate;
 mod open;

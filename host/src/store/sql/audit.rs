@@ -22,11 +22,11 @@ impl<D: Send + Sync> Audit for SqlStore<D> {
 /// The records of a connection and of its grants. All of them are found before the latest are taken: what befell one connection is little
 /// beside what befell its tenant. A join by this name is done in the order it is written in.
 const OF_CONNECTION: &str = "
-    (SELECT id AS found FROM audit WHERE tenant = $1 AND connection_id = $5
+    (SELECT id AS found FROM audit WHERE tenant = $1 AND connection_id = $4
      UNION
      SELECT theirs.id
-     FROM (SELECT grant_id FROM audit WHERE tenant = $1 AND connection_id = $5
-           UNION SELECT grant_id FROM connections WHERE tenant = $1 AND id = $5) AS its
+     FROM (SELECT grant_id FROM audit WHERE tenant = $1 AND connection_id = $4
+           UNION SELECT grant_id FROM connections WHERE tenant = $1 AND id = $4) AS its
      CROSS JOIN audit AS theirs
      WHERE theirs.tenant = $1 AND theirs.grant_id = its.grant_id) AS concerned
     CROSS JOIN audit
@@ -34,9 +34,8 @@ const OF_CONNECTION: &str = "
 
 pub(super) fn select(tenant: &str, filter: &AuditFilter) -> Statement {
     let which = if filter.connection.is_some() { OF_CONNECTION } else { "audit WHERE " };
-    let select = statement(format!("SELECT audit.* FROM {which} tenant = $1 AND at >= $2 AND (at, id) < ($3, $4)"))
+    let select = statement(format!("SELECT audit.* FROM {which} tenant = $1 AND at <= $2 AND (at < $2 OR id < $3)"))
         .bind(tenant.to_owned())
-        .bind(filter.since.unwrap_or(Timestamp::MIN).as_millisecond())
         // No time that can be is as late.
         .bind(filter.before.as_ref().map_or(i64::MAX, |before| before.at.as_millisecond()))
         .bind(filter.before.as_ref().map(|before| before.id.to_string()).unwrap_or_default());
@@ -47,6 +46,7 @@ pub(super) fn select(tenant: &str, filter: &AuditFilter) -> Statement {
     select
         .and("grant_id = $?", filter.grant.as_ref().map(ToString::to_string))
         .and("event = $?", filter.event.clone())
+        .and("at >= $?", filter.since.map(Timestamp::as_millisecond))
         .then(" ORDER BY at DESC, id DESC")
         .limit(filter.limit.map_or(i64::MAX, i64::from))
 }

@@ -11,6 +11,7 @@ mod audit;
 mod connections;
 mod db;
 mod disconnect;
+mod feed;
 mod fields;
 mod flows;
 mod grants;
@@ -20,6 +21,8 @@ mod json;
 mod link;
 mod meta;
 mod order;
+#[cfg(all(test, feature = "sqlite"))]
+mod plan_tests;
 mod purge;
 mod refresh;
 mod reseal;
@@ -35,6 +38,8 @@ use self::fields::Fields;
 use super::{AuditRecord, InstanceName, Result};
 
 pub(super) use self::db::Db;
+#[cfg(all(test, unix, feature = "postgres"))]
+pub(super) use self::feed::append as append_to_feed;
 pub(super) use self::meta::INSTANCE;
 pub(super) use self::row::Row;
 pub(super) use self::statement::{Argument, Statement, statement};

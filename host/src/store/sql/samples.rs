@@ -7,22 +7,17 @@ use connector_core::metrics::MetricName;
 use jiff::Timestamp;
 
 use super::fields::Fields;
-use super::{Row, SqlStore, Transaction, connections, json, statement};
-use crate::store::{ConnectionId, Reading, Result, Sample, Samples};
+use super::{Row, SqlStore, Statement, Transaction, connections, feed, json, statement};
+use crate::store::sample::history_page;
+use crate::store::{ConnectionId, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples};
 
 #[async_trait]
 impl<D: Send + Sync> Samples for SqlStore<D> {
     async fn append_samples(&self, connection: &ConnectionId, reading: &Reading) -> Result<()> {
         let mut transaction = self.write().await?;
-        let number = number(&mut transaction, connection).await?;
-        for (metric, value) in &reading.values {
-            let insert = statement(
-                "INSERT INTO samples (connection, metric, observed_at, value) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            );
-            let insert = insert.bind(number).bind(metric.to_string()).bind(reading.observed_at.as_millisecond());
-            transaction.execute(insert.bind(*value)).await?;
-        }
+        let (number, tenant) = number(&mut transaction, connection).await?;
         keep_latest(&mut transaction, number, reading).await?;
+        feed::append(&mut transaction, number, tenant, reading).await?;
         transaction.commit().await
     }
 
@@ -63,25 +58,46 @@ impl<D: Send + Sync> Samples for SqlStore<D> {
         metric: &MetricName,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Sample>> {
-        let select = statement(
-            "SELECT observed_at, value FROM samples
-             WHERE connection = (SELECT number FROM connections WHERE id = $1) AND metric = $2
-               AND observed_at BETWEEN $3 AND $4
-             ORDER BY observed_at",
-        )
-        .bind(connection.to_string())
-        .bind(metric.to_string())
-        .bind(from.as_millisecond())
-        .bind(to.as_millisecond());
-        self.fetch_all(select).await?.iter().map(sample).collect()
+        limit: u32,
+    ) -> Result<Page<Sample, Timestamp>> {
+        let found = self.fetch_all(history(connection, metric, from, to, limit)).await?;
+        Ok(history_page(found.iter().map(sample).collect::<Result<_>>()?, limit))
+    }
+
+    async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {
+        let cursor = cursor.unwrap_or_default();
+        let found = self.fetch_all(feed::after(tenant, cursor, limit)).await?;
+        Ok(SamplePage::of(found.iter().map(feed::stored).collect::<Result<_>>()?, cursor))
     }
 }
 
-async fn number(transaction: &mut Transaction, id: &ConnectionId) -> Result<i64> {
-    let select = statement("SELECT number FROM connections WHERE id = $1").bind(id.to_string());
+/// The values of a metric, and the one that the next page begins with.
+pub(super) fn history(
+    connection: &ConnectionId,
+    metric: &MetricName,
+    from: Timestamp,
+    to: Timestamp,
+    limit: u32,
+) -> Statement {
+    statement(
+        "SELECT observed_at, value FROM samples
+         WHERE connection = (SELECT number FROM connections WHERE id = $1) AND metric = $2
+           AND observed_at BETWEEN $3 AND $4
+         ORDER BY observed_at",
+    )
+    .bind(connection.to_string())
+    .bind(metric.to_string())
+    .bind(from.as_millisecond())
+    .bind(to.as_millisecond())
+    .limit(i64::from(limit.max(1)) + 1)
+}
+
+/// The short name of a connection, and whose it is.
+async fn number(transaction: &mut Transaction, id: &ConnectionId) -> Result<(i64, String)> {
+    let select = statement("SELECT number, tenant FROM connections WHERE id = $1").bind(id.to_string());
     let row = transaction.fetch(select).await?.ok_or_else(|| connections::missing(id))?;
-    Fields::of("connection", &row).get("number")
+    let fields = Fields::of("connection", &row);
+    Ok((fields.get("number")?, fields.get("tenant")?))
 }
 
 async fn keep_latest(transaction: &mut Transaction, number: i64, reading: &Reading) -> Result<()> {

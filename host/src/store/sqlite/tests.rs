@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use connector_core::testing::FakeTransport;
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{SqliteRow, SqliteStore, connection};
 use crate::store::sql::{Row, statement};
-use crate::store::{StoreError, contract};
+use crate::store::{Reading, Samples as _, StoreError, contract};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_check_of_the_contract_passes() {
@@ -87,4 +88,34 @@ async fn a_connection_that_would_lose_writes_is_refused() {
         let error = connection::verify(&connection).unwrap_err().to_string();
         assert!(error.contains(setting), "{error}");
     }
+}
+
+#[tokio::test]
+async fn samples_that_were_there_before_they_had_positions_are_read_first() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let dir = parent.path().join("data");
+    let store = SqliteStore::open(&cx, &dir).await.unwrap();
+    let path = store.path().to_owned();
+    store.close().await;
+    std::fs::write(&path, "").unwrap();
+    let id = crate::store::ConnectionId::new(&cx).unwrap();
+    let older = Connection::open(&path).unwrap();
+    older.execute_batch(include_str!("../../../migrations/sqlite/0001_begin.sql")).unwrap();
+    let filled = format!(
+        "PRAGMA application_id = 1131376238; PRAGMA user_version = 1;
+         INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, scopes, generation, state, state_since, issued_at, created_at,
+                             updated_at)
+         VALUES ('g', 'default', 'lantern', 'default', 'client-1', '{{}}', '{{}}', 1, 'active', 0, 0, 0, 0);
+         INSERT INTO connections (id, tenant, platform, app, grant_id, account_id, profile, created_at, updated_at)
+         VALUES ('{id}', 'default', 'lantern', 'default', 'g', 'acct-1', '{{}}', 0, 0);
+         INSERT INTO samples VALUES (1, 'posts', 1, 10), (1, 'followers', 2, 20), (1, 'followers', 1, 30);"
+    );
+    older.execute_batch(&filled).unwrap();
+    drop(older);
+    let store = SqliteStore::open(&cx, &dir).await.unwrap();
+    let values = [("followers".parse().unwrap(), 40)].into();
+    let reading = Reading { observed_at: Timestamp::UNIX_EPOCH, values, missing: [].into(), log_id: None };
+    store.append_samples(&id, &reading).await.unwrap();
+    let page = store.samples_after("default", None, 100).await.unwrap();
+    assert_eq!(page.samples.iter().map(|sample| sample.value).collect::<Vec<_>>(), [30, 10, 20, 40]);
 }

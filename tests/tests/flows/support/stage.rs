@@ -135,6 +135,11 @@ impl Stage {
         DatabaseFile::in_dir(&self.realm()).run(statements).unwrap();
     }
 
+    /// The last step of the schema of the store.
+    pub(crate) fn schema_step(&self) -> i64 {
+        DatabaseFile::in_dir(&self.realm()).number("PRAGMA user_version").unwrap()
+    }
+
     /// Does something while another program holds the right to write to the database. Nothing may be searched meanwhile, see `WriteLock`.
     pub(crate) fn while_others_write<T>(&self, work: impl FnOnce() -> T) -> T {
         let _lock = DatabaseFile::in_dir(&self.realm()).lock(Duration::from_secs(5)).unwrap();

@@ -59,12 +59,21 @@ struct State {
     numbers: BTreeMap<ConnectionId, i64>,
     revocations: BTreeMap<RevocationId, RevocationRecord>,
     health: BTreeMap<(PlatformId, String, String), AppHealth>,
-    samples: BTreeMap<ConnectionId, BTreeMap<(MetricName, Timestamp), i64>>,
+    samples: BTreeMap<ConnectionId, BTreeMap<(MetricName, Timestamp), Kept>>,
+    /// How many samples were ever given, also of connections that were purged.
+    positions: i64,
     readings: BTreeMap<ConnectionId, Reading>,
     api_keys: Vec<ApiKeyRecord>,
     audit: Vec<AuditRecord>,
     /// When each tenant's latest grant was made, or its latest connection given up.
     latest: BTreeMap<String, Timestamp>,
+}
+
+/// A value with its place among all samples, in the order in which they were stored.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    value: i64,
+    position: i64,
 }
 
 /// A grant with what a store alone knows of it.

@@ -6,8 +6,12 @@ use async_trait::async_trait;
 use connector_core::metrics::MetricName;
 use jiff::Timestamp;
 
-use super::MemoryStore;
-use crate::store::{ConnectionId, Reading, Result, Sample, Samples, StoreError};
+use super::{Kept, MemoryStore};
+use crate::store::sample::history_page;
+use crate::store::{
+    ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, StoreError,
+    StoredSample,
+};
 
 #[async_trait]
 impl Samples for MemoryStore {
@@ -16,9 +20,11 @@ impl Samples for MemoryStore {
         if !state.connections.iter().any(|known| known.id == *connection) {
             return Err(StoreError::NotFound { what: "connection", id: connection.to_string() });
         }
-        let samples = state.samples.entry(connection.clone()).or_default();
         for (metric, value) in &reading.values {
-            samples.entry((metric.clone(), reading.observed_at)).or_insert(*value);
+            state.positions += 1;
+            let kept = Kept { value: *value, position: state.positions };
+            let samples = state.samples.entry(connection.clone()).or_default();
+            samples.entry((metric.clone(), reading.observed_at)).or_insert(kept);
         }
         let latest = state.readings.entry(connection.clone()).or_insert_with(|| reading.clone());
         if reading.observed_at >= latest.observed_at {
@@ -35,7 +41,7 @@ impl Samples for MemoryStore {
         let state = self.lock();
         // They are in the order of their times, so that the last one of a metric stays.
         let all = state.samples.get(connection).into_iter().flatten();
-        Ok(all.map(|((metric, observed_at), value)| (metric.clone(), sample(*observed_at, *value))).collect())
+        Ok(all.map(|((metric, observed_at), kept)| (metric.clone(), sample(*observed_at, *kept))).collect())
     }
 
     async fn history(
@@ -44,14 +50,41 @@ impl Samples for MemoryStore {
         metric: &MetricName,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Sample>> {
+        limit: u32,
+    ) -> Result<Page<Sample, Timestamp>> {
         let state = self.lock();
         let all = state.samples.get(connection).into_iter().flatten();
         let wanted = all.filter(|((name, at), _)| name == metric && (from..=to).contains(at));
-        Ok(wanted.map(|((_, at), value)| sample(*at, *value)).collect())
+        Ok(history_page(wanted.map(|((_, at), kept)| sample(*at, *kept)).collect(), limit))
+    }
+
+    async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {
+        let (state, cursor) = (self.lock(), cursor.unwrap_or_default());
+        let theirs = state.connections.iter().filter(|connection| connection.tenant == tenant);
+        let all = theirs.flat_map(|connection| {
+            let samples = state.samples.get(&connection.id).into_iter().flatten();
+            samples.map(move |((metric, at), kept)| stored(connection, metric, *at, *kept))
+        });
+        let mut next: Vec<_> = all.filter(|sample| sample.position > cursor).collect();
+        next.sort_by_key(|sample| sample.position);
+        next.truncate(usize::try_from(limit.max(1)).unwrap_or(usize::MAX));
+        Ok(SamplePage::of(next, cursor))
     }
 }
 
-fn sample(observed_at: Timestamp, value: i64) -> Sample {
-    Sample { observed_at, value }
+fn stored(connection: &ConnectionRecord, metric: &MetricName, observed_at: Timestamp, kept: Kept) -> StoredSample {
+    StoredSample {
+        position: SampleCursor::new(kept.position),
+        connection: connection.id.clone(),
+        platform: connection.platform.clone(),
+        app: connection.app.clone(),
+        reference: connection.reference.clone(),
+        metric: metric.clone(),
+        observed_at,
+        value: kept.value,
+    }
+}
+
+fn sample(observed_at: Timestamp, kept: Kept) -> Sample {
+    Sample { observed_at, value: kept.value }
 }

@@ -1,0 +1,84 @@
+//! How `SQLite` finds what lists are made of.
+
+use connector_core::testing::FakeTransport;
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::fields::Fields;
+use super::{Statement, audit, connections, feed, samples};
+use crate::store::{
+    AuditCursor, AuditFilter, AuditId, ConnectionFilter, ConnectionId, GrantId, SampleCursor, SqliteStore,
+};
+
+/// Each step of how a statement is done.
+async fn plan(store: &SqliteStore, statement: Statement) -> Vec<String> {
+    let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", statement.sql).into(), ..statement };
+    let rows = store.fetch_all(explain).await.unwrap();
+    rows.iter().map(|row| Fields::of("plan", row).get("detail").unwrap()).collect()
+}
+
+async fn goes_by(store: &SqliteStore, statement: Statement, index: &str) {
+    let (sql, steps) = (statement.sql.clone(), plan(store, statement).await);
+    assert!(steps.iter().any(|step| step.contains(index)), "{sql} goes by {steps:#?}, not by {index}");
+    assert!(!steps.iter().any(|step| step.contains("SCAN") || step.contains("TEMP B-TREE")), "{sql}: {steps:#?}");
+}
+
+fn connections_with(reference: Option<&str>, account: Option<&str>, platform: Option<&str>) -> Statement {
+    let filter = ConnectionFilter {
+        tenant: "default".to_owned(),
+        platform: platform.map(|id| id.parse().unwrap()),
+        reference: reference.map(str::to_owned),
+        account_id: account.map(str::to_owned),
+        state: None,
+    };
+    connections::next(&filter, None, 50)
+}
+
+#[tokio::test]
+async fn no_list_is_sorted_and_no_table_is_read_as_a_whole() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
+    let (a, r, p) = (Some("acct-1"), Some("person-1"), Some("lantern"));
+    goes_by(&store, connections_with(None, None, None), "connections_in_order (tenant=? AND number>?)").await;
+    goes_by(&store, connections_with(None, None, p), "connections_by_platform (tenant=? AND platform=? AND").await;
+    goes_by(&store, connections_with(None, a, None), "connections_by_account_id (tenant=? AND account_id=? AND").await;
+    goes_by(&store, connections_with(None, a, p), "connections_by_account (tenant=? AND platform=? AND acc").await;
+    for platform in [None, p] {
+        let by = "connections_by_reference (tenant=? AND reference=? AND number>?)";
+        goes_by(&store, connections_with(r, None, platform), by).await;
+    }
+
+    let grant = Some(GrantId::new(&cx).unwrap());
+    let any = AuditFilter { limit: Some(50), ..AuditFilter::default() };
+    let of_event = AuditFilter { event: Some("connected".to_owned()), ..any.clone() };
+    let of_grant = AuditFilter { grant, ..any.clone() };
+    for (filter, index) in [
+        (&any, "audit_in_order (tenant=? AND at<?)"),
+        (&of_event, "audit_by_event (tenant=? AND event=? AND at<?)"),
+        (&of_grant, "audit_by_grant (tenant=? AND grant_id=? AND at<?)"),
+    ] {
+        goes_by(&store, audit::select("default", filter), index).await;
+    }
+
+    let feed = feed::after("default", SampleCursor::default(), 50);
+    goes_by(&store, feed, "samples_in_order (feed=? AND position>?)").await;
+    let (id, metric) = (ConnectionId::new(&cx).unwrap(), "followers".parse().unwrap());
+    let history = samples::history(&id, &metric, Timestamp::MIN, Timestamp::MAX, 50);
+    goes_by(&store, history, "PRIMARY KEY (connection=? AND metric=? AND observed_at>?").await;
+}
+
+/// What befell one connection is sorted, and nothing else is read for it.
+#[tokio::test]
+async fn what_befell_a_connection_is_found_without_what_befell_others() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
+    let connection = Some(ConnectionId::new(&cx).unwrap());
+    let before = Some(AuditCursor { at: cx.now(), id: AuditId::new(&cx).unwrap() });
+    let filter = AuditFilter { connection, before, event: Some("connected".to_owned()), ..AuditFilter::default() };
+    let steps = plan(&store, audit::select("default", &filter)).await;
+    let tables = steps.iter().filter(|step| step.starts_with("S") && step.contains("audit"));
+    for table in tables {
+        let by = ["audit_by_connection (", "audit_by_grant (tenant=? AND grant_id=?", "(id=?)"];
+        assert!(by.iter().any(|index| table.contains(index)), "{steps:#?}");
+    }
+}

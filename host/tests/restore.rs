@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use connector_core::testing::FakeTransport;
 use connector_core::{Context, Registry};
 use connector_host::store::{
-    Audit as _, AuditFilter, GrantId, GrantRecord, GrantState, Grants as _, InstanceName, Inventory as _, Meta as _,
-    Ownership as _, SqliteStore, Store,
+    ApiKeyId, ApiKeyRecord, ApiKeys as _, Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState,
+    Grants as _, InstanceName, Inventory as _, Meta as _, Ownership as _, SqliteStore, Store,
 };
 use connector_host::testing::{DatabaseFile, Example, TENANT, allowed, sealed};
 use connector_host::vault::{KeyFile, KeySource, Sealed, Vault, unlock};
-use connector_host::{Doubt, Restore, Restored, doubt_after_restore, restore};
+use connector_host::{Doubt, Restore, Restored, Right, doubt_after_restore, restore};
 use tempfile::TempDir;
 
 fn cx() -> Context {
@@ -322,6 +322,40 @@ async fn what_was_sent_or_replaced_since_the_backup_is_in_doubt() {
     assert_eq!(doubts(&place.restore(None).await.unwrap()), [(&once.id, Doubt::Sent)]);
     place.by_others("data/store.db", "DELETE FROM grants");
     assert_eq!(doubts(&place.restore(None).await.unwrap()), [(&once.id, Doubt::Replaced)]);
+}
+
+#[tokio::test]
+async fn an_api_key_that_was_revoked_since_the_backup_stays_revoked() {
+    let place = Place::new();
+    let store = place.store("data").await;
+    let mut keys = Vec::new();
+    for name in ["revoked", "kept"] {
+        let key = ApiKeyRecord {
+            id: ApiKeyId::new(&place.cx).unwrap(),
+            name: name.to_owned(),
+            tenant: Some(TENANT.to_owned()),
+            rights: [Right::TokensRead].into(),
+            digest: name.to_owned(),
+            created_at: place.cx.now(),
+            expires_at: None,
+            revoked_at: None,
+        };
+        assert!(store.put_api_key(&key, &AuditRecord::new(&place.cx, TENANT, "made").unwrap()).await.unwrap());
+        keys.push(key);
+    }
+    store.back_up(&place.path("backup")).await.unwrap();
+    keys[0].revoked_at = Some(place.cx.now());
+    let record = AuditRecord::new(&place.cx, TENANT, "revoked").unwrap();
+    assert!(store.revoke_api_key(&keys[0].id, place.cx.now(), &record).await.unwrap());
+    store.close().await;
+
+    place.restore(None).await.unwrap();
+    let restored = place.store("data").await;
+    assert_eq!(restored.api_keys().await.unwrap(), keys);
+    let filter = AuditFilter { event: Some("api_key_revoked".to_owned()), ..AuditFilter::default() };
+    let records = restored.audit(TENANT, &filter).await.unwrap();
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert!(record.detail.contains("restored") && record.detail.contains(keys[0].id.as_str()), "{record:?}");
 }
 
 #[tokio::test]

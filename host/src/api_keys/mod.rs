@@ -5,9 +5,9 @@ mod secret;
 
 use std::collections::BTreeSet;
 
-use connector_core::Secret;
+use connector_core::{Context, Secret};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub use self::right::Right;
 use crate::error::{Error, Result};
@@ -16,6 +16,9 @@ use crate::store::{ApiKeyId, ApiKeyRecord, ApiKeyState, AuditRecord, StoreError,
 
 /// How many characters the name of a key may have.
 const LONGEST_NAME: usize = 100;
+
+/// The word of the record of a key that was taken back.
+pub(crate) const REVOKED: &str = "api_key_revoked";
 
 /// A key that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +46,7 @@ impl Host {
         let (id, created_at) = (ApiKeyId::new(cx)?, cx.now());
         let digest = secret.digest();
         let key = ApiKeyRecord { id, name, tenant, rights, digest, created_at, expires_at, revoked_at: None };
-        if self.store().put_api_key(&key, &self.record("api_key_created", &key)?).await? {
+        if self.store().put_api_key(&key, &record(cx, "api_key_created", &key, None)?).await? {
             return Ok((key, secret));
         }
         Err(Error::Request(format!(
@@ -68,7 +71,7 @@ impl Host {
         let keys = self.store().api_keys().await?;
         let key = keys.into_iter().find(|key| key.id == *id);
         let key = key.ok_or_else(|| StoreError::NotFound { what: "API key", id: id.to_string() })?;
-        let record = self.record("api_key_revoked", &key)?;
+        let record = record(self.context(), REVOKED, &key, None)?;
         Ok(self.store().revoke_api_key(id, self.context().now(), &record).await?)
     }
 
@@ -84,19 +87,20 @@ impl Host {
         let key = self.store().api_key_by_digest(&secret.digest()).await?;
         Ok(key.filter(|key| key.state(self.context().now()) == ApiKeyState::Active))
     }
-
-    fn record(&self, event: &str, key: &ApiKeyRecord) -> Result<AuditRecord> {
-        let tenant = key.tenant.as_deref().unwrap_or(WHOLE_STORE);
-        Ok(AuditRecord::new(self.context(), tenant, event)?.with(&detail(key)))
-    }
 }
 
-/// What stays on record of a key.
-pub(crate) fn detail(key: &ApiKeyRecord) -> Value {
-    json!({
-        "api_key": key.id.as_str(),
-        "rights": key.rights.iter().map(|right| right.as_str()).collect::<Vec<_>>(),
-    })
+/// What goes on record of what becomes of a key, and for what reason, where nobody asked for it.
+///
+/// # Errors
+/// When the context has no randomness to give.
+pub(crate) fn record(cx: &Context, event: &str, key: &ApiKeyRecord, because: Option<&str>) -> Result<AuditRecord> {
+    let rights: Vec<&str> = key.rights.iter().map(|right| right.as_str()).collect();
+    let mut detail = json!({ "api_key": key.id.as_str(), "rights": rights });
+    if let Some(because) = because {
+        detail["because"] = because.into();
+    }
+    let tenant = key.tenant.as_deref().unwrap_or(WHOLE_STORE);
+    Ok(AuditRecord::new(cx, tenant, event)?.with(&detail))
 }
 
 fn check(new: &NewApiKey, now: Timestamp) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The command line, for whatever is linked into the program.
 
+mod api_keys;
 mod args;
 mod ask;
 mod audit;
@@ -187,6 +188,7 @@ async fn perform(setup: &Setup, running: &Running, command: Command, output: Out
         Command::Audit(args) => audit::run(setup, running, &args, output).await,
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
         Command::Tokens(args) => tokens::run(setup, running, &args, output).await,
+        Command::ApiKeys(args) => api_keys::run(setup, running, &args, output).await,
         Command::Serve(args) => serve::run(setup, running, &args, output, orders).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,

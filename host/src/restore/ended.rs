@@ -3,14 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use connector_core::Context;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::audit;
 use super::carry::Grants;
+use crate::api_keys::{REVOKED, record};
 use crate::error::Result;
 use crate::store::{
-    AuditId, AuditRecord, ConnectionId, ConnectionRecord, Disconnect, GrantId, GrantRecord, Purge, RevocationOutcome,
-    Store, StoreError,
+    ApiKeyId, AuditId, AuditRecord, ConnectionId, ConnectionRecord, Disconnect, GrantId, GrantRecord, Purge,
+    RevocationOutcome, Store, StoreError,
 };
 
 /// The live grants that only the store that was there knew.
@@ -97,10 +99,23 @@ fn because() -> serde_json::Value {
     json!({ "because": "restored" })
 }
 
+/// Takes back again the API keys that had been revoked since, so that nobody comes in who was shut out.
+pub(super) async fn revoke_keys_again(cx: &Context, restored: &dyn Store, present: &dyn Store) -> Result<()> {
+    let known = present.api_keys().await?.into_iter().filter_map(|key| Some((key.id, key.revoked_at?)));
+    let revoked: HashMap<ApiKeyId, Timestamp> = known.collect();
+    for key in restored.api_keys().await?.into_iter().filter(|key| key.revoked_at.is_none()) {
+        if let Some(revoked_at) = revoked.get(&key.id) {
+            let record = record(cx, REVOKED, &key, Some("restored"))?;
+            restored.revoke_api_key(&key.id, *revoked_at, &record).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes over which revocations are still to be done: those of the backup that were done since are not tried again.
 pub(super) async fn take_revocations(cx: &Context, restored: &dyn Store, present: &dyn Store) -> Result<()> {
-    let pending = present.revocations_due(jiff::Timestamp::MAX).await?;
-    for old in restored.revocations_due(jiff::Timestamp::MAX).await? {
+    let pending = present.revocations_due(Timestamp::MAX).await?;
+    for old in restored.revocations_due(Timestamp::MAX).await? {
         if pending.iter().all(|job| job.id != old.id) {
             let record = audit(cx, &old.tenant, "access_revoked", &because())?.of_grant(&old.grant_id);
             restored.finish_revocation(&old, RevocationOutcome::Revoked, cx.now(), &record).await?;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{MIRA, Stage, person};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "list",
     "scopes",
     "connect",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 18] = [
     "restore",
     "audit",
     "tokens",
+    "api-keys",
     "serve",
     "config",
     "init",
@@ -137,6 +138,9 @@ fn results_are_json_if_asked_for_and_nothing_else() {
         "vault keys",
         "vault rotate",
         "vault retire",
+        "api-keys create shop --rights all",
+        "api-keys",
+        "api-keys revoke shop",
         "disconnect customer-17",
     ] {
         let done = stage.cli(command).arg("--json").run().ok();

@@ -1,3 +1,4 @@
+mod api_keys;
 mod connections;
 mod plan;
 mod upkeep;
@@ -13,6 +14,7 @@ use url::Url;
 
 use crate::store::InstanceName;
 
+pub(super) use self::api_keys::{ApiKeys, ApiKeysAction, CreateApiKey};
 pub(super) use self::connections::{Adopt, Connections, ConnectionsAction, Export, Import, ListConnections, Purge};
 pub(super) use self::plan::{Docs, Plan};
 pub(super) use self::upkeep::{
@@ -204,6 +206,11 @@ pub(super) enum Command {
     /// Access is kept alive while nobody uses it, doubts are settled, and revocations that are pending are tried again. Any number of these may
     /// run at the same time, also beside `serve`.
     Tokens(Tokens),
+    /// Show the keys that programs show the API, make one, or take one back
+    ///
+    /// A key says for whose connections it is and what it allows. Its secret is printed when it is made and never again: the store has a
+    /// digest alone.
+    ApiKeys(ApiKeys),
     /// Keep access alive until it is stopped, and tell how it goes
     ///
     /// Does what `tokens refresh --due` does, again and again. GET /healthz, /readyz and /metrics (`OpenMetrics`) say how it goes. When it is

@@ -60,10 +60,10 @@ async fn in_order(bench: Bench) -> Outcome {
     let (nothing, start) = rest(&bench, None, 1).await?;
     assert_eq!(nothing, []);
     for value in 0..30 {
-        let id = dice.one_of([&connections[0].id, &connections[1].id, &theirs.id]);
-        let metrics = dice.one_of([&["followers"][..], &["followers", "posts"], &["posts", "views"], &[]]);
+        let id = dice.one_of(&[&connections[0].id, &connections[1].id, &theirs.id]);
+        let metrics = dice.one_of(&[&["followers"][..], &["followers", "posts"], &["posts", "views"], &[]]);
         // Now and then a time comes again, and what is stored for it stays as it is.
-        let taken = reading(&bench, dice.one_of([5, 9, 1, 7, 3, value + 10]), metrics, value)?;
+        let taken = reading(&bench, dice.one_of(&[5, 9, 1, 7, 3, value + 10]), metrics, value)?;
         bench.store.append_samples(id, &taken).await?;
         if *id != theirs.id {
             expected.extend(taken.values.into_keys().map(|metric| (id.clone(), metric, taken.observed_at, value)));

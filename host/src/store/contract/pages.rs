@@ -23,7 +23,7 @@ pub(super) const SIZES: [u32; 3] = [1, 2, 7];
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    pub(super) fn one_of<T: Clone, const N: usize>(&mut self, all: [T; N]) -> T {
+    pub(super) fn one_of<T: Clone, const N: usize>(&mut self, all: &[T; N]) -> T {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let index = usize::try_from(self.0 >> 33).unwrap_or_default() % N;
         all[index].clone()
@@ -47,12 +47,12 @@ async fn various(bench: &Bench, dice: &mut Dice) -> Outcome {
     let needy = || GrantState::ReauthRequired { reason: "user_revoked".to_owned() };
     for number in 0..24 {
         let mut grant = bench.grant()?;
-        dice.one_of([TENANT, TENANT, TENANT, "other"]).clone_into(&mut grant.tenant);
-        grant.platform = platform(dice.one_of(["lantern", "beacon"]))?;
-        grant.state = dice.one_of([GrantState::Active, needy()]);
+        dice.one_of(&[TENANT, TENANT, TENANT, "other"]).clone_into(&mut grant.tenant);
+        grant.platform = platform(dice.one_of(&["lantern", "beacon"]))?;
+        grant.state = dice.one_of(&[GrantState::Active, needy()]);
         bench.put_grant(&grant).await?;
         let mut account = bench.account(&format!("acct-{}", number / 2))?;
-        account.reference = dice.one_of([None, Some("a"), Some("b")]).map(str::to_owned);
+        account.reference = dice.one_of(&[None, Some("a"), Some("b")]).map(str::to_owned);
         bench.link(&grant, vec![account], bench.now()).await?;
     }
     Ok(())
@@ -70,11 +70,11 @@ async fn connections(bench: Bench) -> Outcome {
     let of = |name: &str| Some(name.to_owned());
     for _ in 0..40 {
         let filter = ConnectionFilter {
-            tenant: dice.one_of([TENANT, "other"]).to_owned(),
-            platform: dice.one_of([None, Some(&lantern), Some(&beacon)]).cloned(),
-            reference: dice.one_of([None, None, of("a"), of("b"), of("c")]),
-            account_id: dice.one_of([None, None, of("acct-3"), of("acct-9")]),
-            state: dice.one_of([None, Some(ConnectionState::Active), Some(ConnectionState::ReauthRequired)]),
+            tenant: dice.one_of(&[TENANT, "other"]).to_owned(),
+            platform: dice.one_of(&[None, Some(&lantern), Some(&beacon)]).cloned(),
+            reference: dice.one_of(&[None, None, of("a"), of("b"), of("c")]),
+            account_id: dice.one_of(&[None, None, of("acct-3"), of("acct-9")]),
+            state: dice.one_of(&[None, Some(ConnectionState::Active), Some(ConnectionState::ReauthRequired)]),
         };
         let expected: Vec<_> = stored.iter().filter(|found| is_meant(found, &filter)).cloned().collect();
         for size in SIZES {
@@ -151,11 +151,11 @@ async fn history(bench: &Bench, dice: &mut Dice, concerned: &[ConnectionId; 2]) 
     let grants = [GrantId::new(&bench.cx)?, GrantId::new(&bench.cx)?];
     let mut all = Vec::new();
     for _ in 0..40 {
-        let mut made = record(bench, dice.one_of([1, 2, 2, 3]), dice.one_of(["connected", "refreshed"]))?;
+        let mut made = record(bench, dice.one_of(&[1, 2, 2, 3]), dice.one_of(&["connected", "refreshed"]))?;
         // The second connection works by the second grant, and nothing tells of both where the first is concerned.
-        let which = dice.one_of([0_usize, 1]);
-        made.connection = dice.one_of([None, Some(&concerned[which])]).cloned();
-        made.grant = dice.one_of([None, Some(&grants[which])]).cloned();
+        let which = dice.one_of(&[0_usize, 1]);
+        made.connection = dice.one_of(&[None, Some(&concerned[which])]).cloned();
+        made.grant = dice.one_of(&[None, Some(&grants[which])]).cloned();
         bench.store.append_audit(&made).await?;
         all.push(made);
     }
@@ -171,10 +171,10 @@ async fn audit(bench: Bench) -> Outcome {
     let grant = all.iter().find_map(|record| record.grant.clone()).ok_or("no record tells of a grant")?;
     for _ in 0..30 {
         let filter = AuditFilter {
-            connection: dice.one_of([None, Some(&concerned[0]), Some(&concerned[1])]).cloned(),
-            grant: dice.one_of([None, None, Some(&grant)]).cloned(),
-            event: dice.one_of([None, Some("refreshed")]).map(str::to_owned),
-            since: dice.one_of([None, Some(bench.minutes(2))]),
+            connection: dice.one_of(&[None, Some(&concerned[0]), Some(&concerned[1])]).cloned(),
+            grant: dice.one_of(&[None, None, Some(&grant)]).cloned(),
+            event: dice.one_of(&[None, Some("refreshed")]).map(str::to_owned),
+            since: dice.one_of(&[None, Some(bench.minutes(2))]),
             ..AuditFilter::default()
         };
         let expected: Vec<_> = all.iter().filter(|record| is_concerned(record, &filter, &all)).cloned().collect();

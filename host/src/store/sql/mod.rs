@@ -21,7 +21,8 @@ mod json;
 mod link;
 mod meta;
 mod order;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod plan_tests;
 mod purge;
 mod refresh;

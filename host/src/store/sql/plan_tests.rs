@@ -76,7 +76,7 @@ async fn what_befell_a_connection_is_found_without_what_befell_others() {
     let before = Some(AuditCursor { at: cx.now(), id: AuditId::new(&cx).unwrap() });
     let filter = AuditFilter { connection, before, event: Some("connected".to_owned()), ..AuditFilter::default() };
     let steps = plan(&store, audit::select("default", &filter)).await;
-    let tables = steps.iter().filter(|step| step.starts_with("S") && step.contains("audit"));
+    let tables = steps.iter().filter(|step| step.starts_with('S') && step.contains("audit"));
     for table in tables {
         let by = ["audit_by_connection (", "audit_by_grant (tenant=? AND grant_id=?", "(id=?)"];
         assert!(by.iter().any(|index| table.contains(index)), "{steps:#?}");

@@ -348,6 +348,7 @@ async fn an_api_key_that_was_revoked_since_the_backup_stays_revoked() {
     let record = AuditRecord::new(&place.cx, TENANT, "revoked").unwrap();
     assert!(store.revoke_api_key(&keys[0].id, place.cx.now(), &record).await.unwrap());
     store.close().await;
+    drop(store);
 
     place.restore(None).await.unwrap();
     let restored = place.store("data").await;

@@ -113,7 +113,7 @@ fn check(new: &NewApiKey, now: Timestamp) -> Result<()> {
     if name.parse::<ApiKeyId>().is_ok() {
         return refuse("the name of an API key is nothing that reads as an id");
     }
-    if new.tenant.as_ref().is_some_and(|tenant| tenant.is_empty()) {
+    if new.tenant.as_ref().is_some_and(String::is_empty) {
         return refuse("no tenant is named by the empty text");
     }
     if new.rights.is_empty() {

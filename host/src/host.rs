@@ -168,6 +168,12 @@ impl Host {
         Ok(app)
     }
 
+    /// Whether the apps are registered at emulators.
+    #[cfg(feature = "web")]
+    pub(crate) fn is_emulated(&self) -> bool {
+        matches!(self.inner.realm, Realm::Emulated(_))
+    }
+
     /// The store.
     pub fn store(&self) -> &dyn Store {
         self.inner.store.as_ref()

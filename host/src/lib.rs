@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
+#[cfg(feature = "web")]
+pub mod api;
 mod api_keys;
 mod apps;
 #[cfg(feature = "cli")]

@@ -38,7 +38,7 @@ pub(super) async fn run(
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
     }
     let url = format!("http://{}/", server.address);
-    output.either(&json!({ "listening": url }), || format!("Listening at {url} (healthz, readyz, metrics)"));
+    output.either(&json!({ "listening": url }), || format!("Listening at {url} (api/v1, healthz, readyz, metrics)"));
     let (heard, cx, stop) = (Arc::clone(&board), host.context().clone(), &orders.stop);
     let keep = Keep {
         max_in_flight: args.max_in_flight,

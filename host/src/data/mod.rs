@@ -5,8 +5,10 @@ mod metrics;
 mod platform;
 mod record;
 
-pub(crate) use self::connection::{ConnectionData, LinkedData, reason, revocation};
-pub(crate) use self::metrics::MetricsData;
+#[cfg(feature = "cli")]
+pub(crate) use self::connection::reason;
+pub(crate) use self::connection::{ConnectionData, LinkedData, revocation};
+pub(crate) use self::metrics::{FailureData, MetricsData};
 pub(crate) use self::platform::{PlatformData, ScopeEntryData};
 pub(crate) use self::record::AuditData;
 

@@ -14,7 +14,7 @@ use std::path::Path;
 use connector_core::config::Settings;
 use connector_core::{PlatformId, Registry};
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "web")]
 pub(crate) use self::tables::unlocked;
 
 const BEGIN: (&str, &str) = ("<!-- generated: ", " -->");

@@ -133,12 +133,14 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
 }
 
 fn router(told: Told) -> Router {
+    let api = crate::api::router(told.host.clone());
     Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route(READY, get(ready))
         .route("/metrics", get(figures))
         .route(RELOAD, post(reload))
         .with_state(Arc::new(told))
+        .nest("/api/v1", api)
         .layer(middleware::from_fn(guard))
 }
 

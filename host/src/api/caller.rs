@@ -1,0 +1,104 @@
+//! Who asks, and what he may.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use connector_core::Secret;
+
+use super::problem::{Problem, Result};
+use crate::api_keys::Right;
+use crate::host::Host;
+use crate::store::{ApiKeyId, ApiKeyRecord};
+
+/// Names the tenant that a key of a server acts for.
+const TENANT: &str = "connector-tenant";
+
+/// Who asks: a key, for one tenant.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// Whose things it sees. There are no others for it.
+    pub(super) tenant: String,
+    /// The key's id.
+    pub(super) key: ApiKeyId,
+    record: ApiKeyRecord,
+}
+
+impl Caller {
+    /// Makes sure that the key has a right.
+    pub(super) fn may(&self, right: Right) -> Result<()> {
+        if self.record.rights.contains(&right) { Ok(()) } else { Err(Problem::no_right(right.as_str())) }
+    }
+}
+
+/// Lets nobody in who has no key: a route is behind it unless it is put before it by name.
+pub(super) async fn with_key(State(host): State<Host>, mut request: Request, next: Next) -> Response {
+    match caller(&host, request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn caller(host: &Host, headers: &HeaderMap) -> Result<Caller> {
+    let secret = one(headers, AUTHORIZATION.as_str())?.and_then(bearer).ok_or_else(Problem::no_key)?;
+    let record = host.api_key(&secret).await?.ok_or_else(Problem::no_key)?;
+    let tenant = tenant(&record, one(headers, TENANT)?)?;
+    Ok(Caller { tenant, key: record.id.clone(), record })
+}
+
+/// The tenant a request is for: that of its key, or the one it names where the key is a server's.
+fn tenant(record: &ApiKeyRecord, named: Option<&str>) -> Result<String> {
+    match (&record.tenant, named) {
+        (Some(own), None) => Ok(own.clone()),
+        (Some(own), Some(named)) if own == named => Ok(own.clone()),
+        (Some(_), Some(_)) => {
+            Err(Problem::bad_request("the key is for one tenant, and `Connector-Tenant` names another: leave it out"))
+        }
+        (None, Some(named)) if !named.is_empty() => Ok(named.to_owned()),
+        (None, _) => Err(Problem::bad_request(
+            "the key is for any tenant: name the one this request is for with `Connector-Tenant`",
+        )),
+    }
+}
+
+/// The one value of a header.
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter();
+    let (first, None) = (values.next(), values.next()) else {
+        return Err(Problem::bad_request(format!("the header `{name}` is there more than once")));
+    };
+    let text = first.map(|value| std::str::from_utf8(value.as_bytes())).transpose();
+    text.map_err(|_| Problem::bad_request(format!("the header `{name}` is no text")))
+}
+
+fn bearer(value: &str) -> Option<Secret> {
+    let (scheme, secret) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::from(secret.trim()))
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::no_key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_is_read_as_rfc_6750_has_it() {
+        assert!(bearer("Bearer chk_x").is_some_and(|secret| secret.matches("chk_x")));
+        assert!(bearer("bearer chk_x").is_some());
+        for text in ["chk_x", "Basic chk_x", "Bearer", ""] {
+            assert!(bearer(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Platforms, their apps and their scopes.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::caller::Caller;
+use super::extract::Named;
+use super::problem::{Problem, Result};
+use crate::data::{PlatformData, ScopeEntryData};
+use crate::host::Host;
+
+/// The platforms of a host.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Platforms {
+    platforms: Vec<PlatformData>,
+}
+
+/// The scopes of a platform.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Scopes {
+    scopes: Vec<ScopeEntryData>,
+}
+
+/// The platforms that can be connected here, with their apps and abilities.
+#[utoipa::path(get, path = "/platforms", tag = "platforms", responses(
+    (status = 200, body = Platforms), (status = "4XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(_: Caller, State(host): State<Host>) -> Json<Platforms> {
+    let data = |platform: &crate::ConfiguredPlatform| {
+        let emulated = host.is_emulated();
+        PlatformData::of(platform.linked.id(), Some(&platform.linked), &platform.settings, emulated)
+    };
+    Json(Platforms { platforms: host.platforms().iter().map(|platform| data(platform)).collect() })
+}
+
+/// The catalogue of a platform: each scope, what it unlocks, and which apps ask for it.
+#[utoipa::path(get, path = "/platforms/{platform}/scopes", tag = "platforms", params(("platform" = String, Path, description = "The platform's id")), responses(
+    (status = 200, body = Scopes), (status = "4XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn scopes(_: Caller, State(host): State<Host>, Named(id): Named<String>) -> Result<Json<Scopes>> {
+    let platform = host.platform(&id).map_err(|_| Problem::not_found("platform"))?;
+    Ok(Json(Scopes { scopes: ScopeEntryData::all_of(platform.linked.id(), &platform.settings) }))
+}

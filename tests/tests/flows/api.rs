@@ -1,0 +1,257 @@
+//! The API of a host that runs: what a product does with a key.
+
+use connector_core::http::{Policy, RawAnswer, Request, Retries};
+use http::{HeaderName, HeaderValue, Method};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::support::{Leaks, MIRA, Running, Stage, person, unticking};
+
+/// Where the product has the browser sent back to. The emulator lets a desktop app return to this machine alone.
+const REDIRECT: &str = "http://127.0.0.1:3000/callback/";
+
+const PROBLEM: &str = "urn:connector-host:problem:";
+
+/// A host that runs, and a product with a key.
+struct Api {
+    stage: Stage,
+    running: Running,
+    base: Url,
+    key: String,
+}
+
+impl Api {
+    fn new(rights: &str) -> Self {
+        let stage = Stage::new();
+        let key = key(&stage, "product", &format!("--rights {rights}"));
+        let mut running = stage.cli("serve --listen 127.0.0.1:0 --json --every 1h").start();
+        let base: Url = running.document()["listening"].as_str().unwrap().parse().unwrap();
+        Self { stage, running, base, key }
+    }
+
+    fn send(&self, method: Method, path: &str, key: &str, tenant: Option<&str>, body: Option<&Value>) -> RawAnswer {
+        let url = self.base.join("/api/v1/").unwrap().join(path).unwrap();
+        let mut request = Request::new(method, url, Policy { retries: Retries::Never, ..Policy::TOKEN });
+        if !key.is_empty() {
+            request = request.bearer(&key.into()).unwrap();
+        }
+        if let Some(tenant) = tenant {
+            request =
+                request.header(HeaderName::from_static("connector-tenant"), HeaderValue::from_str(tenant).unwrap());
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.stage.web.wait(self.stage.web.cx.send(request)).unwrap()
+    }
+
+    fn get(&self, path: &str) -> RawAnswer {
+        self.send(Method::GET, path, &self.key, None, None)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> RawAnswer {
+        self.send(Method::POST, path, &self.key, None, Some(body))
+    }
+
+    /// Starts a flow of the product and walks its consent page. Gives the flow's id and what the browser came back with.
+    fn flow(&self, start: &Value, walk: impl FnOnce(&Url) -> Url) -> (String, String) {
+        let flow = fine(&self.post("flows", start));
+        let back = walk(&flow["authorize_url"].as_str().unwrap().parse().unwrap());
+        assert!(back.as_str().starts_with(REDIRECT), "{}", back.path());
+        (flow["id"].as_str().unwrap().to_owned(), back.query().unwrap().to_owned())
+    }
+
+    fn connect(&self, name: &str) -> Value {
+        let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT, "reference": format!("user-{name}") });
+        let (flow, query) = self.flow(&start, |url| self.stage.consent_at(url, &person(name)));
+        let ended = fine(&self.post(&format!("flows/{flow}/complete"), &json!({ "query": query })));
+        ended["connections"][0].clone()
+    }
+
+    fn end(self) {
+        self.running.terminate();
+        self.running.done().ends(0, &[]);
+    }
+}
+
+fn key(stage: &Stage, name: &str, args: &str) -> String {
+    stage.cli("api-keys create").arg(name).args(args).run().ok().out.trim().to_owned()
+}
+
+/// What a request that was done brought.
+fn fine(answer: &RawAnswer) -> Value {
+    let text = String::from_utf8_lossy(&answer.body);
+    assert!((200..300).contains(&answer.status), "{}: {text}", answer.status);
+    answer.json().unwrap()
+}
+
+/// That a request was refused so.
+fn refused(answer: &RawAnswer, status: u16, word: &str) -> Value {
+    let problem: Value = answer.json().unwrap();
+    assert_eq!((answer.status, problem["type"].as_str()), (status, Some(&*format!("{PROBLEM}{word}"))), "{problem}");
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert!(answer.headers.contains_key("x-request-id"));
+    problem
+}
+
+#[test]
+fn a_product_connects_an_account_reads_its_counts_takes_its_token_and_gives_it_up() {
+    let api = Api::new("all");
+    let platforms = fine(&api.get("platforms"));
+    assert!(
+        platforms["platforms"].as_array().unwrap().iter().any(|platform| platform["id"] == "tiktok"),
+        "{platforms}"
+    );
+    assert_eq!(fine(&api.get("platforms/tiktok/scopes"))["scopes"].as_array().unwrap().len(), 6);
+
+    let linked = api.connect(MIRA);
+    let id = linked["id"].as_str().unwrap();
+    let path = format!("connections/{id}");
+    let connection = fine(&api.get(&path));
+    assert_eq!((&connection["state"], &connection["reference"]), (&json!("active"), &json!("user-mira")));
+    let found = fine(&api.get("connections?reference=user-mira&state=active"));
+    assert_eq!((&found["connections"][0], &found["next"]), (&connection, &Value::Null));
+
+    let metrics = fine(&api.get(&format!("{path}/metrics")));
+    assert!(metrics["metrics"]["followers"]["value"].is_i64(), "{metrics}");
+    let history = fine(&api.get(&format!("{path}/metrics/followers")));
+    assert_eq!(history["samples"][0]["value"], metrics["metrics"]["followers"]["value"]);
+
+    let token = fine(&api.post(&format!("{path}/token"), &json!({})));
+    let issued = api.stage.tiktok.issued();
+    assert!(issued.iter().any(|(_, secret)| *secret == token["access_token"]), "the platform's own token");
+    let refresh: Vec<_> = issued.iter().filter(|(_, secret)| *secret != token["access_token"]).cloned().collect();
+    let leaks = Leaks::of(&refresh);
+    assert!(leaks.within(token.to_string().as_bytes()).is_empty(), "no refresh token is handed out");
+
+    let records = fine(&api.get("audit?event=token_handed_out"));
+    assert_eq!(records["records"][0]["connection"], id, "{records}");
+    assert_eq!(fine(&api.post(&format!("{path}/disconnect"), &json!({})))["revocation"], "revoked");
+    refused(&api.post(&format!("{path}/token"), &json!({})), 409, "disconnected");
+    assert_eq!(fine(&api.post(&format!("{path}/purge"), &json!({})))["purged"], id);
+    refused(&api.get(&path), 404, "not_found");
+    api.end();
+}
+
+#[test]
+fn a_token_that_is_due_is_refreshed_before_it_is_handed_out() {
+    let api = Api::new("all");
+    let linked = api.connect(MIRA);
+    let path = format!("connections/{}/token", linked["id"].as_str().unwrap());
+    let before = fine(&api.post(&path, &json!({})));
+    api.stage.let_access_expire();
+    let after = fine(&api.post(&path, &json!({})));
+    assert_ne!(before["access_token"], after["access_token"]);
+    assert_eq!(api.stage.tiktok.refreshes(), (1, 0));
+    api.end();
+}
+
+#[test]
+fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
+    let api = Api::new("connections:read");
+    let document = fine(&api.send(Method::GET, "openapi.json", "", None, None));
+    let mut routes = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path = path.trim_start_matches('/').replace('{', "").replace('}', "");
+        for method in methods.as_object().unwrap().keys().filter(|word| ["get", "post"].contains(&word.as_str())) {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let body = (method == Method::POST).then(|| json!({}));
+            for key in ["", "chk_nobody", "chk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+                refused(&api.send(method.clone(), &path, key, None, body.as_ref()), 401, "no_key");
+            }
+            if !path.starts_with("platforms")
+                && !(method == Method::GET && path.split('/').count() < 3 && path.starts_with("connections"))
+            {
+                let answer = api.send(method, &path, &api.key, None, Some(&well_formed(&path)));
+                refused(&answer, 403, "no_right");
+            }
+            routes += 1;
+        }
+    }
+    assert!(routes >= 12, "{routes}");
+    refused(&api.get("nowhere"), 404, "not_found");
+    refused(&api.send(Method::GET, "nowhere", "", None, None), 401, "no_key");
+    refused(&api.send(Method::DELETE, "connections", &api.key, None, None), 405, "method_not_allowed");
+    api.end();
+}
+
+/// A body that a route takes.
+fn well_formed(path: &str) -> Value {
+    match path.split('/').collect::<Vec<_>>()[..] {
+        ["flows"] => json!({ "platform": "tiktok", "redirect_uri": REDIRECT }),
+        ["flows", ..] => json!({ "query": "state=x&code=y" }),
+        _ => json!({}),
+    }
+}
+
+#[test]
+fn nothing_of_another_tenant_is_there() {
+    let api = Api::new("all");
+    let linked = api.connect(MIRA);
+    let id = linked["id"].as_str().unwrap();
+    let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT, "reconnect": id });
+    let (flow, query) = api.flow(&json!({ "platform": "tiktok", "redirect_uri": REDIRECT }), |url| {
+        api.stage.consent_at(url, &person(MIRA))
+    });
+    let exchanges = api.stage.tiktok.requests("token").len();
+    let other = key(&api.stage, "other", "--tenant other --rights all");
+    let server = key(&api.stage, "server", "--any-tenant --rights all");
+    for (key, tenant) in [(&other, None), (&server, Some("other"))] {
+        let get = |path: &str| api.send(Method::GET, path, key, tenant, None);
+        let post = |path: &str, body: &Value| api.send(Method::POST, path, key, tenant, Some(body));
+        for path in ["", "/metrics", "/metrics/followers"] {
+            refused(&get(&format!("connections/{id}{path}")), 404, "not_found");
+        }
+        for path in ["token", "disconnect", "purge"] {
+            refused(&post(&format!("connections/{id}/{path}"), &json!({})), 404, "not_found");
+        }
+        refused(&post("flows", &start), 404, "not_found");
+        assert_eq!(fine(&get("connections"))["connections"], json!([]));
+        assert_eq!(fine(&get(&format!("audit?connection={id}")))["records"], json!([]));
+        assert_eq!(fine(&get("samples"))["samples"], json!([]));
+    }
+    refused(
+        &api.send(Method::POST, &format!("flows/{flow}/complete"), &other, None, Some(&json!({ "query": query }))),
+        422,
+        "invalid_callback",
+    );
+    assert_eq!(api.stage.tiktok.requests("token").len(), exchanges, "nobody's code was exchanged");
+    assert_eq!(fine(&api.send(Method::GET, &format!("connections/{id}"), &server, Some("default"), None))["id"], id);
+    refused(&api.send(Method::GET, "connections", &server, None, None), 400, "bad_request");
+    refused(&api.send(Method::GET, "connections", &other, Some("default"), None), 400, "bad_request");
+    api.end();
+}
+
+#[test]
+fn a_flow_is_ended_once_by_whoever_has_its_id_at_the_address_it_was_begun_for() {
+    let api = Api::new("all");
+    let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT });
+    let walk = |url: &Url| api.stage.consent_at(url, &unticking(MIRA, &["user.info.stats"]));
+    let begin = || api.flow(&start, walk);
+    let complete = |flow: &str, body: &Value| api.post(&format!("flows/{flow}/complete"), body);
+
+    let (flow, query) = begin();
+    refused(&complete("somebody-elses", &json!({ "query": query })), 422, "invalid_callback");
+    refused(&complete(&flow, &json!({ "query": query })), 422, "invalid_callback");
+    let (flow, query) = begin();
+    let elsewhere = json!({ "query": query, "redirect_uri": "http://127.0.0.1:3000/callback/other/" });
+    refused(&complete(&flow, &elsewhere), 422, "invalid_callback");
+    assert_eq!(api.stage.tiktok.requests("token").len(), 0, "no code was exchanged");
+
+    let (flow, query) = begin();
+    let body = json!({ "query": query, "redirect_uri": REDIRECT });
+    let ended = fine(&complete(&flow, &body));
+    assert!(!ended["granted"].as_array().unwrap().contains(&json!("user.info.stats")), "{ended}");
+    refused(&complete(&flow, &body), 422, "invalid_callback");
+    assert_eq!(api.stage.tiktok.requests("token").len(), 1);
+    for (wrong, status, word) in [
+        (json!({ "platform": "nowhere", "redirect_uri": REDIRECT }), 404, "not_found"),
+        (json!({ "platform": "tiktok", "app": "nothing", "redirect_uri": REDIRECT }), 404, "not_found"),
+        (json!({ "platform": "tiktok", "redirect_uri": "http://127.0.0.1:3000" }), 400, "bad_request"),
+        (json!({ "platform": "tiktok", "redirect_uri": REDIRECT, "surprise": 1 }), 400, "bad_request"),
+        (json!({ "platform": "tiktok" }), 400, "bad_request"),
+    ] {
+        refused(&api.post("flows", &wrong), status, word);
+    }
+    api.end();
+}

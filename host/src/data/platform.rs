@@ -41,6 +41,7 @@ pub(crate) struct AppData {
     /// What it lacks, in words.
     pub(crate) lacks: Option<String>,
     /// Whether the credentials are the emulator's.
+    #[cfg(feature = "cli")]
     #[serde(skip)]
     pub(crate) emulated: bool,
     /// The scopes of its list.
@@ -92,6 +93,7 @@ impl AppData {
             kind: app.kind.as_str(),
             configured: lacks.is_none(),
             lacks,
+            #[cfg(feature = "cli")]
             emulated,
             scopes: texts(&app.wanted.scopes),
             pending: texts(&app.wanted.pending),

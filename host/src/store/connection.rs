@@ -128,12 +128,12 @@ const LOOKED_AT: u32 = 1_000;
 impl ConnectionFilter {
     /// How many connections are looked at for a page of so many. All but the state is found by an index; the state follows from the
     /// connection and its grant ([`Connected::state`]), so it is seen when both are read.
-    pub(super) fn looked_at(&self, limit: u32) -> u32 {
+    pub fn looked_at(&self, limit: u32) -> u32 {
         if self.state.is_some() { limit.max(LOOKED_AT) } else { limit.max(1) }
     }
 
     /// Whether a connection that was looked at is asked for.
-    pub(super) fn wants(&self, found: &Connected) -> bool {
+    pub fn wants(&self, found: &Connected) -> bool {
         self.state.is_none_or(|state| state == found.state())
     }
 }

@@ -65,7 +65,7 @@ pub use self::refresh::{
 };
 pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
-pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample};
+pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample, history_page};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]

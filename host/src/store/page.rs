@@ -15,7 +15,7 @@ pub struct Page<T, K> {
 impl<T, K> Page<T, K> {
     /// The page of at most so many of these that are wanted, and of one at least. Each comes with the place it has in the list; `looked_at`
     /// of them are looked at, and one more says that there are others.
-    pub(super) fn of(found: Vec<(K, T)>, limit: u32, looked_at: u32, wanted: impl Fn(&T) -> bool) -> Self {
+    pub fn of(found: Vec<(K, T)>, limit: u32, looked_at: u32, wanted: impl Fn(&T) -> bool) -> Self {
         let limit = limit.max(1);
         let (mut items, mut last, mut found) = (Vec::new(), None, found.into_iter());
         for (place, item) in found.by_ref().take(usize::try_from(looked_at).unwrap_or(usize::MAX)) {

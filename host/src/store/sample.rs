@@ -128,14 +128,14 @@ pub trait Samples {
 
 impl SamplePage {
     /// The page of these samples, behind this one.
-    pub(super) fn of(samples: Vec<StoredSample>, cursor: SampleCursor) -> Self {
+    pub fn of(samples: Vec<StoredSample>, cursor: SampleCursor) -> Self {
         let next = samples.last().map_or(cursor, |last| last.position);
         Self { samples, next }
     }
 }
 
 /// The page of these values, of which there is one more than fits when there is another page.
-pub(super) fn history_page(mut found: Vec<Sample>, limit: u32) -> Page<Sample, Timestamp> {
+pub fn history_page(mut found: Vec<Sample>, limit: u32) -> Page<Sample, Timestamp> {
     let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
     let next = found.get(limit).map(|first| first.observed_at);
     found.truncate(limit);

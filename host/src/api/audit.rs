@@ -32,6 +32,7 @@ pub(super) struct Which {
 
 /// A page of records, the latest first.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditPage)]
 pub(super) struct Page {
     records: Vec<AuditData>,
     /// Gives the next page. `null` on the last one.

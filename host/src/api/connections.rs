@@ -35,6 +35,7 @@ pub(super) struct Which {
 
 /// A page of connections, oldest first.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ConnectionPage)]
 pub(super) struct Page {
     connections: Vec<ConnectionData>,
     /// Gives the next page. `null` on the last one. A page may hold fewer than asked for, also none, and not be the last.

@@ -169,6 +169,11 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
         }
     }
     assert!(routes >= 12, "{routes}");
+    let listed = |page: &str, list: &str| document["components"]["schemas"][page]["properties"].get(list).is_some();
+    assert!(
+        listed("ConnectionPage", "connections") && listed("AuditPage", "records"),
+        "each type has a name of its own"
+    );
     refused(&api.get("nowhere"), 404, "not_found");
     refused(&api.send(Method::GET, "nowhere", "", None, None), 401, "no_key");
     refused(&api.send(Method::DELETE, "connections", &api.key, None, None), 405, "method_not_allowed");

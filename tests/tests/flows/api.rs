@@ -1,14 +1,19 @@
 //! The API of a host that runs: what a product does with a key.
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
 use connector_core::http::{Policy, RawAnswer, Request, Retries};
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::support::{Leaks, MIRA, Running, Stage, person, unticking};
+use crate::support::{Cli, Leaks, MIRA, Running, Stage, param, person, unticking};
 
 /// Where the product has the browser sent back to. The emulator lets a desktop app return to this machine alone.
 const REDIRECT: &str = "http://127.0.0.1:3000/callback/";
+
+const SERVE: &str = "serve --listen 127.0.0.1:0 --json --every 1h";
 
 const PROBLEM: &str = "urn:connector-host:problem:";
 
@@ -23,8 +28,13 @@ struct Api {
 impl Api {
     fn new(rights: &str) -> Self {
         let stage = Stage::new();
+        let command = stage.cli(SERVE);
+        Self::of(stage, command, rights)
+    }
+
+    fn of(stage: Stage, command: Cli, rights: &str) -> Self {
         let key = key(&stage, "product", &format!("--rights {rights}"));
-        let mut running = stage.cli("serve --listen 127.0.0.1:0 --json --every 1h").start();
+        let mut running = command.start();
         let base: Url = running.document()["listening"].as_str().unwrap().parse().unwrap();
         Self { stage, running, base, key }
     }
@@ -152,16 +162,15 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
     let document = fine(&api.send(Method::GET, "openapi.json", "", None, None));
     let mut routes = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let path = path.trim_start_matches('/').replace('{', "").replace('}', "");
+        let path = path.trim_start_matches('/').replace(['{', '}'], "");
         for method in methods.as_object().unwrap().keys().filter(|word| ["get", "post"].contains(&word.as_str())) {
             let method: Method = method.to_uppercase().parse().unwrap();
             let body = (method == Method::POST).then(|| json!({}));
             for key in ["", "chk_nobody", "chk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
                 refused(&api.send(method.clone(), &path, key, None, body.as_ref()), 401, "no_key");
             }
-            if !path.starts_with("platforms")
-                && !(method == Method::GET && path.split('/').count() < 3 && path.starts_with("connections"))
-            {
+            let is_for_reading = method == Method::GET && ["connections", "connections/connection"].contains(&&*path);
+            if !is_for_reading && !path.starts_with("platforms") {
                 let answer = api.send(method, &path, &api.key, None, Some(&well_formed(&path)));
                 refused(&answer, 403, "no_right");
             }
@@ -258,5 +267,47 @@ fn a_flow_is_ended_once_by_whoever_has_its_id_at_the_address_it_was_begun_for() 
     ] {
         refused(&api.post("flows", &wrong), status, word);
     }
+    api.end();
+}
+
+/// A file that has the app ask for these scopes.
+fn asking(stage: &Stage, scopes: &[&str]) -> PathBuf {
+    stage.file("less.toml", &format!("[platforms.tiktok.apps.default]\nscopes = {scopes:?}\n"))
+}
+
+#[test]
+fn what_is_asked_for_shown_and_read_follows_the_file_with_no_restart() {
+    let stage = Stage::new();
+    let file = asking(&stage, &["user.info.basic"]);
+    let command = stage.cli(SERVE).overlay(file);
+    let api = Api::of(stage, command, "all");
+    let linked = api.connect(MIRA);
+    let path = format!("connections/{}", linked["id"].as_str().unwrap());
+    let stats = |connection: &Value| {
+        let scopes = connection["scopes"].as_array().unwrap();
+        scopes.iter().find(|scope| scope["scope"] == "user.info.stats").map(|scope| scope["status"].clone())
+    };
+    let before = fine(&api.get(&path));
+    assert_eq!((stats(&before), &before["reauthentication_helps"]), (None, &json!(false)));
+    let followers = || fine(&api.get(&format!("{path}/metrics?max_age=0")))["metrics"]["followers"].clone();
+    assert_eq!(followers()["missing"]["reason"], "not_wanted");
+
+    asking(&api.stage, &["user.info.basic", "user.info.stats"]);
+    let began = Instant::now();
+    while fine(&api.get("platforms"))["platforms"].to_string().matches("user.info.stats").count() < 2 {
+        assert!(began.elapsed() < Duration::from_mins(1), "it is not taken up");
+    }
+    let after = fine(&api.get(&path));
+    assert_eq!((stats(&after), &after["reauthentication_helps"]), (Some(json!("never_asked")), &json!(true)));
+    assert_eq!(followers()["missing"], json!({ "reason": "never_asked", "scope": "user.info.stats" }));
+
+    let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT, "reconnect": linked["id"] });
+    let (flow, query) = api.flow(&start, |url| {
+        assert_eq!(param(url, "scope").as_deref(), Some("user.info.basic,user.info.stats"));
+        api.stage.consent_at(url, &person(MIRA))
+    });
+    fine(&api.post(&format!("flows/{flow}/complete"), &json!({ "query": query })));
+    assert_eq!(stats(&fine(&api.get(&path))), Some(json!("granted")));
+    assert!(followers()["value"].is_i64());
     api.end();
 }

@@ -1,6 +1,6 @@
 //! The API that a product builds on, over HTTP: what the host does, for whoever has a key, as JSON.
 //!
-//! Every route but the description of the API itself stands behind [`caller::with_key`]. A route asks for the right it needs first of all.
+//! Every route but the description of the API itself stands behind `caller::with_key`. A route asks for the right it needs first of all.
 //! Nothing of another tenant is there for a caller: what is not its own is not found.
 
 mod audit;

@@ -21,12 +21,15 @@ const TENANT: &str = "connector-tenant";
 pub(super) struct Caller {
     /// Whose things it sees. There are no others for it.
     pub(super) tenant: String,
-    /// The key's id.
-    pub(super) key: ApiKeyId,
     record: ApiKeyRecord,
 }
 
 impl Caller {
+    /// The key's id.
+    pub(super) fn key(&self) -> &ApiKeyId {
+        &self.record.id
+    }
+
     /// Makes sure that the key has a right.
     pub(super) fn may(&self, right: Right) -> Result<()> {
         if self.record.rights.contains(&right) { Ok(()) } else { Err(Problem::no_right(right.as_str())) }
@@ -48,7 +51,7 @@ async fn caller(host: &Host, headers: &HeaderMap) -> Result<Caller> {
     let secret = one(headers, AUTHORIZATION.as_str())?.and_then(bearer).ok_or_else(Problem::no_key)?;
     let record = host.api_key(&secret).await?.ok_or_else(Problem::no_key)?;
     let tenant = tenant(&record, one(headers, TENANT)?)?;
-    Ok(Caller { tenant, key: record.id.clone(), record })
+    Ok(Caller { tenant, record })
 }
 
 /// The tenant a request is for: that of its key, or the one it names where the key is a server's.
@@ -85,7 +88,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::no_key)
+        parts.extensions.remove::<Self>().ok_or_else(Problem::no_key)
     }
 }
 

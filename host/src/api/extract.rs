@@ -21,7 +21,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let Path(value) = Path::from_request_parts(parts, state).await.map_err(|_: PathRejection| unknown())?;
+        let Path(value) =
+            Path::from_request_parts(parts, state).await.map_err(|_: PathRejection| Problem::not_found("thing"))?;
         Ok(Self(value))
     }
 }
@@ -58,8 +59,4 @@ fn unreadable(error: &JsonRejection) -> Problem {
         }
         _ => Problem::bad_request(error.body_text()),
     }
-}
-
-fn unknown() -> Problem {
-    Problem::not_found("thing")
 }

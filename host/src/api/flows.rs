@@ -14,7 +14,7 @@ use super::connections::id;
 use super::extract::{Body, Named};
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
-use crate::data::{FailureData, LinkedData};
+use crate::data::{FailureData, LinkedData, texts};
 use crate::flow::{Asking, Callback, CameTo, Completed, ConnectRequest};
 use crate::host::Host;
 
@@ -175,10 +175,6 @@ fn asking(scopes: Option<Vec<String>>) -> Result<Asking> {
     let Some(scopes) = scopes else { return Ok(Asking::Everything) };
     let read = scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<_, _>>();
     read.map(Asking::Less).map_err(|error| Problem::bad_request(error.to_string()))
-}
-
-fn texts<'a>(scopes: impl IntoIterator<Item = &'a Scope>) -> Vec<String> {
-    scopes.into_iter().map(Scope::to_string).collect()
 }
 
 fn default_app() -> String {

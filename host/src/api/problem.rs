@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use connector_core::{Error as CoreError, ErrorKind, Scope};
+use connector_core::{Error as CoreError, ErrorKind};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::data::FailureData;
+use crate::data::{FailureData, texts};
 use crate::error::Error;
 use crate::flow::{Asking, ScopeRefused};
 use crate::store::StoreError;
@@ -144,7 +144,7 @@ impl Problem {
         let mut problem = Self::of_connector(&refused.error);
         let less = refused.instead.as_ref().map(|request| &request.asking);
         if let Some(Asking::Less(scopes)) = less {
-            problem.more.retry_with = Some(scopes.iter().map(Scope::to_string).collect());
+            problem.more.retry_with = Some(texts(scopes));
         }
         problem
     }
@@ -172,9 +172,7 @@ impl More {
         };
         match error.kind() {
             ErrorKind::ReauthRequired { reason } => Self { reason: Some(reason.clone()), ..said },
-            ErrorKind::MissingScopes { scopes } => {
-                Self { scopes: Some(scopes.iter().map(Scope::to_string).collect()), ..said }
-            }
+            ErrorKind::MissingScopes { scopes } => Self { scopes: Some(texts(scopes)), ..said },
             ErrorKind::RateLimited { retry_at } => Self { retry_at: retry_at.map(|at| at.to_string()), ..said },
             _ => said,
         }

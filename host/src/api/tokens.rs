@@ -11,6 +11,7 @@ use super::connections::id;
 use super::extract::Named;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
+use crate::data::texts;
 use crate::host::Host;
 use crate::store::AuditRecord;
 
@@ -46,12 +47,12 @@ pub(super) async fn token(
     let session = host.session(&caller.tenant, &connected.grant.id).await?;
     let record = AuditRecord::new(host.context(), &caller.tenant, "token_handed_out")?;
     let record = record.of_connection(&connected.connection.id).of_grant(&connected.grant.id);
-    host.store().append_audit(&record.with(&json!({ "key": caller.key.as_str() }))).await?;
+    host.store().append_audit(&record.with(&json!({ "key": caller.key().as_str() }))).await?;
     let grant = &session.grant;
     Ok(Json(HandedOut {
         access_token: grant.tokens.access.expose().to_owned(),
         expires_at: grant.tokens.access_expires_at.map(|at| at.to_string()),
-        scopes: grant.scopes.granted.scopes().map(|scopes| scopes.iter().map(ToString::to_string).collect()),
+        scopes: grant.scopes.granted.scopes().map(texts),
         account_id: connected.connection.account_id,
     }))
 }

@@ -13,6 +13,6 @@ pub(crate) use self::platform::{PlatformData, ScopeEntryData};
 pub(crate) use self::record::AuditData;
 
 /// Scopes as texts, in their order.
-fn texts<'a>(scopes: impl IntoIterator<Item = &'a connector_core::Scope>) -> Vec<String> {
+pub(crate) fn texts<'a>(scopes: impl IntoIterator<Item = &'a connector_core::Scope>) -> Vec<String> {
     scopes.into_iter().map(ToString::to_string).collect()
 }

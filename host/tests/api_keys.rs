@@ -25,7 +25,7 @@ async fn host() -> (Installation, Host, FakeClock) {
 
 fn new(name: &str) -> NewApiKey {
     let rights = [Right::TokensRead, Right::ConnectionsRead].into();
-    NewApiKey { name: name.to_owned(), tenant: Some(TENANT.to_owned()), rights, expires_at: None }
+    NewApiKey { name: name.to_owned(), tenant: Some(TENANT.to_owned()), rights, life: None }
 }
 
 async fn about_keys(host: &Host, tenant: &str) -> Vec<AuditRecord> {
@@ -56,7 +56,7 @@ async fn a_key_is_good_until_it_is_revoked() {
 async fn a_key_is_good_until_it_expires_and_its_name_is_free_then() {
     let (_installation, host, clock) = host().await;
     let hour = SignedDuration::from_hours(1);
-    let (key, secret) = host.create_api_key(NewApiKey { expires_at: Some(NOW + hour), ..new("shop") }).await.unwrap();
+    let (key, secret) = host.create_api_key(NewApiKey { life: Some(hour), ..new("shop") }).await.unwrap();
     let again = host.create_api_key(NewApiKey { tenant: None, ..new("shop") }).await.unwrap_err().to_string();
     assert!(again.contains("`shop`") && again.contains("revoke"), "{again}");
     clock.advance(hour - SignedDuration::from_millis(1));
@@ -117,7 +117,7 @@ async fn what_makes_no_sense_is_not_made() {
         (named(id.as_str()), "reads as an id"),
         (NewApiKey { tenant: Some(String::new()), ..new("shop") }, "no tenant"),
         (NewApiKey { rights: BTreeSet::new(), ..new("shop") }, "at least one thing"),
-        (NewApiKey { expires_at: Some(NOW), ..new("shop") }, "in the future"),
+        (NewApiKey { life: Some(SignedDuration::ZERO), ..new("shop") }, "in the future"),
     ];
     for (new, why) in nonsense {
         let error = host.create_api_key(new).await.unwrap_err().to_string();

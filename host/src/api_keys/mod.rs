@@ -6,7 +6,7 @@ mod secret;
 use std::collections::BTreeSet;
 
 use connector_core::{Context, Secret};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 pub use self::right::Right;
@@ -29,21 +29,22 @@ pub struct NewApiKey {
     pub tenant: Option<String>,
     /// What it allows: at least one thing.
     pub rights: BTreeSet<Right>,
-    /// From when on it is of no use. `None` for a key that is good until it is revoked.
-    pub expires_at: Option<Timestamp>,
+    /// How long it is good, from when it is made. `None` for a key that is good until it is revoked.
+    pub life: Option<SignedDuration>,
 }
 
 impl Host {
     /// Makes a key for a program. Its secret exists in the result alone: the store keeps a digest, and nobody can show it again.
     ///
     /// # Errors
-    /// A name that is none or that an active key has; no right; a time that is over; a store that is another instance's or cannot be
+    /// A name that is none or that an active key has; no right; a life of no length; a store that is another instance's or cannot be
     /// written.
     pub async fn create_api_key(&self, new: NewApiKey) -> Result<(ApiKeyRecord, Secret)> {
         let (cx, secret) = (self.context(), secret::fresh(self.context())?);
-        check(&new, cx.now())?;
-        let NewApiKey { name, tenant, rights, expires_at } = new;
+        check(&new)?;
+        let NewApiKey { name, tenant, rights, life } = new;
         let (id, created_at) = (ApiKeyId::new(cx)?, cx.now());
+        let expires_at = life.map(|life| created_at.saturating_add(life).unwrap_or(Timestamp::MAX));
         let digest = secret.digest();
         let key = ApiKeyRecord { id, name, tenant, rights, digest, created_at, expires_at, revoked_at: None };
         if self.store().put_api_key(&key, &record(cx, "api_key_created", &key, None)?).await? {
@@ -103,7 +104,7 @@ pub(crate) fn record(cx: &Context, event: &str, key: &ApiKeyRecord, because: Opt
     Ok(AuditRecord::new(cx, tenant, event)?.with(&detail))
 }
 
-fn check(new: &NewApiKey, now: Timestamp) -> Result<()> {
+fn check(new: &NewApiKey) -> Result<()> {
     let refuse = |why: &str| Err(Error::Request(why.to_owned()));
     let name = new.name.as_str();
     if name.is_empty() || name.trim() != name || name.chars().count() > LONGEST_NAME || name.contains(char::is_control)
@@ -119,7 +120,7 @@ fn check(new: &NewApiKey, now: Timestamp) -> Result<()> {
     if new.rights.is_empty() {
         return refuse("an API key allows at least one thing");
     }
-    if new.expires_at.is_some_and(|expires_at| expires_at <= now) {
+    if new.life.is_some_and(|life| life <= SignedDuration::ZERO) {
         return refuse("an API key expires in the future");
     }
     Ok(())

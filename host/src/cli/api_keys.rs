@@ -68,7 +68,7 @@ fn words(key: &ApiKeyRecord) -> String {
 }
 
 async fn create(host: &Host, tenant: &str, args: &CreateApiKey, output: Output) -> Result<Exit> {
-    let (now, new) = (host.context().now(), wish(host, tenant, args)?);
+    let (now, new) = (host.context().now(), wish(tenant, args)?);
     let (key, secret) = host.create_api_key(new).await?;
     if output.is_json() {
         let mut data = key_json(&key, now);
@@ -82,7 +82,7 @@ async fn create(host: &Host, tenant: &str, args: &CreateApiKey, output: Output) 
 }
 
 /// What is asked for.
-fn wish(host: &Host, tenant: &str, args: &CreateApiKey) -> Result<NewApiKey> {
+fn wish(tenant: &str, args: &CreateApiKey) -> Result<NewApiKey> {
     let rights = args.rights.clone().ok_or_else(|| {
         Error::Request(format!(
             "say what the key allows, with --rights: {}; with commas between them, or all",
@@ -92,9 +92,8 @@ fn wish(host: &Host, tenant: &str, args: &CreateApiKey) -> Result<NewApiKey> {
     if args.any_tenant && tenant != TENANT {
         return Err(Error::Request("a key is for one tenant or for any: pass --tenant or --any-tenant".to_owned()));
     }
-    let expires_at = args.expires_in.map(|life| host.context().now().saturating_add(life).unwrap_or(Timestamp::MAX));
     let tenant = (!args.any_tenant).then(|| tenant.to_owned());
-    Ok(NewApiKey { name: args.name.clone(), tenant, rights, expires_at })
+    Ok(NewApiKey { name: args.name.clone(), tenant, rights, life: args.expires_in })
 }
 
 /// Which key it is and what for, in a line.

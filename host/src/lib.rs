@@ -23,12 +23,15 @@ mod kill_points;
 mod layers;
 #[cfg(feature = "platforms")]
 mod linked;
+mod links;
 #[cfg(feature = "cli")]
 mod loopback;
 mod metrics;
 mod moment;
 mod notice;
 mod open;
+#[cfg(feature = "web")]
+pub mod pages;
 pub mod plan;
 mod private_files;
 mod pseudonym;
@@ -63,6 +66,7 @@ pub use self::flow::{
 };
 pub use self::host::{Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
+pub use self::links::{LINK_LIFE, LONGEST_LINK_LIFE, LinkPlan, NewConnectLink, ReturnUrl, ReturnUrls, Site};
 pub use self::metrics::{Metrics, Shown};
 pub use self::open::{Opened, Opening};
 pub use self::private_files::FileError;

@@ -177,7 +177,7 @@ fn asking(scopes: Option<Vec<String>>) -> Result<Asking> {
     read.map(Asking::Less).map_err(|error| Problem::bad_request(error.to_string()))
 }
 
-fn default_app() -> String {
+pub(super) fn default_app() -> String {
     "default".to_owned()
 }
 

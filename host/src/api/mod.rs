@@ -8,6 +8,7 @@ mod caller;
 mod connections;
 mod extract;
 mod flows;
+mod links;
 mod metrics;
 mod openapi;
 mod page;
@@ -16,10 +17,12 @@ mod problem;
 mod request_id;
 mod tokens;
 
+use std::sync::Arc;
+
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,12 +31,13 @@ use utoipa_axum::routes;
 use self::openapi::Description;
 use self::problem::Problem;
 use crate::host::Host;
+use crate::links::Site;
 
 /// The largest body that is read, in bytes.
 const BODY: usize = 64 * 1024;
 
-/// Everything under `/api/v1`, for a server of one's own to stand at that path. Who may listen to it, and over what, is the server's affair.
-pub fn router(host: Host) -> Router {
+/// Everything under `/api/v1`, for a server of one's own to stand at that path, whose pages browsers reach at the origin of the site. Who may listen to it, and over what, is the server's affair.
+pub fn router(host: Host, site: Arc<Site>) -> Router {
     let (routes, description) = described().split_for_parts();
     let description = openapi::router(description);
     let known = routes.fallback(async || Problem::not_found("route")).method_not_allowed_fallback(async || {
@@ -42,6 +46,7 @@ pub fn router(host: Host) -> Router {
     known
         .layer(middleware::from_fn_with_state(host.clone(), caller::with_key))
         .merge(description)
+        .layer(Extension(site))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(host.clone(), request_id::with_id))
@@ -63,6 +68,8 @@ fn described() -> OpenApiRouter<Host> {
         .routes(routes!(metrics::samples))
         .routes(routes!(flows::start))
         .routes(routes!(flows::complete))
+        .routes(routes!(links::create))
+        .routes(routes!(links::get, links::cancel))
         .routes(routes!(audit::list))
 }
 

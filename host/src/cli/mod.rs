@@ -19,6 +19,7 @@ mod exit;
 mod flow;
 mod format;
 mod init;
+mod links;
 mod list;
 mod listener;
 mod log;
@@ -189,6 +190,7 @@ async fn perform(setup: &Setup, running: &Running, command: Command, output: Out
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
         Command::Tokens(args) => tokens::run(setup, running, &args, output).await,
         Command::ApiKeys(args) => api_keys::run(setup, running, &args, output).await,
+        Command::Links(args) => links::run(setup, running, &args, output).await,
         Command::Serve(args) => serve::run(setup, running, &args, output, orders).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,

@@ -2,8 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::Orders;
 use super::args::Serve;
@@ -14,6 +16,7 @@ use super::setup::Setup;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::keeper::{Keep, Rounds};
+use crate::links::Site;
 use crate::reload::{Reloader, Why};
 use crate::serve::{Board, Posted, Server, Told, bind, loopback};
 
@@ -31,9 +34,11 @@ pub(super) async fn run(
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
     let (board, token) = (Arc::new(Board::new(host.context())), host.context().random_token()?);
-    let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
+    let public_url = public_url(args, &listener)?;
+    let site = Arc::new(Site::new(public_url.clone(), args.return_to.iter().cloned().collect())?);
+    let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), site, token.clone());
     let server = Server::open(listener, told)?;
-    let posted = Posted::post(&setup.data_dir()?, server.address, &token).await?;
+    let posted = Posted::post(&setup.data_dir()?, server.address, &public_url, &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
     }
@@ -89,6 +94,15 @@ async fn told(order: &Notify, stop: &CancellationToken) -> bool {
         () = stop.cancelled() => false,
         () = order.notified() => true,
     }
+}
+
+/// What browsers call this host: what the operator says, else where it listens.
+fn public_url(args: &Serve, listener: &TcpListener) -> Result<Url> {
+    if let Some(url) = &args.public_url {
+        return Ok(url.clone());
+    }
+    let address = listener.local_addr().map_err(|error| Error::Machine(format!("no address: {error}")))?;
+    format!("http://{address}").parse().map_err(|error| Error::Machine(format!("{address} is no address: {error}")))
 }
 
 fn every(args: &Serve) -> Result<Duration> {

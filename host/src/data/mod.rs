@@ -1,6 +1,7 @@
 //! What is told about things as data: the same shape in `--json` and in the API.
 
 mod connection;
+mod link;
 mod metrics;
 mod platform;
 mod record;
@@ -8,11 +9,14 @@ mod record;
 #[cfg(feature = "cli")]
 pub(crate) use self::connection::reason;
 pub(crate) use self::connection::{ConnectionData, LinkedData, revocation};
+pub(crate) use self::link::LinkData;
+#[cfg(feature = "cli")]
+pub(crate) use self::link::LinkPlanData;
 pub(crate) use self::metrics::{FailureData, MetricsData};
 pub(crate) use self::platform::{PlatformData, ScopeEntryData};
 pub(crate) use self::record::AuditData;
 
-/// Scopes as texts, in their order.
-pub(crate) fn texts<'a>(scopes: impl IntoIterator<Item = &'a connector_core::Scope>) -> Vec<String> {
-    scopes.into_iter().map(ToString::to_string).collect()
+/// Scopes, ids and the like as texts, in their order.
+pub(crate) fn texts<'a, T: ToString + 'a>(things: impl IntoIterator<Item = &'a T>) -> Vec<String> {
+    things.into_iter().map(ToString::to_string).collect()
 }

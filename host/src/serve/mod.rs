@@ -27,6 +27,7 @@ pub(crate) use self::notice::{Found, Notice, Posted, find};
 use self::ready::Written;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::links::Site;
 use crate::loopback::names_this_machine;
 use crate::reload::{Reloader, Why};
 
@@ -52,14 +53,23 @@ pub(crate) struct Told {
     /// The time between passes.
     pub(crate) every: Duration,
     pub(crate) reloader: Arc<Reloader>,
+    /// Where browsers reach it.
+    pub(crate) site: Arc<Site>,
     /// Who has it may ask for more than to be told.
     pub(crate) token: Secret,
     written: Written,
 }
 
 impl Told {
-    pub(crate) fn new(host: Host, board: Arc<Board>, every: Duration, reloader: Arc<Reloader>, token: Secret) -> Self {
-        Self { host, board, every, reloader, token, written: Written::default() }
+    pub(crate) fn new(
+        host: Host,
+        board: Arc<Board>,
+        every: Duration,
+        reloader: Arc<Reloader>,
+        site: Arc<Site>,
+        token: Secret,
+    ) -> Self {
+        Self { host, board, every, reloader, site, token, written: Written::default() }
     }
 }
 
@@ -133,7 +143,8 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
 }
 
 fn router(told: Told) -> Router {
-    let api = crate::api::router(told.host.clone());
+    let api = crate::api::router(told.host.clone(), Arc::clone(&told.site));
+    let pages = crate::pages::router(told.host.clone(), Arc::clone(&told.site));
     Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route(READY, get(ready))
@@ -141,6 +152,7 @@ fn router(told: Told) -> Router {
         .route(RELOAD, post(reload))
         .with_state(Arc::new(told))
         .nest("/api/v1", api)
+        .merge(pages)
         .layer(middleware::from_fn(guard))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use connector_core::Secret;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::notice::{self, PATIENCE, PAUSE};
@@ -16,6 +17,8 @@ use crate::private_files;
 pub(crate) struct Notice {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// What browsers call it.
+    pub(crate) public_url: Url,
     /// Its process.
     pub(crate) pid: u32,
     /// Lets it be asked for more than to tell. It is made anew at each start.
@@ -48,13 +51,23 @@ impl Posted {
     ///
     /// # Errors
     /// When the directory cannot be used.
-    pub(crate) async fn post(dir: &Path, address: SocketAddr, token: &Secret) -> Result<Option<Self>> {
+    pub(crate) async fn post(
+        dir: &Path,
+        address: SocketAddr,
+        public_url: &Url,
+        token: &Secret,
+    ) -> Result<Option<Self>> {
         let (lock, path) = (lock_file(dir)?, notice_file(dir));
         // Whoever looks whether somebody runs here holds it for a moment.
         for _ in 0..LOOKS {
             match lock.try_lock() {
                 Ok(()) => {
-                    let notice = Notice { address, pid: std::process::id(), token: token.expose().to_owned() };
+                    let notice = Notice {
+                        address,
+                        public_url: public_url.clone(),
+                        pid: std::process::id(),
+                        token: token.expose().to_owned(),
+                    };
                     notice::write(&path, &notice).map_err(|error| unusable(dir, &error))?;
                     return Ok(Some(Self { path, _lock: lock }));
                 }
@@ -118,6 +131,10 @@ fn unusable(dir: &Path, error: &std::io::Error) -> Error {
 mod tests {
     use super::*;
 
+    fn public_url() -> Url {
+        "https://connect.example".parse().unwrap()
+    }
+
     fn address() -> SocketAddr {
         "127.0.0.1:8787".parse().unwrap()
     }
@@ -128,11 +145,14 @@ mod tests {
         let dir = home.path().join("data");
         assert!(matches!(find(&dir).await.unwrap(), Found::Nobody));
         assert!(!dir.exists(), "to look makes nothing");
-        let posted = Posted::post(&dir, address(), &Secret::from("t")).await.unwrap().unwrap();
+        let posted = Posted::post(&dir, address(), &public_url(), &Secret::from("t")).await.unwrap().unwrap();
         let Found::Running(notice) = find(&dir).await.unwrap() else { panic!("it runs") };
         assert_eq!((notice.address, notice.pid), (address(), std::process::id()));
         assert!(notice.token().matches("t"));
-        assert!(Posted::post(&dir, address(), &Secret::from("u")).await.unwrap().is_none(), "one of them is found");
+        assert!(
+            Posted::post(&dir, address(), &public_url(), &Secret::from("u")).await.unwrap().is_none(),
+            "one of them is found"
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -147,9 +167,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("data");
         drop(lock_file(&dir).unwrap());
-        notice::write(&notice_file(&dir), &Notice { address: address(), pid: 4711, token: "t".to_owned() }).unwrap();
+        notice::write(
+            &notice_file(&dir),
+            &Notice { address: address(), public_url: public_url(), pid: 4711, token: "t".to_owned() },
+        )
+        .unwrap();
         assert!(matches!(find(&dir).await.unwrap(), Found::Ended(4711)));
         assert!(matches!(find(&dir).await.unwrap(), Found::Ended(4711)), "to look changes nothing");
-        assert!(Posted::post(&dir, address(), &Secret::from("u")).await.unwrap().is_some());
+        assert!(Posted::post(&dir, address(), &public_url(), &Secret::from("u")).await.unwrap().is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, and what happened.
+//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, connect links, and what happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
 //! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
@@ -9,6 +9,7 @@
 mod api_key;
 mod app_health;
 mod audit;
+mod connect_link;
 mod connection;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
@@ -41,6 +42,7 @@ use std::fmt::Debug;
 pub use self::api_key::{ApiKeyRecord, ApiKeyState, ApiKeys};
 pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
+pub use self::connect_link::{ConnectLinkRecord, ConnectLinks, LinkOutcome, LinkStart, LinkState};
 pub use self::connection::{
     Connected, ConnectionCursor, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect,
     Disconnection, Link, Linked, Links, NewConnection, StateCount,
@@ -48,7 +50,7 @@ pub use self::connection::{
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
-pub use self::id::{ApiKeyId, AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
+pub use self::id::{ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};
@@ -90,6 +92,7 @@ pub trait Store:
     + Imports
     + Purges
     + ApiKeys
+    + ConnectLinks
     + Debug
     + Send
     + Sync
@@ -111,6 +114,7 @@ impl<T> Store for T where
         + Imports
         + Purges
         + ApiKeys
+        + ConnectLinks
         + Debug
         + Send
         + Sync

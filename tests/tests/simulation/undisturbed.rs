@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
-    ApiKeyId, ApiKeyRecord, ApiKeys, AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowRecord, Flows,
-    GrantId, GrantRecord, HeldPage, Import, Imported, Imports, InstanceId, InstanceName, Inventory, Meta, Ownership,
-    Page, Purge, Purged, Purges, Reading, Reseal, Resealed, Result, Sample, SampleCursor, SamplePage, Samples,
-    SealedCount, SealedRow, SealedRowId, Stock,
+    ApiKeyId, ApiKeyRecord, ApiKeys, AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectLinks, Connected,
+    ConnectionId, ConnectionRecord, FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Import, Imported, Imports,
+    InstanceId, InstanceName, Inventory, LinkOutcome, LinkStart, Meta, Ownership, Page, Purge, Purged, Purges, Reading,
+    Reseal, Resealed, Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +28,55 @@ impl Flows for NodeStore {
 
     async fn prune_flows(&self, now: Timestamp) -> Result<u64> {
         self.memory().prune_flows(now).await
+    }
+}
+
+#[async_trait]
+impl ConnectLinks for NodeStore {
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, audit: &AuditRecord) -> Result<()> {
+        self.memory().put_connect_link(link, audit).await
+    }
+
+    async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {
+        self.memory().connect_link(tenant, id).await
+    }
+
+    async fn connect_link_by_token(&self, token_digest: &str) -> Result<Option<ConnectLinkRecord>> {
+        self.memory().connect_link_by_token(token_digest).await
+    }
+
+    async fn connect_link_of_browser(
+        &self,
+        id: &ConnectLinkId,
+        browser_digest: &str,
+    ) -> Result<Option<ConnectLinkRecord>> {
+        self.memory().connect_link_of_browser(id, browser_digest).await
+    }
+
+    async fn connect_link_by_state(&self, state_digest: &str) -> Result<Option<ConnectLinkRecord>> {
+        self.memory().connect_link_by_state(state_digest).await
+    }
+
+    async fn start_connect_link(&self, start: &LinkStart) -> Result<bool> {
+        self.memory().start_connect_link(start).await
+    }
+
+    async fn end_connect_link(&self, state_digest: &str, outcome: &LinkOutcome, now: Timestamp) -> Result<bool> {
+        self.memory().end_connect_link(state_digest, outcome, now).await
+    }
+
+    async fn cancel_connect_link(
+        &self,
+        tenant: &str,
+        id: &ConnectLinkId,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<bool> {
+        self.memory().cancel_connect_link(tenant, id, now, audit).await
+    }
+
+    async fn prune_connect_links(&self, expired_at: Timestamp) -> Result<u64> {
+        self.memory().prune_connect_links(expired_at).await
     }
 }
 

@@ -1,5 +1,6 @@
 mod api_keys;
 mod connections;
+mod links;
 mod plan;
 mod upkeep;
 
@@ -16,6 +17,7 @@ use crate::store::InstanceName;
 
 pub(super) use self::api_keys::{ApiKeys, ApiKeysAction, CreateApiKey};
 pub(super) use self::connections::{Adopt, Connections, ConnectionsAction, Export, Import, ListConnections, Purge};
+pub(super) use self::links::{CreateLink, Links, LinksAction};
 pub(super) use self::plan::{Docs, Plan};
 pub(super) use self::upkeep::{
     Audit, Backup, Restore, Serve, Store, StoreAction, Tokens, TokensAction, Vault, VaultAction,
@@ -211,6 +213,8 @@ pub(super) enum Command {
     /// A key says for whose connections it is and what it allows. Its secret is printed when it is made and never again: the store has a
     /// digest alone.
     ApiKeys(ApiKeys),
+    /// Make a link for a person who has no login here, or take one back
+    Links(Links),
     /// Keep access alive until it is stopped, and tell how it goes
     ///
     /// Does what `tokens refresh --due` does, again and again. GET /healthz, /readyz and /metrics (`OpenMetrics`) say how it goes. When it is

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
+use url::Url;
 
 use super::{EXIT_CODES, parse_duration};
 use crate::cli::audit::Since;
 use crate::keeper::Keep;
+use crate::links::ReturnUrl;
 use crate::vault::KeyId;
 
 #[derive(Debug, clap::Args)]
@@ -50,6 +52,13 @@ pub(in crate::cli) struct Serve {
     /// Where to answer, on this machine alone; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
     pub(in crate::cli) listen: String,
+    /// What browsers call this host, as scheme and name, where connect links and callbacks are [default: where it listens]
+    #[arg(long, env = "CONNECTOR_PUBLIC_URL", value_name = "URL")]
+    pub(in crate::cli) public_url: Option<Url>,
+    /// Where a product may have browsers sent after a connect link: an origin, or one with a path under which everything is allowed; may be
+    /// given more than once
+    #[arg(long, env = "CONNECTOR_RETURN_TO", value_name = "URL", value_delimiter = ',')]
+    pub(in crate::cli) return_to: Vec<ReturnUrl>,
     /// How long after a pass the next one begins, such as 30s or 2m
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = parse_duration)]
     pub(in crate::cli) every: SignedDuration,

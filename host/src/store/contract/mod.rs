@@ -14,6 +14,7 @@
 mod api_keys;
 mod audit;
 mod bench;
+mod connect_links;
 mod connections;
 mod disconnects;
 mod doubts;
@@ -88,6 +89,7 @@ pub fn checks() -> Vec<Check> {
         reseal::CHECKS,
         races::CHECKS,
         api_keys::CHECKS,
+        connect_links::CHECKS,
     ];
     subjects.concat()
 }

@@ -1,7 +1,7 @@
 //! Erasing an account.
 
 use super::bench::{Bench, TENANT};
-use super::{Check, Outcome};
+use super::{Check, Outcome, connect_links};
 use crate::store::{AuditRecord, ConnectionId, Purge, Purged, Reading, RevocationOutcome, StoreError};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -31,6 +31,7 @@ async fn leaves_nothing(bench: Bench) -> Outcome {
     let mut flow = bench.flow("renews")?;
     flow.reconnects = Some(connection.id.clone());
     bench.store.put_flow(&flow).await?;
+    let links = connect_links::naming(&bench, &connection.id).await?;
     bench.disconnect(TENANT, &connection.id, bench.now(), vec![]).await?;
     assert_eq!(bench.store.purge_connection(&purge(&bench, &connection.id, false)?).await?, Purged::Done);
 
@@ -39,9 +40,15 @@ async fn leaves_nothing(bench: Bench) -> Outcome {
     assert_eq!(bench.store.latest_reading(&connection.id).await?, None);
     assert!(bench.store.last_values(&connection.id).await?.is_empty());
     assert_eq!(bench.store.take_flow("renews").await?, None);
+    for link in links {
+        assert_eq!(bench.store.connect_link(TENANT, &link).await?, None);
+    }
     let on_record = bench.on_record().await?;
     let events: Vec<&str> = on_record.iter().map(|(event, _)| event.as_str()).collect();
-    assert_eq!(events, ["access_allowed", "connected", "disconnected", "purged"]);
+    assert_eq!(
+        events,
+        ["access_allowed", "connected", "connect_link_created", "connect_link_created", "disconnected", "purged"]
+    );
     bench.store.shred().await?;
     let records = bench.store.purge_records().await?;
     assert_eq!(records.iter().map(|record| record.connection.as_ref()).collect::<Vec<_>>(), [Some(&connection.id)]);

@@ -9,7 +9,7 @@ use connector_core::{Scope, ScopeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{LastError, LinkIntent, Result, StoreError};
+use crate::store::{LastError, LinkIntent, LinkOutcome, Result, StoreError};
 
 pub(super) fn to_text(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(StoreError::database)
@@ -83,6 +83,49 @@ fn texts(scopes: &ScopeSet) -> BTreeSet<String> {
 
 fn scopes(texts: &BTreeSet<String>) -> connector_core::Result<ScopeSet> {
     texts.iter().map(|text| text.parse()).collect()
+}
+
+/// What became of a connect link.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    Connected { connections: Vec<String> },
+    Waiting,
+    Failed { error: String, instead: Vec<String> },
+    Cancelled,
+}
+
+impl From<&LinkOutcome> for Outcome {
+    fn from(outcome: &LinkOutcome) -> Self {
+        match outcome {
+            LinkOutcome::Connected { connections } => {
+                Self::Connected { connections: connections.iter().map(ToString::to_string).collect() }
+            }
+            LinkOutcome::Waiting => Self::Waiting,
+            LinkOutcome::Failed { error, instead } => {
+                Self::Failed { error: error.clone(), instead: instead.iter().map(Scope::to_string).collect() }
+            }
+            LinkOutcome::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl TryFrom<Outcome> for LinkOutcome {
+    type Error = StoreError;
+
+    fn try_from(stored: Outcome) -> Result<Self> {
+        Ok(match stored {
+            Outcome::Connected { connections } => {
+                Self::Connected { connections: connections.iter().map(|id| id.parse()).collect::<Result<_>>()? }
+            }
+            Outcome::Waiting => Self::Waiting,
+            Outcome::Failed { error, instead } => {
+                let instead = instead.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<_, _>>();
+                Self::Failed { error, instead: instead.map_err(StoreError::database)? }
+            }
+            Outcome::Cancelled => Self::Cancelled,
+        })
+    }
 }
 
 /// One field of a profile: a JSON text, yes or no, or whole number.

@@ -8,6 +8,7 @@
 mod api_keys;
 mod app_health;
 mod audit;
+mod connect_links;
 mod connections;
 mod db;
 mod disconnect;

@@ -52,6 +52,9 @@ async fn erase(transaction: &mut Transaction, connected: &Connected, number: i64
     transaction.execute(statement("DELETE FROM connections WHERE number = $1").bind(number)).await?;
     let flows = statement("DELETE FROM flows WHERE reconnects = $1").bind(connection.id.to_string());
     transaction.execute(flows).await?;
+    let links = statement("DELETE FROM connect_links WHERE reconnects = $1 OR outcome LIKE $2");
+    let named = format!("%\"{}\"%", connection.id);
+    transaction.execute(links.bind(connection.id.to_string()).bind(named)).await?;
     let revocations = statement(
         "DELETE FROM revocations
          WHERE grant_id = $1 OR (tenant = $2 AND platform = $3 AND app = $4 AND (subject = $5 OR subject = $6))",

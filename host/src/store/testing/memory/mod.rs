@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod audit;
+mod connect_links;
 mod connections;
 mod disconnect;
 mod flows;
@@ -32,8 +33,8 @@ use connector_core::{Context, PlatformId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    ApiKeyRecord, AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId,
-    InstanceName, Reading, Result, RevocationId, RevocationRecord, StoreError, new_id,
+    ApiKeyRecord, AppHealth, AuditRecord, ConnectLinkRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId,
+    GrantRecord, InstanceId, InstanceName, Reading, Result, RevocationId, RevocationRecord, StoreError, new_id,
 };
 use crate::vault::Sealed;
 
@@ -64,6 +65,7 @@ struct State {
     positions: i64,
     readings: BTreeMap<ConnectionId, Reading>,
     api_keys: Vec<ApiKeyRecord>,
+    connect_links: Vec<ConnectLinkRecord>,
     audit: Vec<AuditRecord>,
     /// When each tenant's latest grant was made, or its latest connection given up.
     latest: BTreeMap<String, Timestamp>,

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
-use crate::store::{AuditRecord, Connected, PURGED, Purge, Purged, Purges, Result, RevocationRecord, StoreError};
+use crate::store::{
+    AuditRecord, ConnectLinkRecord, Connected, ConnectionId, LinkOutcome, PURGED, Purge, Purged, Purges, Result,
+    RevocationRecord, StoreError,
+};
 
 #[async_trait]
 impl Purges for MemoryStore {
@@ -42,9 +45,15 @@ impl State {
         self.readings.remove(id);
         self.connections.retain(|connection| connection.id != *id);
         self.flows.retain(|_, flow| flow.reconnects.as_ref() != Some(id));
+        self.connect_links.retain(|link| link.reconnects.as_ref() != Some(id) && !became(link, id));
         self.revocations.retain(|_, revocation| !is_of_person(revocation, connected));
         self.give_up(&connected.grant, None);
     }
+}
+
+/// Whether the connection came of a link.
+fn became(link: &ConnectLinkRecord, id: &ConnectionId) -> bool {
+    matches!(&link.outcome, Some(LinkOutcome::Connected { connections }) if connections.contains(id))
 }
 
 /// Whoever allowed it is known by the grant's subject; where a platform has one account a person, by the account as well.

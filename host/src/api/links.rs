@@ -1,0 +1,123 @@
+//! Connect links: for a person who has no login at the product's server, or for a product that has no redirect URI of its own.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::caller::Caller;
+use super::connections::id;
+use super::extract::{Body, Named};
+use super::flows::default_app;
+use super::problem::{Problem, Result};
+use crate::api_keys::Right;
+use crate::data::LinkData;
+use crate::host::Host;
+use crate::links::{LINK_LIFE, NewConnectLink, Site};
+use crate::store::ConnectLinkId;
+
+/// What a link is for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewLink {
+    /// The platform's id.
+    platform: String,
+    /// The app, by the operator's name.
+    #[serde(default = "default_app")]
+    #[schema(default = "default")]
+    app: String,
+    /// The product's own id for the connection.
+    reference: Option<String>,
+    /// The connection that is to be renewed. Its whole list of scopes is asked for again.
+    reconnect: Option<String>,
+    /// Where the browser goes in the end, under an address that the operator allows. It gets `link_id`, and `connection_id` for each connection,
+    /// or else `error`. Without it the person stays on a page that says how it ended.
+    return_url: Option<String>,
+    /// How long the link is good, in seconds: a day unless given, seven days at most.
+    #[serde(default = "usual_life")]
+    #[schema(default = 86400, minimum = 1, maximum = 604_800)]
+    expires_in: i64,
+}
+
+/// A link that was made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MadeLink {
+    #[serde(flatten)]
+    link: LinkData,
+    /// Where the person goes. It is told this once: who has it can connect an account of theirs.
+    url: String,
+}
+
+/// Makes a link for one person. The first browser that uses it has it.
+#[utoipa::path(post, path = "/connect-links", tag = "connect links", request_body = NewLink, responses(
+    (status = 201, body = MadeLink), (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn create(
+    caller: Caller,
+    State(host): State<Host>,
+    Extension(site): Extension<Arc<Site>>,
+    Body(asked): Body<NewLink>,
+) -> Result<(StatusCode, Json<MadeLink>)> {
+    caller.may(Right::ConnectionsWrite)?;
+    let platform = host.platform(&asked.platform).map_err(|_| Problem::not_found("platform"))?;
+    if !platform.settings.apps.contains_key(&asked.app) {
+        return Err(Problem::not_found("app"));
+    }
+    let new = NewConnectLink {
+        tenant: caller.tenant,
+        platform: platform.linked.id().clone(),
+        app: asked.app,
+        reference: asked.reference,
+        reconnects: asked.reconnect.as_deref().map(id).transpose()?,
+        return_url: asked.return_url,
+        life: SignedDuration::from_secs(asked.expires_in),
+    };
+    let (link, url) = host.create_connect_link(&site, new).await?;
+    let link = LinkData::of(&link, host.context().now());
+    Ok((StatusCode::CREATED, Json(MadeLink { link, url: url.expose().to_owned() })))
+}
+
+/// How a link stands, and what became of it. It is kept for thirty days after its time.
+#[utoipa::path(get, path = "/connect-links/{link}", tag = "connect links", params(("link" = String, Path, description = "The link's id")), responses(
+    (status = 200, body = LinkData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn get(
+    caller: Caller,
+    State(host): State<Host>,
+    Named(text): Named<String>,
+) -> Result<Json<LinkData>> {
+    caller.may(Right::ConnectionsRead)?;
+    let link = host.connect_link(&caller.tenant, &link_id(&text)?).await?;
+    Ok(Json(LinkData::of(&link, host.context().now())))
+}
+
+/// Takes a link back. What became of it already stays.
+#[utoipa::path(delete, path = "/connect-links/{link}", tag = "connect links", params(("link" = String, Path, description = "The link's id")), responses(
+    (status = 200, body = LinkData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn cancel(
+    caller: Caller,
+    State(host): State<Host>,
+    Named(text): Named<String>,
+) -> Result<Json<LinkData>> {
+    caller.may(Right::ConnectionsWrite)?;
+    let id = link_id(&text)?;
+    host.cancel_connect_link(&caller.tenant, &id).await?;
+    let link = host.connect_link(&caller.tenant, &id).await?;
+    Ok(Json(LinkData::of(&link, host.context().now())))
+}
+
+fn link_id(text: &str) -> Result<ConnectLinkId> {
+    text.parse().map_err(|_| Problem::not_found("connect link"))
+}
+
+fn usual_life() -> i64 {
+    LINK_LIFE.as_secs()
+}

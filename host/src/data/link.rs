@@ -1,0 +1,84 @@
+//! A connect link and how it stands.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::texts;
+use crate::links::LinkPlan;
+use crate::store::{ConnectLinkRecord, LinkOutcome};
+
+/// A link for one person.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ConnectLink)]
+pub(crate) struct LinkData {
+    /// Its id, which is no secret.
+    pub(crate) id: String,
+    /// `open`, `started`, `failed` (the same browser may try again), `connected`, `waiting` (the access is stored, and the connection follows),
+    /// `cancelled` or `expired`.
+    pub(crate) state: &'static str,
+    /// The platform's id.
+    pub(crate) platform: String,
+    /// The app, by the operator's name.
+    pub(crate) app: String,
+    /// The product's own id for the connection.
+    pub(crate) reference: Option<String>,
+    /// The connection that is to be renewed, if it is one.
+    pub(crate) reconnect: Option<String>,
+    /// Where the browser goes in the end.
+    pub(crate) return_url: Option<String>,
+    /// When it was made.
+    pub(crate) created_at: String,
+    /// From when on nothing begins with it.
+    pub(crate) expires_at: String,
+    /// With `connected`: the connections, one for each account.
+    pub(crate) connections: Vec<String>,
+    /// With `failed`: why, as one stable word.
+    pub(crate) error: Option<String>,
+}
+
+/// What a link would do.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ConnectLinkPlan)]
+pub(crate) struct LinkPlanData {
+    /// The scopes it asks for, in order.
+    pub(crate) requested: Vec<String>,
+    /// Where the platform sends the browser back to. It has to be registered there.
+    pub(crate) redirect_uri: String,
+    /// From when on nothing begins with it.
+    pub(crate) expires_at: String,
+}
+
+impl LinkData {
+    /// How it stands at a time.
+    pub(crate) fn of(link: &ConnectLinkRecord, now: Timestamp) -> Self {
+        let (connections, error) = match &link.outcome {
+            Some(LinkOutcome::Connected { connections }) => (texts(connections), None),
+            Some(LinkOutcome::Failed { error, .. }) => (Vec::new(), Some(error.clone())),
+            Some(LinkOutcome::Waiting | LinkOutcome::Cancelled) | None => (Vec::new(), None),
+        };
+        Self {
+            id: link.id.to_string(),
+            state: link.state(now).as_str(),
+            platform: link.platform.to_string(),
+            app: link.app.clone(),
+            reference: link.reference.clone(),
+            reconnect: link.reconnects.as_ref().map(ToString::to_string),
+            return_url: link.return_url.clone(),
+            created_at: link.created_at.to_string(),
+            expires_at: link.expires_at.to_string(),
+            connections,
+            error,
+        }
+    }
+}
+
+impl From<&LinkPlan> for LinkPlanData {
+    fn from(plan: &LinkPlan) -> Self {
+        Self {
+            requested: texts(&plan.requested),
+            redirect_uri: plan.redirect_uri.to_string(),
+            expires_at: plan.expires_at.to_string(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A person's way with a link.
+
+use connector_core::oauth::CallbackParams;
+use connector_core::{ErrorKind, Secret};
+use url::Url;
+
+use super::Site;
+use crate::error::Result;
+use crate::flow::{Asking, Callback, CameTo, Completed, ConnectRequest};
+use crate::host::Host;
+use crate::store::{ConnectLinkId, ConnectLinkRecord, LinkOutcome, LinkStart, StoreError};
+
+impl Host {
+    /// A link of a tenant.
+    ///
+    /// # Errors
+    /// One there is not; a store that cannot be read.
+    pub async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<ConnectLinkRecord> {
+        let link = self.store().connect_link(tenant, id).await?;
+        Ok(link.ok_or_else(|| StoreError::NotFound { what: "connect link", id: id.to_string() })?)
+    }
+
+    /// Begins a flow with a link, for the browser that has this of its own. `None` when the link is over, or another browser's.
+    pub(crate) async fn start_link(
+        &self,
+        site: &Site,
+        link: &ConnectLinkRecord,
+        browser: &Secret,
+        asking: Asking,
+    ) -> Result<Option<Url>> {
+        let host = self.pinned();
+        if !link.may_start(Some(&browser.digest()), host.context().now()) {
+            return Ok(None);
+        }
+        let app = host.app(link.platform.as_str(), &link.app)?;
+        let started = host
+            .connect(ConnectRequest {
+                tenant: link.tenant.clone(),
+                reference: link.reference.clone(),
+                platform: link.platform.clone(),
+                app: link.app.clone(),
+                redirect_uri: site.redirect_uri(&link.platform, &app)?,
+                reconnects: link.reconnects.clone(),
+                initiator: browser.clone(),
+                asking,
+            })
+            .await?;
+        let start = LinkStart {
+            id: link.id.clone(),
+            browser_digest: browser.digest(),
+            state_digest: started.state_digest,
+            now: host.context().now(),
+        };
+        Ok(host.store().start_connect_link(&start).await?.then_some(started.authorize_url))
+    }
+
+    /// Ends the flow of a link with its callback, and keeps what became of it. `None` where the callback ended nothing, such as a second one:
+    /// what became of the first one stays.
+    ///
+    /// # Errors
+    /// When what became of it could not be kept.
+    pub(crate) async fn complete_link(
+        &self,
+        link: &ConnectLinkRecord,
+        params: CallbackParams,
+        browser: Secret,
+    ) -> Result<Option<LinkOutcome>> {
+        let (host, link) = (self.pinned(), link.clone());
+        // The person may close the window meanwhile.
+        self.detached(async move {
+            let came_to = CameTo::Path { platform: link.platform.clone(), app: link.app.clone() };
+            let callback = Callback { came_to, params, initiator: browser, other_account_allowed: false };
+            let completed = host.complete(callback).await;
+            host.keep_outcome(&link, &completed).await
+        })
+        .await
+    }
+
+    async fn keep_outcome(
+        &self,
+        link: &ConnectLinkRecord,
+        completed: &Result<Completed>,
+    ) -> Result<Option<LinkOutcome>> {
+        let outcome = LinkOutcome::of(completed);
+        if let Err(error) = completed {
+            tracing::info!(link = %link.id, %error, "nothing was connected with a link");
+        }
+        if completed.as_ref().is_err_and(|error| error.kind() == Some(&ErrorKind::InvalidCallback)) {
+            return Ok(None);
+        }
+        let state = link.state_digest.as_deref().unwrap_or_default();
+        let kept = self.store().end_connect_link(state, &outcome, self.context().now()).await?;
+        Ok(kept.then_some(outcome))
+    }
+}

@@ -1,0 +1,149 @@
+//! How it ended, for the browser it ended in.
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum_extra::extract::CookieJar;
+use connector_core::Scope;
+use connector_core::scope::list_scopes;
+use serde::Deserialize;
+
+use super::callback::back;
+use super::words::{NO_FLOW, Words};
+use super::{Pages, browser, link, page, say};
+use crate::error::Result;
+use crate::flow::Asking;
+use crate::host::Host;
+use crate::store::{ConnectLinkRecord, ConnectionId, LinkOutcome, LinkState};
+
+/// How a flow ended, and what the person can do.
+#[derive(Default, Template)]
+#[template(path = "ended.html")]
+pub(super) struct EndedPage {
+    well: bool,
+    title: String,
+    text: String,
+    /// Whether there may be more to say in a moment.
+    waits: bool,
+    may_try_again: bool,
+    /// Where trying again is sent to.
+    again: String,
+    /// What may be asked for instead.
+    less: Option<String>,
+    back: Option<Back>,
+}
+
+struct Back {
+    url: String,
+    name: String,
+}
+
+impl EndedPage {
+    /// That nothing can be done here.
+    pub(super) fn saying(words: Words) -> Self {
+        Self { title: words.title.to_owned(), text: words.text.to_owned(), ..Self::default() }
+    }
+}
+
+/// Which words, where no link is known.
+#[derive(Deserialize)]
+pub(super) struct Why {
+    why: Option<String>,
+}
+
+/// Says why a callback ended nothing.
+pub(super) async fn without_link(Query(Why { why }): Query<Why>) -> Response {
+    say(StatusCode::OK, Words::of_failure(why.as_deref().unwrap_or(NO_FLOW)))
+}
+
+/// Says how a link ended, to the browser that used it.
+pub(super) async fn show(State(pages): State<Pages>, Path(id): Path<String>, jar: CookieJar) -> Response {
+    let shown = match its_own(&pages, &id, &jar).await {
+        Ok(Some(link)) => ended(&pages, &link).await,
+        Ok(None) => return say(StatusCode::NOT_FOUND, Words::no_link()),
+        Err(error) => Err(error),
+    };
+    shown.map_or_else(|error| link::failed(&error), |shown| page(StatusCode::OK, &shown))
+}
+
+/// What the form says.
+#[derive(Default, Deserialize)]
+pub(super) struct Again {
+    /// Anything: to ask for less, as was offered.
+    less: Option<String>,
+}
+
+/// Tries again, in the same browser.
+pub(super) async fn again(
+    State(pages): State<Pages>,
+    Path(id): Path<String>,
+    jar: CookieJar,
+    Form(form): Form<Again>,
+) -> Response {
+    match its_own(&pages, &id, &jar).await {
+        Ok(Some(link)) => {
+            let asking = if form.less.is_some() { less(&link) } else { Asking::Everything };
+            link::begin(&pages, &link, jar, asking).await
+        }
+        Ok(None) => say(StatusCode::NOT_FOUND, Words::no_link()),
+        Err(error) => link::failed(&error),
+    }
+}
+
+/// A link by its id, if it is this browser's.
+async fn its_own(pages: &Pages, id: &str, jar: &CookieJar) -> Result<Option<ConnectLinkRecord>> {
+    let (Ok(id), Some(browser)) = (id.parse(), browser::shown(&pages.site, jar)) else { return Ok(None) };
+    Ok(pages.host.store().connect_link_of_browser(&id, &browser.digest()).await?)
+}
+
+fn less(link: &ConnectLinkRecord) -> Asking {
+    match &link.outcome {
+        Some(LinkOutcome::Failed { instead, .. }) if !instead.is_empty() => Asking::Less(instead.clone()),
+        _ => Asking::Everything,
+    }
+}
+
+async fn ended(pages: &Pages, link: &ConnectLinkRecord) -> Result<EndedPage> {
+    let state = link.state(pages.host.context().now());
+    let page = match (&link.outcome, state) {
+        (Some(LinkOutcome::Connected { connections }), _) => connected(&pages.host, link, connections).await?,
+        (Some(LinkOutcome::Waiting), _) => EndedPage { well: true, ..EndedPage::saying(Words::waiting()) },
+        (Some(LinkOutcome::Cancelled), _) => EndedPage::saying(Words::link_cancelled()),
+        (_, LinkState::Expired) => EndedPage::saying(Words::link_expired()),
+        (Some(LinkOutcome::Failed { error, instead }), _) => EndedPage {
+            may_try_again: true,
+            less: (!instead.is_empty()).then(|| list_scopes(instead)),
+            ..EndedPage::saying(Words::of_failure(error))
+        },
+        (None, _) => {
+            EndedPage { well: true, waits: true, may_try_again: true, ..EndedPage::saying(Words::under_way()) }
+        }
+    };
+    let back = link
+        .outcome
+        .as_ref()
+        .and_then(|outcome| back(link, outcome))
+        .map(|url| Back { name: url.host_str().unwrap_or_default().to_owned(), url: url.into() });
+    Ok(EndedPage { again: format!("/connect/ended/{}/again", link.id), back, ..page })
+}
+
+async fn connected(host: &Host, link: &ConnectLinkRecord, connections: &[ConnectionId]) -> Result<EndedPage> {
+    let (mut names, mut lacking) = (Vec::new(), Vec::<Scope>::new());
+    for id in connections {
+        if let Some(found) = host.store().connection(&link.tenant, id).await? {
+            names.extend(found.connection.profile.label().map(str::to_owned));
+            lacking.extend(host.drift(&found).map(|drift| drift.lacking).unwrap_or_default());
+        }
+    }
+    let who = if names.is_empty() { "Your account".to_owned() } else { names.join(" and ") };
+    if lacking.is_empty() {
+        let text = format!("{who} is connected.");
+        return Ok(EndedPage { well: true, title: "Connected".to_owned(), text, ..EndedPage::default() });
+    }
+    let text = format!(
+        "{who} is connected. What it needs most was not allowed, though, and has to be before it can be used: {}.",
+        list_scopes(&lacking)
+    );
+    Ok(EndedPage { title: "Connected, and something is missing".to_owned(), text, ..EndedPage::default() })
+}

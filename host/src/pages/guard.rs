@@ -1,0 +1,86 @@
+//! What is asked before any page answers, and what every answer says to the browser.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::words::Words;
+use super::{Pages, say};
+use crate::links::Site;
+
+/// No script, no frame, nothing from elsewhere. Where forms lead is not limited: browsers would hold that against the platform's own redirects.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
+
+/// Lets nothing be changed by a page of somebody else's, and keeps answers out of caches, frames and referrers.
+pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut answer = if reads || is_own_form(&pages.site, request.headers()) {
+        next.run(request).await
+    } else {
+        say(StatusCode::FORBIDDEN, Words::foreign_form())
+    };
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        // Of another origin nobody learns where the browser was; with less, the browser would not say whose form it sends.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+    ] {
+        answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// Whether a form is of a page of this host: every browser of the last years says so.
+fn is_own_form(site: &Site, headers: &HeaderMap) -> bool {
+    let said = |name| headers.get(name).map(HeaderValue::as_bytes);
+    let fetch = said(header::HeaderName::from_static("sec-fetch-site"));
+    let origin = said(header::ORIGIN);
+    let own_origin = origin.map(|origin| origin == site.origin().as_bytes());
+    match (fetch, own_origin) {
+        (_, Some(false)) | (None, None) => false,
+        (fetch, _) => fetch.is_none_or(|site| site == b"same-origin"),
+    }
+}
+
+/// Whether a person's window came here, and not an image, a frame or a script of some page. Browsers that are old do not say.
+pub(super) fn is_navigation(headers: &HeaderMap) -> bool {
+    let says = |name: &str, word: &str| headers.get(name).is_none_or(|value| value == word);
+    says("sec-fetch-dest", "document") && says("sec-fetch-mode", "navigate")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::ReturnUrls;
+
+    #[test]
+    fn only_forms_of_this_hosts_pages_change_anything() {
+        let site = Site::new("https://connect.example".parse().unwrap(), ReturnUrls::default()).unwrap();
+        let headers = |origin: Option<&'static str>, fetch: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            origin.map(|origin| headers.insert(header::ORIGIN, HeaderValue::from_static(origin)));
+            fetch.map(|fetch| headers.insert("sec-fetch-site", HeaderValue::from_static(fetch)));
+            headers
+        };
+        let own = Some("https://connect.example");
+        for (origin, fetch) in [(own, None), (own, Some("same-origin")), (None, Some("same-origin"))] {
+            assert!(is_own_form(&site, &headers(origin, fetch)), "{origin:?} {fetch:?}");
+        }
+        for (origin, fetch) in [
+            (None, None),
+            (Some("null"), None),
+            (Some("null"), Some("same-origin")),
+            (Some("https://evil.example"), None),
+            (Some("http://connect.example"), None),
+            (Some("https://connect.example:444"), None),
+            (own, Some("cross-site")),
+            (own, Some("same-site")),
+            (None, Some("cross-site")),
+            (None, Some("none")),
+        ] {
+            assert!(!is_own_form(&site, &headers(origin, fetch)), "{origin:?} {fetch:?}");
+        }
+    }
+}

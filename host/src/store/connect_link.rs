@@ -1,0 +1,198 @@
+//! Connect links: what a product gives to a person who has no login here. A store never has the token of one.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use connector_core::{PlatformId, Scope};
+use jiff::Timestamp;
+
+use super::{AuditRecord, ConnectLinkId, ConnectionId, Result};
+
+/// A link that was made for one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectLinkRecord {
+    /// Its id, which is no secret.
+    pub id: ConnectLinkId,
+    /// The SHA-256 of its token in hex: the link is found by this, and a thief of the database finds nothing to open.
+    pub token_digest: String,
+    /// Whose connection it will be.
+    pub tenant: String,
+    /// The platform.
+    pub platform: PlatformId,
+    /// The app, by the operator's name.
+    pub app: String,
+    /// The product's own id for the connection.
+    pub reference: Option<String>,
+    /// The connection that is to be renewed, if it is one.
+    pub reconnects: Option<ConnectionId>,
+    /// Where the browser goes in the end.
+    pub return_url: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on nothing begins with it.
+    pub expires_at: Timestamp,
+    /// The SHA-256 in hex of what binds it to the browser that used it first.
+    pub browser_digest: Option<String>,
+    /// The digest of the state of the flow that began with it last.
+    pub state_digest: Option<String>,
+    /// What became of that flow.
+    pub outcome: Option<LinkOutcome>,
+    /// When nothing more could become of it, other than that its time was over.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What became of a flow that began with a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkOutcome {
+    /// The accounts are connected.
+    Connected {
+        /// One for each account.
+        connections: Vec<ConnectionId>,
+    },
+    /// The access is stored, and whose it is could not be read yet. That is tried again.
+    Waiting,
+    /// Nothing was connected. The same browser may try again until the link's time is over.
+    Failed {
+        /// Why, as one stable word.
+        error: String,
+        /// After the platform refused a request because of a scope: what may be asked for instead, once.
+        instead: Vec<Scope>,
+    },
+    /// The product took the link back.
+    Cancelled,
+}
+
+impl LinkOutcome {
+    /// Whether nothing more can become of the link.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Failed { .. })
+    }
+}
+
+/// How a link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Nobody has used it.
+    Open,
+    /// A browser has used it, and nothing has become of it yet.
+    Started,
+    /// See [`LinkOutcome::Connected`].
+    Connected,
+    /// See [`LinkOutcome::Waiting`].
+    Waiting,
+    /// See [`LinkOutcome::Failed`].
+    Failed,
+    /// See [`LinkOutcome::Cancelled`].
+    Cancelled,
+    /// Its time was over before anything became of it.
+    Expired,
+}
+
+impl LinkState {
+    /// The state as one stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Started => "started",
+            Self::Connected => "connected",
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl fmt::Display for LinkState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl ConnectLinkRecord {
+    /// How it stands at a time. A flow that began in time may still end well when the link's own time is over.
+    pub fn state(&self, now: Timestamp) -> LinkState {
+        match &self.outcome {
+            Some(LinkOutcome::Connected { .. }) => LinkState::Connected,
+            Some(LinkOutcome::Waiting) => LinkState::Waiting,
+            Some(LinkOutcome::Cancelled) => LinkState::Cancelled,
+            _ if self.expires_at <= now => LinkState::Expired,
+            Some(LinkOutcome::Failed { .. }) => LinkState::Failed,
+            None if self.browser_digest.is_some() => LinkState::Started,
+            None => LinkState::Open,
+        }
+    }
+
+    /// Whether a browser with this digest may begin a flow with it at a time.
+    pub fn may_start(&self, browser_digest: Option<&str>, now: Timestamp) -> bool {
+        let its_own = self.browser_digest.is_none() || self.browser_digest.as_deref() == browser_digest;
+        its_own && matches!(self.state(now), LinkState::Open | LinkState::Started | LinkState::Failed)
+    }
+}
+
+/// A browser that uses a link.
+#[derive(Clone, Debug)]
+pub struct LinkStart {
+    /// The link.
+    pub id: ConnectLinkId,
+    /// The SHA-256 in hex of what the browser has of its own.
+    pub browser_digest: String,
+    /// The digest of the state of the flow that it begins.
+    pub state_digest: String,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Keeps connect links. One that is of no use any more stays for a while, so that the product can read what became of it.
+#[async_trait]
+pub trait ConnectLinks {
+    /// Adds a link and records it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is a link of this id or token,
+    /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, audit: &AuditRecord) -> Result<()>;
+
+    /// A link of a tenant.
+    async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>>;
+
+    /// The link of a token, however it stands.
+    async fn connect_link_by_token(&self, token_digest: &str) -> Result<Option<ConnectLinkRecord>>;
+
+    /// A link that the browser with this digest has used.
+    async fn connect_link_of_browser(
+        &self,
+        id: &ConnectLinkId,
+        browser_digest: &str,
+    ) -> Result<Option<ConnectLinkRecord>>;
+
+    /// The link whose last flow has this state, however it stands.
+    async fn connect_link_by_state(&self, state_digest: &str) -> Result<Option<ConnectLinkRecord>>;
+
+    /// Gives the link to a browser, which begins a flow with it: of any number of browsers at the same time one has it, and that one may do
+    /// so again. The flow that it began before is taken out. False when [`ConnectLinkRecord::may_start`] is: nothing has changed then.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
+    async fn start_connect_link(&self, start: &LinkStart) -> Result<bool>;
+
+    /// Stores what became of the flow with this state. False when another flow has begun with the link since, or it had ended: nothing has
+    /// changed then.
+    async fn end_connect_link(&self, state_digest: &str, outcome: &LinkOutcome, now: Timestamp) -> Result<bool>;
+
+    /// Takes a link of a tenant back, with the flow that began with it, and records it. False when there is none or it had ended: nothing
+    /// has changed then.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
+    async fn cancel_connect_link(
+        &self,
+        tenant: &str,
+        id: &ConnectLinkId,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<bool>;
+
+    /// Removes what expired at this time or before, and says how many.
+    async fn prune_connect_links(&self, expired_at: Timestamp) -> Result<u64>;
+}

@@ -1,0 +1,192 @@
+//! Connect links.
+
+use tokio::task::JoinSet;
+
+use super::bench::{Bench, TENANT, platform};
+use super::{Check, Outcome};
+use crate::store::{ConnectLinkId, ConnectLinkRecord, ConnectionId, LinkOutcome, LinkStart, LinkState, StoreError};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { name: "a connect link is found by id and by token", run: |bench| Box::pin(found(bench)) },
+    Check {
+        name: "a connect link belongs to the browser that used it first",
+        run: |bench| Box::pin(one_browser(bench)),
+    },
+    Check { name: "of many browsers one has a connect link", run: |bench| Box::pin(raced(bench)) },
+    Check { name: "nothing begins with a connect link that is over", run: |bench| Box::pin(over(bench)) },
+    Check { name: "a connect link tells what became of its last flow", run: |bench| Box::pin(told(bench)) },
+    Check { name: "a connect link is taken back with its flow", run: |bench| Box::pin(cancelled(bench)) },
+    Check { name: "connect links are pruned when they have expired", run: |bench| Box::pin(pruned(bench)) },
+];
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn link(bench: &Bench, token: &str) -> Result<ConnectLinkRecord> {
+    Ok(ConnectLinkRecord {
+        id: ConnectLinkId::new(&bench.cx)?,
+        token_digest: token.to_owned(),
+        tenant: TENANT.to_owned(),
+        platform: platform("lantern")?,
+        app: "default".to_owned(),
+        reference: Some("person-1".to_owned()),
+        reconnects: Some(ConnectionId::new(&bench.cx)?),
+        return_url: Some("https://shop.example/done".to_owned()),
+        created_at: bench.now(),
+        expires_at: bench.minutes(60),
+        browser_digest: None,
+        state_digest: None,
+        outcome: None,
+        ended_at: None,
+    })
+}
+
+async fn put(bench: &Bench, link: &ConnectLinkRecord) -> crate::store::Result<()> {
+    bench.store.put_connect_link(link, &bench.audit("connect_link_created")?).await
+}
+
+async fn stored(bench: &Bench, token: &str) -> Result<ConnectLinkRecord> {
+    let link = link(bench, token)?;
+    put(bench, &link).await?;
+    Ok(link)
+}
+
+async fn start(bench: &Bench, link: &ConnectLinkRecord, browser: &str, state: &str) -> crate::store::Result<bool> {
+    let (browser_digest, state_digest) = (browser.to_owned(), state.to_owned());
+    bench
+        .store
+        .start_connect_link(&LinkStart { id: link.id.clone(), browser_digest, state_digest, now: bench.now() })
+        .await
+}
+
+async fn now(bench: &Bench, link: &ConnectLinkRecord) -> Result<ConnectLinkRecord> {
+    Ok(bench.store.connect_link(TENANT, &link.id).await?.ok_or("the link is gone")?)
+}
+
+fn failed() -> LinkOutcome {
+    let instead = vec!["basic".parse().unwrap_or_else(|_| unreachable!())];
+    LinkOutcome::Failed { error: "scope_refused".to_owned(), instead }
+}
+
+/// Links that name this connection: one that renews it, and one that it came of.
+pub(super) async fn naming(bench: &Bench, connection: &ConnectionId) -> Result<[ConnectLinkId; 2]> {
+    let renews = ConnectLinkRecord { reconnects: Some(connection.clone()), ..link(bench, "renews")? };
+    put(bench, &renews).await?;
+    let became = stored(bench, "became").await?;
+    assert!(start(bench, &became, "browser", "state").await?);
+    let outcome = LinkOutcome::Connected { connections: vec![ConnectionId::new(&bench.cx)?, connection.clone()] };
+    assert!(bench.store.end_connect_link("state", &outcome, bench.now()).await?);
+    Ok([renews.id, became.id])
+}
+
+async fn found(bench: Bench) -> Outcome {
+    let full = link(&bench, "full")?;
+    let bare = ConnectLinkRecord { reference: None, reconnects: None, return_url: None, ..link(&bench, "bare")? };
+    for link in [full, bare] {
+        put(&bench, &link).await?;
+        assert_eq!(bench.store.connect_link(TENANT, &link.id).await?, Some(link.clone()));
+        assert_eq!(bench.store.connect_link("other", &link.id).await?, None);
+        assert_eq!(bench.store.connect_link_by_token(&link.token_digest).await?, Some(link.clone()));
+        let twice = ConnectLinkRecord { id: ConnectLinkId::new(&bench.cx)?, ..link };
+        assert!(matches!(put(&bench, &twice).await, Err(StoreError::Conflict(_))));
+    }
+    assert_eq!(bench.store.connect_link_by_token("ful").await?, None);
+    assert_eq!(bench.store.connect_link_by_state("").await?, None);
+    assert_eq!(bench.on_record().await?.len(), 2);
+    Ok(())
+}
+
+async fn one_browser(bench: Bench) -> Outcome {
+    let link = stored(&bench, "token").await?;
+    bench.store.put_flow(&bench.flow("first")?).await?;
+    bench.store.put_flow(&bench.flow("second")?).await?;
+    assert!(start(&bench, &link, "mine", "first").await?);
+    assert!(!start(&bench, &link, "theirs", "stolen").await?);
+    let begun = now(&bench, &link).await?;
+    assert_eq!((begun.browser_digest.as_deref(), begun.state(bench.now())), (Some("mine"), LinkState::Started));
+    assert_eq!(bench.store.connect_link_of_browser(&link.id, "mine").await?, Some(begun.clone()));
+    assert_eq!(bench.store.connect_link_of_browser(&link.id, "theirs").await?, None);
+    assert_eq!(bench.store.connect_link_by_state("first").await?, Some(begun));
+    assert!(start(&bench, &link, "mine", "second").await?, "the same browser begins again");
+    assert_eq!(bench.store.connect_link_by_state("first").await?, None);
+    assert_eq!(bench.store.take_flow("first").await?, None, "the flow before it is over");
+    assert!(bench.store.take_flow("second").await?.is_some());
+    Ok(())
+}
+
+async fn raced(bench: Bench) -> Outcome {
+    let link = stored(&bench, "raced").await?;
+    let mut racers = JoinSet::new();
+    for number in 0..50 {
+        let (bench, link) = (bench.clone(), link.clone());
+        racers
+            .spawn(async move { start(&bench, &link, &format!("browser {number}"), &format!("state {number}")).await });
+    }
+    let mut had = 0;
+    for outcome in racers.join_all().await {
+        had += usize::from(outcome?);
+    }
+    assert_eq!(had, 1);
+    Ok(())
+}
+
+async fn over(bench: Bench) -> Outcome {
+    let expired = ConnectLinkRecord { expires_at: bench.now(), ..link(&bench, "expired")? };
+    put(&bench, &expired).await?;
+    assert!(!start(&bench, &expired, "mine", "late").await?);
+    let link = stored(&bench, "used").await?;
+    assert!(start(&bench, &link, "mine", "state").await?);
+    let outcome = LinkOutcome::Connected { connections: vec![ConnectionId::new(&bench.cx)?] };
+    assert!(bench.store.end_connect_link("state", &outcome, bench.minutes(1)).await?);
+    assert!(!start(&bench, &link, "mine", "again").await?);
+    let ended = now(&bench, &link).await?;
+    assert_eq!((ended.outcome, ended.ended_at), (Some(outcome), Some(bench.minutes(1))));
+    Ok(())
+}
+
+async fn told(bench: Bench) -> Outcome {
+    let link = stored(&bench, "token").await?;
+    assert!(start(&bench, &link, "mine", "first").await?);
+    assert!(bench.store.end_connect_link("first", &failed(), bench.now()).await?);
+    let told = now(&bench, &link).await?;
+    assert_eq!((told.state(bench.now()), &told.outcome, told.ended_at), (LinkState::Failed, &Some(failed()), None));
+    assert_eq!(told.state(link.expires_at), LinkState::Expired);
+    assert!(start(&bench, &link, "mine", "second").await?, "what failed may be tried again");
+    assert_eq!(now(&bench, &link).await?.outcome, None);
+    assert!(
+        !bench.store.end_connect_link("first", &LinkOutcome::Waiting, bench.now()).await?,
+        "another has begun since"
+    );
+    assert!(bench.store.end_connect_link("second", &LinkOutcome::Waiting, bench.now()).await?);
+    assert!(!bench.store.end_connect_link("second", &failed(), bench.now()).await?, "it has ended");
+    assert_eq!(now(&bench, &link).await?.state(link.expires_at), LinkState::Waiting);
+    Ok(())
+}
+
+async fn cancelled(bench: Bench) -> Outcome {
+    let link = stored(&bench, "token").await?;
+    bench.store.put_flow(&bench.flow("state")?).await?;
+    assert!(start(&bench, &link, "mine", "state").await?);
+    let record = bench.audit("connect_link_cancelled")?;
+    assert!(!bench.store.cancel_connect_link("other", &link.id, bench.now(), &record).await?);
+    assert!(
+        !bench.store.cancel_connect_link(TENANT, &link.id, link.expires_at, &record).await?,
+        "it is over by itself"
+    );
+    assert!(bench.store.cancel_connect_link(TENANT, &link.id, bench.now(), &record).await?);
+    assert!(!bench.store.cancel_connect_link(TENANT, &link.id, bench.now(), &record).await?);
+    assert_eq!(bench.store.take_flow("state").await?, None);
+    assert!(!start(&bench, &link, "mine", "again").await?);
+    assert_eq!(now(&bench, &link).await?.state(bench.now()), LinkState::Cancelled);
+    let events: Vec<_> = bench.on_record().await?.into_iter().map(|(event, _)| event).collect();
+    assert_eq!(events, ["connect_link_created", "connect_link_cancelled"]);
+    Ok(())
+}
+
+async fn pruned(bench: Bench) -> Outcome {
+    for (token, minutes) in [("past", -1), ("now", 0), ("later", 1)] {
+        put(&bench, &ConnectLinkRecord { expires_at: bench.minutes(minutes), ..link(&bench, token)? }).await?;
+    }
+    assert_eq!(bench.store.prune_connect_links(bench.now()).await?, 2);
+    assert!(bench.store.connect_link_by_token("later").await?.is_some());
+    Ok(())
+}

@@ -18,11 +18,11 @@ const SERVE: &str = "serve --listen 127.0.0.1:0 --json --every 1h";
 const PROBLEM: &str = "urn:connector-host:problem:";
 
 /// A host that runs, and a product with a key.
-struct Api {
-    stage: Stage,
+pub(crate) struct Api {
+    pub(crate) stage: Stage,
     running: Running,
     base: Url,
-    key: String,
+    pub(crate) key: String,
 }
 
 impl Api {
@@ -32,14 +32,21 @@ impl Api {
         Self::of(stage, command, rights)
     }
 
-    fn of(stage: Stage, command: Cli, rights: &str) -> Self {
+    pub(crate) fn of(stage: Stage, command: Cli, rights: &str) -> Self {
         let key = key(&stage, "product", &format!("--rights {rights}"));
         let mut running = command.start();
         let base: Url = running.document()["listening"].as_str().unwrap().parse().unwrap();
         Self { stage, running, base, key }
     }
 
-    fn send(&self, method: Method, path: &str, key: &str, tenant: Option<&str>, body: Option<&Value>) -> RawAnswer {
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        key: &str,
+        tenant: Option<&str>,
+        body: Option<&Value>,
+    ) -> RawAnswer {
         let url = self.base.join("/api/v1/").unwrap().join(path).unwrap();
         let mut request = Request::new(method, url, Policy { retries: Retries::Never, ..Policy::TOKEN });
         if !key.is_empty() {
@@ -55,11 +62,11 @@ impl Api {
         self.stage.web.wait(self.stage.web.cx.send(request)).unwrap()
     }
 
-    fn get(&self, path: &str) -> RawAnswer {
+    pub(crate) fn get(&self, path: &str) -> RawAnswer {
         self.send(Method::GET, path, &self.key, None, None)
     }
 
-    fn post(&self, path: &str, body: &Value) -> RawAnswer {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RawAnswer {
         self.send(Method::POST, path, &self.key, None, Some(body))
     }
 
@@ -78,25 +85,25 @@ impl Api {
         ended["connections"][0].clone()
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         self.running.terminate();
         self.running.done().ends(0, &[]);
     }
 }
 
-fn key(stage: &Stage, name: &str, args: &str) -> String {
+pub(crate) fn key(stage: &Stage, name: &str, args: &str) -> String {
     stage.cli("api-keys create").arg(name).args(args).run().ok().out.trim().to_owned()
 }
 
 /// What a request that was done brought.
-fn fine(answer: &RawAnswer) -> Value {
+pub(crate) fn fine(answer: &RawAnswer) -> Value {
     let text = String::from_utf8_lossy(&answer.body);
     assert!((200..300).contains(&answer.status), "{}: {text}", answer.status);
     answer.json().unwrap()
 }
 
 /// That a request was refused so.
-fn refused(answer: &RawAnswer, status: u16, word: &str) -> Value {
+pub(crate) fn refused(answer: &RawAnswer, status: u16, word: &str) -> Value {
     let problem: Value = answer.json().unwrap();
     assert_eq!((answer.status, problem["type"].as_str()), (status, Some(&*format!("{PROBLEM}{word}"))), "{problem}");
     assert_eq!(answer.headers["content-type"], "application/problem+json");

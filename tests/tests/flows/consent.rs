@@ -56,7 +56,7 @@ fn a_required_scope_that_is_missing_needs_its_person_and_loses_nothing() {
 }
 
 /// One more scope than the app holds at the platform.
-const UNHELD: &str = r#"
+pub(crate) const UNHELD: &str = r#"
 [platforms.tiktok.apps.default]
 scopes = ["user.info.basic", "user.info.stats", "user.info.unheld"]
 [platforms.tiktok.scopes."user.info.unheld"]

@@ -15,6 +15,7 @@ mod demo;
 mod disconnect;
 mod doctor;
 mod instance;
+mod links;
 mod machine;
 mod outage;
 mod plan;

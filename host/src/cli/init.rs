@@ -56,7 +56,10 @@ fn filled(step: &str, linked: &Linked, settings: &Settings) -> String {
     let redirect = match app.map(|app| (app.kind, &app.redirect_uri)) {
         Some((_, Some(uri))) => uri.to_string(),
         Some((AppKind::Web, None)) => {
-            "the https address of your own callback, which `redirect_uri` then names".to_owned()
+            format!(
+                "https://<what browsers call your `serve`>{}, or the address of your own callback, which `redirect_uri` then names",
+                callback_path(linked.id(), "default")
+            )
         }
         _ => format!("http://127.0.0.1:*{}", callback_path(linked.id(), "default")),
     };

@@ -142,6 +142,21 @@ impl Host {
         Ok(self.inner.realm.app(&platform.linked, name, platform.settings.app(name)?)?)
     }
 
+    /// The app that a tenant's people connect under.
+    ///
+    /// # Errors
+    /// As [`Host::app`], and when the app is other tenants'.
+    pub(crate) fn app_for(&self, tenant: &str, platform: &str, name: &str) -> Result<App> {
+        let app = self.app(platform, name)?;
+        if self.platform(platform)?.settings.app(name)?.is_for(tenant) {
+            return Ok(app);
+        }
+        Err(Error::Request(format!(
+            "the app `{name}` is not for the tenant `{}`: it is not among the `tenants` of [platforms.{platform}.apps.{name}]",
+            tenant.escape_debug()
+        )))
+    }
+
     /// The app of a grant, as [`Host::app_at`].
     pub(crate) fn app_of(&self, grant: &GrantRecord) -> Result<App> {
         self.app_at(&grant.platform, &grant.app, &grant.client_id, &grant.base_urls)

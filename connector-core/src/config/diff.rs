@@ -103,8 +103,14 @@ fn app(old: &AppSettings, new: &AppSettings) -> Vec<Edited> {
         value("redirect_uri", text(old.redirect_uri.as_ref()), text(new.redirect_uri.as_ref())),
         value("pkce", text(old.pkce.map(Pkce::as_str).as_ref()), text(new.pkce.map(Pkce::as_str).as_ref())),
         value("keep_fresh", text(Some(&old.keep_fresh)), text(Some(&new.keep_fresh))),
+        value("tenants", tenants(old), tenants(new)),
     ];
     lists.into_iter().chain(values).flatten().collect()
+}
+
+fn tenants(app: &AppSettings) -> Option<String> {
+    let tenants = app.tenants.as_ref()?;
+    Some(tenants.iter().map(|tenant| tenant.escape_debug().to_string()).collect::<Vec<_>>().join(", "))
 }
 
 fn scopes<'a>(
@@ -216,6 +222,10 @@ mod tests {
             (
                 "scopes = [\"a\", \"b\"]\nkeep_fresh = true\nredirect_uri = \"http://127.0.0.1/\"",
                 "lantern/default: client_id not set (was environment variable ID); redirect_uri http://127.0.0.1/ (was not set); keep_fresh true (was false)",
+            ),
+            (
+                "scopes = [\"a\", \"b\"]\nclient_id = { env = \"ID\" }\ntenants = [\"shop\", \"cafe\"]",
+                "lantern/default: tenants cafe, shop (was not set)",
             ),
         ] {
             assert_eq!(lines(&old, &app(newer)), [line]);

@@ -50,6 +50,7 @@ fn app_values(key: &Key, app: &AppSettings) -> Vec<(Key, String)> {
         ("pending", Some(list_text(app.wanted.pending.iter().map(Scope::as_str)))),
         ("required", Some(list_text(app.wanted.required.iter().map(Scope::as_str)))),
         ("keep_fresh", Some(app.keep_fresh.to_string())),
+        ("tenants", app.tenants.as_ref().map(|tenants| list_text(tenants.iter().map(String::as_str)))),
     ];
     values.into_iter().filter_map(|(name, value)| Some((key.child(name), value?))).collect()
 }

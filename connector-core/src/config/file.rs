@@ -72,6 +72,10 @@ pub struct AppFile {
     /// Whether every access token of the app is always kept fresh, also while nobody needs it. Off by default, because each rotation is
     /// one more chance to lose an answer: without it a token is refreshed when it is needed, and often enough that access is kept.
     pub keep_fresh: Option<bool>,
+    /// The tenants whose people may connect under this app, which nobody else sees: for a registration that belongs to one of them. Without
+    /// it the app is everybody's.
+    #[schemars(inner(length(min = 1)), length(min = 1), extend("uniqueItems" = true))]
+    pub tenants: Option<Vec<String>>,
 }
 
 /// What a scope is and what it unlocks. A later layer replaces the definition as a whole.

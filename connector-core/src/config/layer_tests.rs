@@ -29,7 +29,7 @@ fn a_key_nobody_knows_is_named_with_those_there_are() {
         (
             "[platforms.lantern.apps.default]\nscope = []\n",
             "x.toml: platforms.lantern.apps.default: there is no key `scope` here; the keys are kind, client_id, client_secret, redirect_uri, \
-             pkce, scopes, pending, required, keep_fresh; did you mean `scopes`?",
+             pkce, scopes, pending, required, keep_fresh, tenants; did you mean `scopes`?",
         ),
         (
             "[platforms.lantern.scopes.\"stats.read\"]\nprodukt = \"\"\n",

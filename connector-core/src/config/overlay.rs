@@ -40,7 +40,8 @@ fn lay_platform(origins: &mut Origins, key: &Key, under: &mut PlatformFile, over
 }
 
 fn lay_app(origins: &mut Origins, key: &Key, under: &mut AppFile, over: AppFile) {
-    let AppFile { kind, client_id, client_secret, redirect_uri, pkce, scopes, pending, required, keep_fresh } = over;
+    let AppFile { kind, client_id, client_secret, redirect_uri, pkce, scopes, pending, required, keep_fresh, tenants } =
+        over;
     lay_value(origins, key.child("kind"), &mut under.kind, kind);
     lay_value(origins, key.child("client_id"), &mut under.client_id, client_id);
     lay_value(origins, key.child("client_secret"), &mut under.client_secret, client_secret);
@@ -50,6 +51,7 @@ fn lay_app(origins: &mut Origins, key: &Key, under: &mut AppFile, over: AppFile)
     lay_value(origins, key.child("pending"), &mut under.pending, pending);
     lay_value(origins, key.child("required"), &mut under.required, required);
     lay_value(origins, key.child("keep_fresh"), &mut under.keep_fresh, keep_fresh);
+    lay_value(origins, key.child("tenants"), &mut under.tenants, tenants);
 }
 
 fn lay_value<T>(origins: &mut Origins, key: Key, under: &mut Option<T>, over: Option<T>) {

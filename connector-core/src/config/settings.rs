@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use url::Url;
@@ -42,6 +42,15 @@ pub struct AppSettings {
     pub wanted: Wanted,
     /// Whether its access tokens are always kept fresh, also while nobody needs them.
     pub keep_fresh: bool,
+    /// Whose people may connect under it; `None` for everybody's.
+    pub tenants: Option<BTreeSet<String>>,
+}
+
+impl AppSettings {
+    /// Whether a tenant's people may connect under it.
+    pub fn is_for(&self, tenant: &str) -> bool {
+        self.tenants.as_ref().is_none_or(|tenants| tenants.contains(tenant))
+    }
 }
 
 impl Settings {

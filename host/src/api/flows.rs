@@ -93,7 +93,7 @@ pub(super) async fn start(
 ) -> Result<(StatusCode, Json<Flow>)> {
     caller.may(Right::ConnectionsWrite)?;
     let platform = host.platform(&asked.platform).map_err(|_| Problem::not_found("platform"))?;
-    if !platform.settings.apps.contains_key(&asked.app) {
+    if !platform.settings.apps.get(&asked.app).is_some_and(|app| app.is_for(&caller.tenant)) {
         return Err(Problem::not_found("app"));
     }
     let reconnects = match &asked.reconnect {

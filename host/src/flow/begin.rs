@@ -87,7 +87,7 @@ impl Host {
     pub async fn connect(&self, request: ConnectRequest) -> Result<Started> {
         let host = self.pinned();
         self.store().check_ours().await?;
-        let app = host.app(request.platform.as_str(), &request.app)?;
+        let app = host.app_for(&request.tenant, request.platform.as_str(), &request.app)?;
         let purpose = if request.reconnects.is_some() { Purpose::Reauthorize } else { Purpose::Connect };
         let platform = host.platform(request.platform.as_str())?;
         let connector = platform.connector.as_ref();

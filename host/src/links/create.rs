@@ -55,7 +55,7 @@ impl Host {
         if let Some(id) = &new.reconnects {
             self.connection(&new.tenant, id).await?;
         }
-        let app = self.app(new.platform.as_str(), &new.app)?;
+        let app = self.app_for(&new.tenant, new.platform.as_str(), &new.app)?;
         let redirect_uri = self.link_redirect_uri(site, &new.platform, &app, new.reconnects.is_some()).await?;
         Ok(LinkPlan { requested: app.wanted.requested(), redirect_uri, expires_at })
     }

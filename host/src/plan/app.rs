@@ -310,6 +310,7 @@ fn settings(now: &AppSettings, then: &AppSettings) -> Vec<&'static str> {
         ("redirect_uri", now.redirect_uri != then.redirect_uri),
         ("pkce", now.pkce != then.pkce),
         ("keep_fresh", now.keep_fresh != then.keep_fresh),
+        ("tenants", now.tenants != then.tenants),
         ("required", now.wanted.required != then.wanted.required),
     ];
     differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -170,7 +170,9 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
     let mut routes = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path = path.trim_start_matches('/').replace(['{', '}'], "");
-        for method in methods.as_object().unwrap().keys().filter(|word| ["get", "post", "delete"].contains(&word.as_str())) {
+        for method in
+            methods.as_object().unwrap().keys().filter(|word| ["get", "post", "delete"].contains(&word.as_str()))
+        {
             let method: Method = method.to_uppercase().parse().unwrap();
             let body = (method == Method::POST).then(|| json!({}));
             for key in ["", "chk_nobody", "chk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {

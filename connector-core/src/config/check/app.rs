@@ -1,8 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
 use super::Check;
+use crate::Error;
 use crate::app::{AppKind, is_identifier};
 use crate::config::file::AppFile;
 use crate::config::key::key_text;
@@ -38,6 +39,7 @@ impl Check<'_> {
         self.redirect_uri(&key.child("redirect_uri"), file);
         let wanted = self.wanted(&key, file);
         self.known(&key.child("scopes"), platform, &wanted, known);
+        let tenants = self.tenants(&key.child("tenants"), file);
         Some(AppSettings {
             kind: file.kind?,
             client_id: file.client_id.clone().map(|source| source.0),
@@ -46,6 +48,7 @@ impl Check<'_> {
             pkce: file.pkce,
             wanted,
             keep_fresh: file.keep_fresh.unwrap_or_default(),
+            tenants,
         })
     }
 
@@ -62,6 +65,34 @@ impl Check<'_> {
         }
         if has_credentials(uri) {
             self.problem(key, "a redirect URI carries no user name or password");
+        }
+    }
+
+    fn tenants(&mut self, key: &Key, file: &AppFile) -> Option<BTreeSet<String>> {
+        let texts = file.tenants.as_ref()?;
+        if texts.is_empty() {
+            self.problem(key, "nobody could use the app: name a tenant, or leave `tenants` out for everybody");
+        }
+        let named = |text: &str| match text {
+            "" => Err(Error::config("no tenant is named by the empty text")),
+            name => Ok(name.to_owned()),
+        };
+        Some(self.list(key, texts, named).into_iter().collect())
+    }
+
+    /// A registration has one owner: where two apps are the same one at the platform, the people of one could be taken for the other's.
+    pub(super) fn owners(&mut self, platform: &Key, apps: &BTreeMap<String, AppSettings>) {
+        let mut seen: Vec<(&String, &AppSettings)> = Vec::new();
+        for (name, app) in apps {
+            let same =
+                |(_, other): &&(&String, &AppSettings)| other.client_id.is_some() && other.client_id == app.client_id;
+            if let Some((other, _)) = seen.iter().find(same).filter(|(_, other)| other.tenants != app.tenants) {
+                let problem = format!(
+                    "the app has the `client_id` of the app `{other}`, which is for other tenants: name the same ones in both, or register an app for each"
+                );
+                self.problem(&platform.child("apps").child(name).child("tenants"), problem);
+            }
+            seen.push((name, app));
         }
     }
 

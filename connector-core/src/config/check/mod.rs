@@ -41,6 +41,7 @@ impl Check<'_> {
                 apps.insert(name.clone(), app);
             }
         }
+        self.owners(&key, &apps);
         Some((parsed?, PlatformSettings { catalogue: Arc::new(catalogue), apps }))
     }
 

@@ -320,3 +320,37 @@ fn a_scope_with_fields_is_added_by_configuration_alone() {
         catalogue.fields("me").any(|(scope, field, target)| (scope.as_str(), field, target) == ("more", "glow", &glow))
     );
 }
+
+#[test]
+fn an_app_is_for_everybody_or_for_the_tenants_it_names() {
+    let named =
+        loaded(&[("good", GOOD), ("x.toml", "[platforms.lantern.apps.default]\ntenants = [\"shop\", \"café\"]")]);
+    let id: PlatformId = "lantern".parse().unwrap();
+    for (settings, others) in [(good(), true), (named.unwrap().settings, false)] {
+        let app = settings.platform(&id).unwrap().app("default").unwrap().clone();
+        assert_eq!(
+            (app.is_for("shop"), app.is_for("café"), app.is_for("other"), app.is_for("")),
+            (true, true, others, others)
+        );
+    }
+    about_app("tenants = []", "tenants: nobody could use the app: name a tenant, or leave `tenants` out for everybody");
+    about_app("tenants = [\"\"]", "tenants: no tenant is named by the empty text");
+    about_app("tenants = [\"a\", \"a\"]", "tenants: `a` is named twice");
+}
+
+#[test]
+fn a_registration_has_one_owner() {
+    let app = |name: &str, more: &str| {
+        format!(
+            "[platforms.lantern.apps.{name}]\nkind = \"web\"\nscopes = [\"basic\"]\nclient_id = {{ env = \"SAME\" }}\n{more}\n"
+        )
+    };
+    let both = |a: &str, b: &str| problems(&(app("a", a) + &app("b", b)));
+    let (shop, cafe) = ("tenants = [\"shop\"]", "tenants = [\"cafe\"]");
+    assert_eq!(both("", ""), [] as [String; 0]);
+    assert_eq!(both(shop, shop), [] as [String; 0]);
+    for (a, b) in [(shop, cafe), (shop, ""), ("", cafe)] {
+        let [problem] = both(a, b).try_into().unwrap();
+        assert!(problem.contains("apps.b.tenants") && problem.contains("the app `a`"), "{problem}");
+    }
+}

@@ -8,6 +8,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/roles.rs"]
+mod roles;
 mod store;
 
 use std::path::Path;
@@ -22,7 +24,8 @@ use connector_host::store::{Inventory as _, SqliteStore};
 use connector_host::testing::Outcome;
 use serde::{Deserialize, Serialize};
 
-use self::common::{count, cpu, median, rss, say, start};
+use self::common::{count, median, say};
+use self::roles::{cpu, rss, start};
 
 /// The processor time that a connection may cost, in microseconds.
 const MOST_CPU: f64 = 20.0;

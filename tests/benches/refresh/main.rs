@@ -12,15 +12,18 @@ mod common;
 mod floor;
 mod host;
 mod mock;
+#[path = "../common/roles.rs"]
+mod roles;
 mod work;
 
 use connector_core::http::{HttpTransport as _, Policy, Request, ReqwestTransport};
 use http::Method;
 use url::Url;
 
+use self::common::median;
 pub(crate) use self::common::say;
-use self::common::{median, start};
 use self::mock::Seen;
+use self::roles::start;
 use self::work::{Figures, Load};
 
 pub(crate) use connector_host::testing::Outcome;

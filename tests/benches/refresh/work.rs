@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use url::Url;
 
-use crate::common::{count, cpu, micros, rss};
+use crate::common::count;
 use crate::host::{self, Commits};
 use crate::mock::refresh_token;
+use crate::roles::{cpu, micros, rss};
 use crate::{Outcome, say};
 
 /// How much is done, and how much of it at a time.

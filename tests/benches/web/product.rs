@@ -1,0 +1,97 @@
+//! A product, and the browsers of its people.
+
+use std::sync::Arc;
+
+use connector_core::emulator::{Consent, Emulator as _};
+use connector_core::http::{Policy, RawAnswer, Request, ReqwestTransport, Retries};
+use connector_core::{Context, Secret};
+use connector_host::testing::Outcome;
+use connector_tiktok::emulator::TikTokEmulator;
+use http::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use url::Url;
+
+/// How many requests are under way at the same time.
+const IN_FLIGHT: usize = 8;
+
+/// Where the product has browsers sent back to.
+const REDIRECT: &str = "http://127.0.0.1:3000/callback/";
+
+/// A product with a key.
+#[derive(Clone)]
+pub(crate) struct Product {
+    cx: Context,
+    base: Url,
+    key: Secret,
+}
+
+impl Product {
+    pub(crate) fn new(base: Url, key: &str) -> Self {
+        Self { cx: Context::system(Arc::new(ReqwestTransport::new())), base, key: Secret::from(key) }
+    }
+
+    /// Connects an account, and gives its connection's id.
+    pub(crate) async fn connect(&self) -> Outcome<String> {
+        let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT });
+        let flow = self.post("api/v1/flows", &start).await?;
+        let text = |name: &str| flow[name].as_str().unwrap_or_default().to_owned();
+        let consent = Consent { person: "mira".to_owned(), ..Consent::default() };
+        let back = TikTokEmulator.consent(&self.cx, &text("authorize_url").parse()?, &consent).await?;
+        let query = json!({ "query": back.query() });
+        let ended = self.post(&format!("api/v1/flows/{}/complete", text("id")), &query).await?;
+        Ok(ended["connections"][0]["id"].as_str().ok_or("nothing was connected")?.to_owned())
+    }
+
+    pub(crate) async fn connects(&self, number: usize) -> Outcome {
+        self.in_flight(number, async |product| product.connect().await.map(drop)).await
+    }
+
+    pub(crate) async fn tokens(&self, connection: &str, number: usize) -> Outcome {
+        let path = format!("api/v1/connections/{connection}/token");
+        let read = |product: Self| {
+            let path = path.clone();
+            async move { product.post(&path, &json!({})).await.map(drop) }
+        };
+        self.in_flight(number, read).await
+    }
+
+    pub(crate) async fn empty(&self, number: usize) -> Outcome {
+        let read = async |product: Self| {
+            let request = Request::new(Method::GET, product.base.join("healthz")?, policy());
+            product.send(request).await.map(drop)
+        };
+        self.in_flight(number, read).await
+    }
+
+    async fn in_flight<F>(&self, number: usize, work: impl Fn(Self) -> F) -> Outcome
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let mut tasks = JoinSet::new();
+        for _ in 0..number {
+            if tasks.len() == IN_FLIGHT {
+                tasks.join_next().await.ok_or("nothing is under way")???;
+            }
+            tasks.spawn(work(self.clone()));
+        }
+        while let Some(done) = tasks.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
+        let request = Request::new(Method::POST, self.base.join(path)?, policy()).bearer(&self.key)?.json(body);
+        Ok(self.send(request).await?.json().ok_or("no JSON")?)
+    }
+
+    async fn send(&self, request: Request) -> Outcome<RawAnswer> {
+        let answer = self.cx.send(request).await?;
+        if answer.is_success() { Ok(answer) } else { Err(format!("{}", answer.status).into()) }
+    }
+}
+
+fn policy() -> Policy {
+    Policy { retries: Retries::Never, ..Policy::TOKEN }
+}

@@ -1,4 +1,4 @@
-//! The consent page and the last page in a real browser: Chromium, driven over the `WebDriver` protocol.
+//! The consent page, connect links and the last page in a real browser: Chromium, driven over the `WebDriver` protocol.
 //!
 //! Without `chromium` and `chromedriver` on this machine the tests pass and say so, unless `CONNECTOR_TESTS_REQUIRE` names `chromium`.
 
@@ -78,4 +78,34 @@ fn a_click_on_cancel_connects_nothing() {
     browser.screenshot("cancelled");
     running.done().ends(3, &["the person did not allow access"]);
     assert!(stage.connections().is_empty());
+}
+
+#[test]
+fn a_person_without_a_login_connects_by_a_link_and_may_try_again() {
+    let stage = Stage::new();
+    let Some(browser) = Browser::open(&stage) else { return };
+    let mut serve = stage.cli("serve --listen 127.0.0.1:0 --json --every 1h").start();
+    serve.document();
+    let link = stage.cli("links create tiktok --reference user-7 --json").run().ok().json();
+    let url = link["url"].as_str().unwrap().parse().unwrap();
+    browser.visit(&url);
+    assert_eq!(browser.text("h1"), "Connect your TikTok account");
+    browser.screenshot("link");
+    browser.click("form button");
+    browser.click("input[name=person][value=jonas]");
+    browser.click("button[value=cancel]");
+    assert!(browser.text("main.ill").contains("You did not allow access"), "{}", browser.text("main"));
+    browser.screenshot("link-declined");
+
+    browser.click("form button");
+    browser.click("input[name=person][value=jonas]");
+    browser.click("button[value=authorize]");
+    assert!(browser.text("main.well").contains("Jonas is connected."), "{}", browser.text("main"));
+    browser.screenshot("link-connected");
+    assert!(browser.url().query().is_none(), "the code is gone from the address");
+    assert_eq!(stage.connections()[0]["reference"], "user-7");
+    browser.visit(&url);
+    assert!(browser.text("main").contains("has been used"), "{}", browser.text("main"));
+    serve.terminate();
+    serve.done().ends(0, &[]);
 }

@@ -11,11 +11,12 @@ use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
+use crate::api::KeyRate;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::keeper::{Keep, Rounds};
 use crate::reload::{Reloader, Why};
-use crate::serve::{Board, Posted, Server, Told, bind, loopback};
+use crate::serve::{Asked, Board, Posted, Posture, Server, TlsFiles, Told};
 
 /// Keeps access until it is told to stop, and ends once what was under way is through.
 pub(super) async fn run(
@@ -26,19 +27,27 @@ pub(super) async fn run(
     orders: &Orders,
 ) -> Result<Exit> {
     let every = every(args)?;
-    let listener = bind(loopback(&args.listen)?).await?;
+    let posture = Posture::take(asked(args)).await?;
     let (host, reloader) = open(setup, running, output).await?;
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
     let (board, token) = (Arc::new(Board::new(host.context())), host.context().random_token()?);
     let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
-    let server = Server::open(listener, told)?;
-    let posted = Posted::post(&setup.data_dir()?, server.address, &token).await?;
+    let (public_url, is_nameless, scheme) = (posture.public_url.to_string(), posture.is_nameless, scheme(args));
+    let server = Server::open(posture, told, KeyRate(args.key_rate))?;
+    let posted = Posted::post(&setup.data_dir()?, server.control(), &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
     }
-    let url = format!("http://{}/", server.address);
-    output.either(&json!({ "listening": url }), || format!("Listening at {url} (api/v1, healthz, readyz, metrics)"));
+    if is_nameless {
+        output.warn("nobody has said what others call this host, so they are refused: say it with --public-url");
+    }
+    let url = format!("{scheme}://{}/", server.address());
+    let health = server.health().map(|address| format!("http://{address}/"));
+    output.either(&json!({ "listening": url, "public_url": public_url, "health": health }), || {
+        let health = health.as_deref().map_or_else(String::new, |health| format!("; health and figures at {health}"));
+        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}")
+    });
     let (heard, cx, stop) = (Arc::clone(&board), host.context().clone(), &orders.stop);
     let keep = Keep {
         max_in_flight: args.max_in_flight,
@@ -89,6 +98,23 @@ async fn told(order: &Notify, stop: &CancellationToken) -> bool {
         () = stop.cancelled() => false,
         () = order.notified() => true,
     }
+}
+
+/// Where to listen, and for whom.
+fn asked(args: &Serve) -> Asked {
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone()).map(|(chain, key)| TlsFiles { chain, key });
+    Asked {
+        listen: args.listen.clone(),
+        tls,
+        proxies: args.trusted_proxy.clone(),
+        public_url: args.public_url.clone(),
+        health: args.health_listen,
+        max_connections: args.max_connections,
+    }
+}
+
+fn scheme(args: &Serve) -> &'static str {
+    if args.tls_cert.is_some() { "https" } else { "http" }
 }
 
 fn every(args: &Serve) -> Result<Duration> {

@@ -12,7 +12,7 @@ use connector_core::Secret;
 
 use super::problem::{Problem, Result};
 use super::throttle::{Client, Throttle};
-use crate::api_keys::Right;
+use crate::api_keys::{Right, is_well_formed};
 use crate::host::Host;
 use crate::store::{ApiKeyId, ApiKeyRecord};
 
@@ -68,6 +68,10 @@ impl Gate {
 
     /// The key of a secret, unless too many were shown.
     async fn key(&self, secret: &Secret, client: Option<Client>) -> Result<Option<ApiKeyRecord>> {
+        // What cannot be a key costs the store nothing.
+        if !is_well_formed(secret) {
+            return Ok(None);
+        }
         let (cx, digest) = (self.host.context(), secret.digest());
         let shown = self.throttle.admit(cx, &digest, client)?;
         let key = self.host.api_key(secret).await;

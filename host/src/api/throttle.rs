@@ -13,7 +13,7 @@ use super::problem::{Problem, Result};
 use crate::moment::Moment;
 
 /// How many keys that have not worked yet one address may show at once.
-const GUESSES_AT_ONCE: f64 = 20.0;
+const GUESSES_AT_ONCE: f64 = 50.0;
 
 /// How many more it may show in a second after that: six a minute.
 const GUESSES_PER_SECOND: f64 = 0.1;
@@ -31,7 +31,7 @@ pub struct KeyRate(pub NonZeroU32);
 
 impl Default for KeyRate {
     fn default() -> Self {
-        Self(NonZeroU32::new(50).unwrap_or(NonZeroU32::MIN))
+        Self(NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN))
     }
 }
 
@@ -225,13 +225,13 @@ mod tests {
     #[test]
     fn of_ten_thousand_guesses_a_few_are_looked_up() {
         let (throttle, cx, clock) = throttle();
-        assert_eq!(guess(&throttle, &cx, 10_000, from("192.0.2.1")), 20);
+        assert_eq!(guess(&throttle, &cx, 10_000, from("192.0.2.1")), 50);
         for _ in 0..10 {
             clock.advance(SignedDuration::from_secs(60));
             assert_eq!(guess(&throttle, &cx, 10_000, from("192.0.2.1")), 6, "a minute");
         }
         assert_eq!(guess(&throttle, &cx, 1, from("192.0.2.2")), 1, "others have places of their own");
-        assert_eq!(guess(&throttle, &cx, 99, from("2001:db8::1")), 20);
+        assert_eq!(guess(&throttle, &cx, 99, from("2001:db8::1")), 50);
         assert_eq!(guess(&throttle, &cx, 99, from("2001:db8::ffff:2")), 0, "a network of IPv6 is one client");
         assert_eq!(guess(&throttle, &cx, 99, None), 99, "a server that tells no address throttles for itself");
     }
@@ -242,7 +242,7 @@ mod tests {
         for _ in 0..5 {
             assert!(use_key(&throttle, &cx, from("192.0.2.1")));
         }
-        assert_eq!(guess(&throttle, &cx, 99, from("192.0.2.1")), 20, "a key that works is no guess");
+        assert_eq!(guess(&throttle, &cx, 99, from("192.0.2.1")), 50, "a key that works is no guess");
         assert!(use_key(&throttle, &cx, from("192.0.2.1")));
         let shown = throttle.admit(&cx, "right", from("192.0.2.1")).unwrap();
         throttle.settle(&cx, "right", shown, true);

@@ -46,7 +46,7 @@ pub(in crate::cli) struct Serve {
     #[arg(long, env = "CONNECTOR_MAX_CONNECTIONS", default_value = "1024", value_name = "N")]
     pub(in crate::cli) max_connections: NonZeroUsize,
     /// How many requests a second an API key may make, and twice as many at once
-    #[arg(long, env = "CONNECTOR_KEY_RATE", default_value = "50", value_name = "N")]
+    #[arg(long, env = "CONNECTOR_KEY_RATE", default_value = "100", value_name = "N")]
     pub(in crate::cli) key_rate: NonZeroU32,
     /// How long after a pass the next one begins, such as 30s or 2m
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = parse_duration)]

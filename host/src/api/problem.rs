@@ -80,7 +80,7 @@ impl Problem {
     }
 
     /// What the request says cannot be right.
-    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", "The request is not understood").with(detail)
     }
 
@@ -91,7 +91,7 @@ impl Problem {
     }
 
     /// There is no such thing for this tenant.
-    pub(crate) fn not_found(what: &str) -> Self {
+    pub(super) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found").with(format!("the tenant has no such {what}"))
     }
 

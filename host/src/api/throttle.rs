@@ -123,7 +123,7 @@ fn network(Client(address): Client) -> IpAddr {
 struct Buckets<K> {
     rate: f64,
     most: f64,
-    buckets: HashMap<K, Bucket>,
+    of: HashMap<K, Bucket>,
 }
 
 struct Bucket {
@@ -134,32 +134,32 @@ struct Bucket {
 
 impl<K: Eq + Hash> Buckets<K> {
     fn new(rate: f64, most: f64) -> Self {
-        Self { rate, most, buckets: HashMap::new() }
+        Self { rate, most, of: HashMap::new() }
     }
 
     fn of(&mut self, key: K, now: f64) -> &mut Bucket {
         let (rate, most) = (self.rate, self.most);
-        if self.buckets.len() >= REMEMBERED && !self.buckets.contains_key(&key) {
-            self.buckets.retain(|_, bucket| !bucket.fill(rate, now).is_full());
-            if self.buckets.len() >= REMEMBERED {
-                self.buckets.clear();
+        if self.of.len() >= REMEMBERED && !self.of.contains_key(&key) {
+            self.of.retain(|_, bucket| !bucket.fill(rate, now).is_full());
+            if self.of.len() >= REMEMBERED {
+                self.of.clear();
             }
         }
-        self.buckets.entry(key).or_insert(Bucket { tokens: most, at: now, most }).fill(rate, now)
+        self.of.entry(key).or_insert(Bucket { tokens: most, at: now, most }).fill(rate, now)
     }
 
     fn of_known<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, now: f64) -> Option<&mut Bucket>
     where
         K: std::borrow::Borrow<Q>,
     {
-        self.buckets.get_mut(key).map(|bucket| bucket.fill(self.rate, now))
+        self.of.get_mut(key).map(|bucket| bucket.fill(self.rate, now))
     }
 
     fn forget<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
     where
         K: std::borrow::Borrow<Q>,
     {
-        self.buckets.remove(key);
+        self.of.remove(key);
     }
 }
 
@@ -202,8 +202,8 @@ mod tests {
         (Throttle::new(&cx, KeyRate(NonZeroU32::new(5).unwrap())), cx, clock)
     }
 
-    fn from(address: &str) -> Option<Client> {
-        Some(Client(address.parse().unwrap()))
+    fn at(address: &str) -> Client {
+        Client(address.parse().unwrap())
     }
 
     /// How many of so many guesses are looked up.
@@ -225,14 +225,14 @@ mod tests {
     #[test]
     fn of_ten_thousand_guesses_a_few_are_looked_up() {
         let (throttle, cx, clock) = throttle();
-        assert_eq!(guess(&throttle, &cx, 10_000, from("192.0.2.1")), 50);
+        assert_eq!(guess(&throttle, &cx, 10_000, Some(at("192.0.2.1"))), 50);
         for _ in 0..10 {
             clock.advance(SignedDuration::from_secs(60));
-            assert_eq!(guess(&throttle, &cx, 10_000, from("192.0.2.1")), 6, "a minute");
+            assert_eq!(guess(&throttle, &cx, 10_000, Some(at("192.0.2.1"))), 6, "a minute");
         }
-        assert_eq!(guess(&throttle, &cx, 1, from("192.0.2.2")), 1, "others have places of their own");
-        assert_eq!(guess(&throttle, &cx, 99, from("2001:db8::1")), 50);
-        assert_eq!(guess(&throttle, &cx, 99, from("2001:db8::ffff:2")), 0, "a network of IPv6 is one client");
+        assert_eq!(guess(&throttle, &cx, 1, Some(at("192.0.2.2"))), 1, "others have places of their own");
+        assert_eq!(guess(&throttle, &cx, 99, Some(at("2001:db8::1"))), 50);
+        assert_eq!(guess(&throttle, &cx, 99, Some(at("2001:db8::ffff:2"))), 0, "a network of IPv6 is one client");
         assert_eq!(guess(&throttle, &cx, 99, None), 99, "a server that tells no address throttles for itself");
     }
 
@@ -240,13 +240,13 @@ mod tests {
     fn guesses_keep_no_key_out_that_has_worked() {
         let (throttle, cx, _) = throttle();
         for _ in 0..5 {
-            assert!(use_key(&throttle, &cx, from("192.0.2.1")));
+            assert!(use_key(&throttle, &cx, Some(at("192.0.2.1"))));
         }
-        assert_eq!(guess(&throttle, &cx, 99, from("192.0.2.1")), 50, "a key that works is no guess");
-        assert!(use_key(&throttle, &cx, from("192.0.2.1")));
-        let shown = throttle.admit(&cx, "right", from("192.0.2.1")).unwrap();
+        assert_eq!(guess(&throttle, &cx, 99, Some(at("192.0.2.1"))), 50, "a key that works is no guess");
+        assert!(use_key(&throttle, &cx, Some(at("192.0.2.1"))));
+        let shown = throttle.admit(&cx, "right", Some(at("192.0.2.1"))).unwrap();
         throttle.settle(&cx, "right", shown, true);
-        assert!(!use_key(&throttle, &cx, from("192.0.2.1")), "one that was revoked is a guess");
+        assert!(!use_key(&throttle, &cx, Some(at("192.0.2.1"))), "one that was revoked is a guess");
     }
 
     #[test]
@@ -269,6 +269,6 @@ mod tests {
         for n in 0..u32::try_from(REMEMBERED).unwrap() + 500 {
             guess(&throttle, &cx, 1, Some(Client(IpAddr::from(n.to_be_bytes()))));
         }
-        assert!(throttle.counted().addresses.buckets.len() <= REMEMBERED);
+        assert!(throttle.counted().addresses.of.len() <= REMEMBERED);
     }
 }

@@ -41,7 +41,7 @@ impl Guard {
     pub(super) fn before(self, router: Router) -> Router {
         let guard = Arc::new(self);
         router
-            .fallback(async || Problem::not_found("route"))
+            .fallback(async || nothing_here())
             .layer(RequestBodyTimeoutLayer::new(guard.patience))
             .layer(middleware::from_fn_with_state(Arc::clone(&guard), look))
             .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
@@ -93,8 +93,12 @@ fn is_from_here(peer: IpAddr, request: &Request) -> bool {
 pub(super) async fn from_here(here: Option<Extension<FromHere>>, request: Request, next: Next) -> Response {
     match here {
         Some(Extension(FromHere(true))) => next.run(request).await,
-        _ => Problem::not_found("route").into_response(),
+        _ => nothing_here().into_response(),
     }
+}
+
+fn nothing_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "Not found")
 }
 
 /// What every answer says, whoever made it.

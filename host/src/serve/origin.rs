@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use axum::extract::Request;
 use axum::http::header;
+use axum::http::uri::Authority;
 use url::{Host, Url};
 
 /// The scheme, host and port under which others open this host, such as `https://connect.example.com`. Nothing else is in it.
@@ -103,7 +104,7 @@ impl Names {
         let mut hosts = request.headers().get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
         // A target with a name of its own goes before the header, so both have to be ours.
-        let target = request.uri().authority().map(|authority| authority.as_str());
+        let target = request.uri().authority().map(Authority::as_str);
         host.to_str().is_ok_and(|host| self.holds(host)) && target.is_none_or(|target| self.holds(target))
     }
 

@@ -1,6 +1,6 @@
 //! Where the host listens and for whom. Nobody but this machine reaches it, unless what is said on the way is protected.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 
 use axum::Router;
@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 
 /// How many connections one client may have, unless it is a trusted proxy.
 const OF_ONE: usize = 128;
+
+/// A free port of this machine.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// What the operator asks for.
 #[derive(Clone, Debug)]
@@ -66,10 +69,8 @@ impl Posture {
         let tls = asked.tls.as_ref().map(Tls::open).transpose()?;
         let most = Most { in_all: asked.max_connections.get(), of_one: OF_ONE };
         let plain = |listener| Door { listener, tls: None, proxies: Proxies::default(), most, patience: PATIENCE };
-        let control = match tls.is_some() || !address.ip().is_loopback() {
-            true => Some(plain(bind(SocketAddr::from(([127, 0, 0, 1], 0)), "--listen").await?)),
-            false => None,
-        };
+        let is_for_commands = tls.is_none() && address.ip().is_loopback();
+        let control = if is_for_commands { None } else { Some(plain(bind(ANY_PORT, "--listen").await?)) };
         let health = match asked.health {
             Some(address) => Some(plain(bind(address, "--health-listen").await?)),
             None => None,

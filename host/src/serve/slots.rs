@@ -104,32 +104,32 @@ impl Drop for Slot {
 mod tests {
     use super::*;
 
-    fn address(last: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([192, 0, 2, last]))
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
     }
 
     #[test]
     fn the_oldest_that_asks_for_nothing_makes_room() {
         let slots = Slots::new(Most { in_all: 3, of_one: 2 });
-        let [busy, idle] = [1, 2].map(|last| slots.take(address(last)).unwrap());
+        let [busy, idle] = [1, 2].map(|last| slots.take(Some(address(last))).unwrap());
         busy.connection.busy(true);
-        let third = slots.take(address(3)).unwrap();
-        let fourth = slots.take(address(4)).unwrap();
+        let third = slots.take(Some(address(3))).unwrap();
+        let fourth = slots.take(Some(address(4))).unwrap();
         assert!(idle.connection.end.is_cancelled() && !busy.connection.end.is_cancelled());
         for slot in [&third, &fourth] {
             slot.connection.busy(true);
         }
-        assert!(slots.take(address(5)).is_none(), "all are being answered");
+        assert!(slots.take(Some(address(5))).is_none(), "all are being answered");
         drop(third);
-        assert!(slots.take(address(5)).is_some());
+        assert!(slots.take(Some(address(5))).is_some());
     }
 
     #[test]
     fn one_client_takes_its_own_places_and_no_others() {
         let slots = Slots::new(Most { in_all: 9, of_one: 2 });
-        let other = slots.take(address(9)).unwrap();
-        let [first, second] = [1, 1].map(|last| slots.take(address(last)).unwrap());
-        let third = slots.take(address(1)).unwrap();
+        let other = slots.take(Some(address(9))).unwrap();
+        let [first, second] = [1, 1].map(|last| slots.take(Some(address(last))).unwrap());
+        let third = slots.take(Some(address(1))).unwrap();
         assert!(first.connection.end.is_cancelled());
         assert!([&other, &second, &third].iter().all(|slot| !slot.connection.end.is_cancelled()));
         let proxied: Vec<_> = (0..5).map(|_| slots.take(None).unwrap()).collect();

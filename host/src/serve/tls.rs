@@ -104,6 +104,11 @@ impl ResolvesServerCert for Certificate {
 }
 
 impl TlsFiles {
+    /// What is wrong with them, if something is.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.read(&aws_lc_rs::default_provider()).err()
+    }
+
     fn looks(&self) -> Looks {
         [&self.chain, &self.key].map(|path| stamp(&path.canonicalize().unwrap_or_else(|_| path.clone())))
     }

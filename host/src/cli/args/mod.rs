@@ -30,7 +30,8 @@ Exit codes:
   3    a person has to act: consent was refused, an account has to be connected
        again, a scope is not granted, or the platform restricts the account
   4    the platform is out of reach or asks to wait; try again
-  78   `serve` would be within reach of others with no protection
+  78   `serve` would be within reach of others with no protection, or its certificate
+       is of no use
   130  stopped by ctrl-C";
 
 const CONNECT_EXAMPLES: &str = "\

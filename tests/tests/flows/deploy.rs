@@ -52,7 +52,7 @@ fn every_flag_and_variable_of_the_files_is_one_that_serve_takes() {
 /// The directives of the service, without comments.
 fn service() -> String {
     let (_, text) = files().into_iter().find(|(path, _)| path.ends_with("connector-host.service")).unwrap();
-    text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
+    text.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect()
 }
 
 #[test]

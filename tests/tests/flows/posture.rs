@@ -90,84 +90,87 @@ fn body(answer: &str) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_else(|_| panic!("{answer}"))
 }
 
+/// What it answers to; PORT is the one it listens on.
+const OURS: [&str; 7] = [
+    "127.0.0.1:PORT",
+    "localhost:PORT",
+    "LocalHost:PORT",
+    "[::1]:PORT",
+    "connect.example.com",
+    "CONNECT.example.com",
+    "connect.example.com:443",
+];
+
+/// What looks like it; OTHER is another port.
+const NOT_OURS: [&str; 53] = [
+    "",
+    " ",
+    ":",
+    ":PORT",
+    "evil.example",
+    "evil.example:PORT",
+    "EVIL.example",
+    "127.0.0.1",
+    "localhost",
+    "[::1]",
+    "::1",
+    "::1:PORT",
+    "127.0.0.1:OTHER",
+    "localhost:OTHER",
+    "[::1]:OTHER",
+    "127.0.0.1:PORT:PORT",
+    "127.0.0.1:0PORT",
+    "127.0.0.1:+PORT",
+    "127.0.0.1:PORT.evil.example",
+    "127.0.0.1.evil.example",
+    "127.0.0.1.evil.example:PORT",
+    "localhost.evil.example:PORT",
+    "localhost.:PORT",
+    "localhost.",
+    "127.0.0.1.:PORT",
+    "127.1:PORT",
+    "127.0.0.2:PORT",
+    "2130706433:PORT",
+    "0x7f000001:PORT",
+    "0177.0.0.1:PORT",
+    "0.0.0.0:PORT",
+    "[::]:PORT",
+    "[::ffff:127.0.0.1]:PORT",
+    "[0:0:0:0:0:0:0:1]:PORT",
+    "[::1%25lo]:PORT",
+    "evil.example#127.0.0.1:PORT",
+    "evil.example@127.0.0.1:PORT",
+    "127.0.0.1:PORT@evil.example",
+    "127.0.0.1:PORT/",
+    "127.0.0.1:PORT, evil.example",
+    "127.0.0.1:PORT evil.example",
+    "localhost:PORT\tevil.example",
+    "connect.example.com:PORT",
+    "connect.example.com:80",
+    "connect.example.com.",
+    "xconnect.example.com",
+    "connect.example.com.evil.example",
+    "connect.example.co",
+    "https://connect.example.com",
+    "connect.example.com/",
+    "*",
+    "127.0.0.1\u{ff1a}PORT",
+    "ⓛocalhost:PORT",
+];
+
 #[test]
 fn it_answers_to_its_own_names_whole_and_to_nothing_like_them() {
     let served = Served::local("--public-url https://connect.example.com");
     let at = served.at("listening");
     let port = at.port();
     let other = if port == 1 { 2 } else { 1 };
-    let ours = [
-        "127.0.0.1:PORT",
-        "localhost:PORT",
-        "LocalHost:PORT",
-        "[::1]:PORT",
-        "connect.example.com",
-        "CONNECT.example.com",
-        "connect.example.com:443",
-    ];
-    let not_ours = [
-        "",
-        " ",
-        ":",
-        ":PORT",
-        "evil.example",
-        "evil.example:PORT",
-        "EVIL.example",
-        "127.0.0.1",
-        "localhost",
-        "[::1]",
-        "::1",
-        "::1:PORT",
-        "127.0.0.1:OTHER",
-        "localhost:OTHER",
-        "[::1]:OTHER",
-        "127.0.0.1:PORT:PORT",
-        "127.0.0.1:0PORT",
-        "127.0.0.1:+PORT",
-        "127.0.0.1:PORT.evil.example",
-        "127.0.0.1.evil.example",
-        "127.0.0.1.evil.example:PORT",
-        "localhost.evil.example:PORT",
-        "localhost.:PORT",
-        "localhost.",
-        "127.0.0.1.:PORT",
-        "127.1:PORT",
-        "127.0.0.2:PORT",
-        "2130706433:PORT",
-        "0x7f000001:PORT",
-        "0177.0.0.1:PORT",
-        "0.0.0.0:PORT",
-        "[::]:PORT",
-        "[::ffff:127.0.0.1]:PORT",
-        "[0:0:0:0:0:0:0:1]:PORT",
-        "[::1%25lo]:PORT",
-        "evil.example#127.0.0.1:PORT",
-        "evil.example@127.0.0.1:PORT",
-        "127.0.0.1:PORT@evil.example",
-        "127.0.0.1:PORT/",
-        "127.0.0.1:PORT, evil.example",
-        "127.0.0.1:PORT evil.example",
-        "localhost:PORT\tevil.example",
-        "connect.example.com:PORT",
-        "connect.example.com:80",
-        "connect.example.com.",
-        "xconnect.example.com",
-        "connect.example.com.evil.example",
-        "connect.example.co",
-        "https://connect.example.com",
-        "connect.example.com/",
-        "*",
-        "127.0.0.1\u{ff1a}PORT",
-        "ⓛocalhost:PORT",
-    ];
-    assert!(ours.len() + not_ours.len() >= 40);
     let filled = |text: &str| text.replace("PORT", &port.to_string()).replace("OTHER", &other.to_string());
-    for host in ours.map(filled) {
+    for host in OURS.map(filled) {
         assert_eq!(status(&get(at, OPEN, &host)), 200, "{host}");
         let target = format!("http://{host}{OPEN}");
         assert_eq!(status(&get(at, &target, &host)), 200, "{target}");
     }
-    for host in not_ours.map(filled) {
+    for host in NOT_OURS.map(filled) {
         assert_eq!(status(&get(at, OPEN, &host)), 403, "{host:?}");
     }
     served.end();

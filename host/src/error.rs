@@ -43,6 +43,9 @@ pub enum Error {
     /// This machine does not play along: a file, a port, a terminal.
     #[error("{0}")]
     Machine(String),
+    /// A host that runs would be within reach of others with nothing to protect what it says.
+    #[error("{0}")]
+    Exposed(String),
     /// A refresh that several callers waited for failed once, for all of them.
     #[error(transparent)]
     Shared(#[from] Arc<Error>),

@@ -35,6 +35,7 @@ pub mod pages;
 pub mod plan;
 mod private_files;
 mod pseudonym;
+mod public_url;
 mod redirect;
 mod refresh;
 #[cfg(feature = "cli")]
@@ -70,6 +71,7 @@ pub use self::links::{LINK_LIFE, LONGEST_LINK_LIFE, LinkPlan, NewConnectLink, Re
 pub use self::metrics::{Metrics, Shown};
 pub use self::open::{Opened, Opening};
 pub use self::private_files::FileError;
+pub use self::public_url::PublicUrl;
 pub use self::refresh::Replayed;
 #[cfg(feature = "sqlite")]
 pub use self::restore::{Carried, Restore, Restored, restore, stores_kept_aside};

@@ -1,5 +1,7 @@
 //! Who asks, and what he may.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -9,9 +11,17 @@ use axum::response::{IntoResponse, Response};
 use connector_core::Secret;
 
 use super::problem::{Problem, Result};
-use crate::api_keys::Right;
+use super::throttle::{Client, Throttle};
+use crate::api_keys::{Right, is_well_formed};
 use crate::host::Host;
 use crate::store::{ApiKeyId, ApiKeyRecord};
+
+/// Whom keys are looked up with, and how often.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) host: Host,
+    pub(super) throttle: Arc<Throttle>,
+}
 
 /// Names the tenant that a key of a server acts for.
 const TENANT: &str = "connector-tenant";
@@ -37,8 +47,9 @@ impl Caller {
 }
 
 /// Lets nobody in who has no key: a route is behind it unless it is put before it by name.
-pub(super) async fn with_key(State(host): State<Host>, mut request: Request, next: Next) -> Response {
-    match caller(&host, request.headers()).await {
+pub(super) async fn with_key(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let client = request.extensions().get().copied();
+    match gate.caller(request.headers(), client).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -47,11 +58,28 @@ pub(super) async fn with_key(State(host): State<Host>, mut request: Request, nex
     }
 }
 
-async fn caller(host: &Host, headers: &HeaderMap) -> Result<Caller> {
-    let secret = one(headers, AUTHORIZATION.as_str())?.and_then(bearer).ok_or_else(Problem::no_key)?;
-    let record = host.api_key(&secret).await?.ok_or_else(Problem::no_key)?;
-    let tenant = tenant(&record, one(headers, TENANT)?)?;
-    Ok(Caller { tenant, record })
+impl Gate {
+    async fn caller(&self, headers: &HeaderMap, client: Option<Client>) -> Result<Caller> {
+        let secret = one(headers, AUTHORIZATION.as_str())?.and_then(bearer).ok_or_else(Problem::no_key)?;
+        let record = self.key(&secret, client).await?.ok_or_else(Problem::no_key)?;
+        let tenant = tenant(&record, one(headers, TENANT)?)?;
+        Ok(Caller { tenant, record })
+    }
+
+    /// The key of a secret, unless too many were shown.
+    async fn key(&self, secret: &Secret, client: Option<Client>) -> Result<Option<ApiKeyRecord>> {
+        // What cannot be a key costs the store nothing.
+        if !is_well_formed(secret) {
+            return Ok(None);
+        }
+        let (cx, digest) = (self.host.context(), secret.digest());
+        let shown = self.throttle.admit(cx, &digest, client)?;
+        let key = self.host.api_key(secret).await;
+        // A store that does not answer has not said that the key is wrong.
+        let is_wrong = matches!(key, Ok(None));
+        self.throttle.settle(cx, &digest, shown, is_wrong);
+        Ok(key?)
+    }
 }
 
 /// The tenant a request is for: that of its key, or the one it names where the key is a server's.

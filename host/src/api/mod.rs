@@ -8,6 +8,7 @@ mod caller;
 mod connections;
 mod extract;
 mod flows;
+mod headers;
 mod links;
 mod metrics;
 mod openapi;
@@ -15,6 +16,7 @@ mod page;
 mod platforms;
 mod problem;
 mod request_id;
+mod throttle;
 mod tokens;
 
 use std::sync::Arc;
@@ -28,23 +30,30 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::caller::Gate;
+pub(crate) use self::headers::harden;
 use self::openapi::Description;
-use self::problem::Problem;
+pub(crate) use self::problem::Problem;
+use self::throttle::Throttle;
+pub use self::throttle::{Client, KeyRate};
 use crate::host::Host;
 use crate::links::Site;
 
 /// The largest body that is read, in bytes.
 const BODY: usize = 64 * 1024;
 
-/// Everything under `/api/v1`, for a server of one's own to stand at that path, whose pages browsers reach at the origin of the site. Who may listen to it, and over what, is the server's affair.
-pub fn router(host: Host, site: Arc<Site>) -> Router {
+/// Everything under `/api/v1`, for a server of one's own to stand at that path, whose pages browsers reach at the site. Who may listen to it, and over
+/// what, is the server's affair.
+/// A server that puts [`Client`] into the extensions of its requests has those who guess at keys slowed down.
+pub fn router(host: Host, site: Arc<Site>, rate: KeyRate) -> Router {
+    let gate = Gate { host: host.clone(), throttle: Arc::new(Throttle::new(host.context(), rate)) };
     let (routes, description) = described().split_for_parts();
     let description = openapi::router(description);
     let known = routes.fallback(async || Problem::not_found("route")).method_not_allowed_fallback(async || {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The route does not know this method")
     });
     known
-        .layer(middleware::from_fn_with_state(host.clone(), caller::with_key))
+        .layer(middleware::from_fn_with_state(gate, caller::with_key))
         .merge(description)
         .layer(Extension(site))
         .layer(DefaultBodyLimit::max(BODY))

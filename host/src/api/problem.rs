@@ -59,11 +59,11 @@ pub(crate) struct More {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, word: &str, title: &'static str) -> Self {
+    pub(crate) fn new(status: StatusCode, word: &str, title: &'static str) -> Self {
         Self { r#type: format!("{TYPE}{word}"), title, status: status.as_u16(), detail: None, more: Box::default() }
     }
 
-    pub(super) fn with(self, detail: impl Into<String>) -> Self {
+    pub(crate) fn with(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
 
@@ -84,6 +84,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", "The request is not understood").with(detail)
     }
 
+    /// Whoever asks has asked too often.
+    pub(super) fn too_many(detail: &'static str, retry_at: Timestamp) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests").with(detail);
+        Self { more: Box::new(More { retry_at: Some(retry_at.to_string()), ..More::default() }), ..problem }
+    }
+
     /// There is no such thing for this tenant.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found").with(format!("the tenant has no such {what}"))
@@ -96,7 +102,7 @@ impl Problem {
     }
 
     /// Nothing of the inside is shown: it is in the log, under the request's id.
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here")
             .with("the log of the host says more, under the id of this request")
     }

@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 pub use self::right::Right;
+#[cfg(feature = "web")]
+pub(crate) use self::secret::is_well_formed;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{ApiKeyId, ApiKeyRecord, ApiKeyState, AuditRecord, StoreError, WHOLE_STORE};

@@ -17,7 +17,7 @@ pub(super) fn fresh(cx: &Context) -> connector_core::Result<Secret> {
 }
 
 /// Whether a text could be the secret of a key.
-pub(super) fn is_well_formed(secret: &Secret) -> bool {
+pub(crate) fn is_well_formed(secret: &Secret) -> bool {
     let random = secret.expose().strip_prefix(PREFIX);
     let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     random.is_some_and(|random| random.len() == LENGTH && random.bytes().all(is_base64url))

@@ -20,6 +20,8 @@ pub(super) enum Exit {
     Person,
     /// The platform is out of reach.
     Later,
+    /// Others would reach the host with no protection.
+    Exposed,
     /// Stopped by ctrl-C.
     Interrupted,
 }
@@ -47,6 +49,7 @@ impl Exit {
                 ),
                 _,
             ) => Self::Person,
+            (_, Error::Exposed(_)) => Self::Exposed,
             (Some(ErrorKind::Unavailable | ErrorKind::RateLimited { .. } | ErrorKind::QuotaExhausted), _) => {
                 Self::Later
             }
@@ -63,6 +66,8 @@ impl From<Exit> for ExitCode {
             Exit::Usage | Exit::Changes => 2,
             Exit::Person => 3,
             Exit::Later => 4,
+            // What `sysexits.h` calls EX_CONFIG.
+            Exit::Exposed => 78,
             Exit::Interrupted => 130,
         })
     }

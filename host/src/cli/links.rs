@@ -1,5 +1,4 @@
 use serde_json::json;
-use url::Url;
 
 use super::args::{CreateLink, Links, LinksAction};
 use super::exit::Exit;
@@ -10,6 +9,7 @@ use crate::data::{LinkData, LinkPlanData, texts};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::links::{LinkPlan, NewConnectLink, ReturnUrls, Site};
+use crate::public_url::PublicUrl;
 use crate::serve::{Found, find};
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Links, output: Output) -> Result<Exit> {
@@ -23,7 +23,7 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Links, output: 
 async fn create(setup: &Setup, host: &Host, args: &CreateLink, output: Output) -> Result<Exit> {
     // Whoever is at this terminal may send browsers where they like.
     let return_urls = args.return_url.iter().cloned().collect::<ReturnUrls>();
-    let site = Site::new(public_url(setup, args).await?, return_urls)?;
+    let site = Site::new(public_url(setup, args).await?, return_urls);
     let new = NewConnectLink {
         tenant: setup.global.tenant.clone(),
         platform: host.platform(&args.platform)?.linked.id().clone(),
@@ -60,12 +60,12 @@ fn told(plan: &LinkPlan) -> String {
 }
 
 /// What browsers call the host: what was said, else what the `serve` on this data says.
-async fn public_url(setup: &Setup, args: &CreateLink) -> Result<Url> {
+async fn public_url(setup: &Setup, args: &CreateLink) -> Result<PublicUrl> {
     if let Some(url) = &args.public_url {
         return Ok(url.clone());
     }
     match find(&setup.data_dir()?).await? {
-        Found::Running(notice) => Ok(notice.public_url),
+        Found::Running(notice) => notice.public_url.parse().map_err(Error::Machine),
         Found::Nobody | Found::Ended(_) => Err(Error::Request(
             "no `serve` runs on this data that would say what browsers call it: start one, or pass --public-url, such as https://connect.example.com"
                 .to_owned(),

@@ -2,10 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use super::Orders;
 use super::args::Serve;
@@ -13,12 +11,13 @@ use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
+use crate::api::KeyRate;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::keeper::{Keep, Rounds};
 use crate::links::Site;
 use crate::reload::{Reloader, Why};
-use crate::serve::{Board, Posted, Server, Told, bind, loopback};
+use crate::serve::{Asked, Board, Posted, Posture, Server, TlsFiles, Told};
 
 /// Keeps access until it is told to stop, and ends once what was under way is through.
 pub(super) async fn run(
@@ -29,21 +28,28 @@ pub(super) async fn run(
     orders: &Orders,
 ) -> Result<Exit> {
     let every = every(args)?;
-    let listener = bind(loopback(&args.listen)?).await?;
+    let posture = Posture::take(asked(args)).await?;
     let (host, reloader) = open(setup, running, output).await?;
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
     let (board, token) = (Arc::new(Board::new(host.context())), host.context().random_token()?);
-    let public_url = public_url(args, &listener)?;
-    let site = Arc::new(Site::new(public_url.clone(), args.return_to.iter().cloned().collect())?);
+    let (public_url, is_nameless, scheme) = (posture.public_url.clone(), posture.is_nameless, scheme(args));
+    let site = Arc::new(Site::new(public_url.clone(), args.return_to.iter().cloned().collect()));
     let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), site, token.clone());
-    let server = Server::open(listener, told)?;
-    let posted = Posted::post(&setup.data_dir()?, server.address, &public_url, &token).await?;
+    let server = Server::open(posture, told, KeyRate(args.key_rate))?;
+    let posted = Posted::post(&setup.data_dir()?, server.control(), &public_url, &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
     }
-    let url = format!("http://{}/", server.address);
-    output.either(&json!({ "listening": url }), || format!("Listening at {url} (api/v1, healthz, readyz, metrics)"));
+    if is_nameless {
+        output.warn("nobody has said what others call this host, so they are refused: say it with --public-url");
+    }
+    let url = format!("{scheme}://{}/", server.address());
+    let health = server.health().map(|address| format!("http://{address}/"));
+    output.either(&json!({ "listening": url, "public_url": public_url.to_string(), "health": health }), || {
+        let health = health.as_deref().map_or_else(String::new, |health| format!("; health and figures at {health}"));
+        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}")
+    });
     let (heard, cx, stop) = (Arc::clone(&board), host.context().clone(), &orders.stop);
     let keep = Keep {
         max_in_flight: args.max_in_flight,
@@ -96,13 +102,21 @@ async fn told(order: &Notify, stop: &CancellationToken) -> bool {
     }
 }
 
-/// What browsers call this host: what the operator says, else where it listens.
-fn public_url(args: &Serve, listener: &TcpListener) -> Result<Url> {
-    if let Some(url) = &args.public_url {
-        return Ok(url.clone());
+/// Where to listen, and for whom.
+fn asked(args: &Serve) -> Asked {
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone()).map(|(chain, key)| TlsFiles { chain, key });
+    Asked {
+        listen: args.listen.clone(),
+        tls,
+        proxies: args.trusted_proxy.clone(),
+        public_url: args.public_url.clone(),
+        health: args.health_listen,
+        max_connections: args.max_connections,
     }
-    let address = listener.local_addr().map_err(|error| Error::Machine(format!("no address: {error}")))?;
-    format!("http://{address}").parse().map_err(|error| Error::Machine(format!("{address} is no address: {error}")))
+}
+
+fn scheme(args: &Serve) -> &'static str {
+    if args.tls_cert.is_some() { "https" } else { "http" }
 }
 
 fn every(args: &Serve) -> Result<Duration> {

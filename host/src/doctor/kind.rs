@@ -125,6 +125,7 @@ kinds! {
     ClockOff "clock_off" Warning Network "The clock of this machine is not that of a platform.";
     FileExposed "file_exposed" Error Files "Others may read or change a directory or file that has to be private.";
     FileUnusable "file_unusable" Error Files "A directory or file is somebody else's, or not what it should be.";
+    ServeTlsUnusable "serve_tls_unusable" Error Files "The certificate that `serve` is to show is of no use.";
     DataInGit "data_in_git" Warning Files "The data directory lies where its files may be committed.";
     DataReplaceable "data_replaceable" Warning Files "Others may put another directory in place of the data directory.";
     DiskFull "disk_full" Error Files "The disk of the data directory has no room for an answer.";

@@ -26,6 +26,8 @@ mod running;
 mod scopes;
 mod spool;
 mod store;
+#[cfg(feature = "cli")]
+mod tls;
 
 use connector_core::config::Config;
 
@@ -47,6 +49,8 @@ pub async fn examine(installation: &Installation) -> Report {
     }
     #[cfg(feature = "cli")]
     report.add(running::look(installation).await);
+    #[cfg(feature = "cli")]
+    report.add(tls::look());
     report.add(proxies::look());
     if !installation.is_emulated() {
         report.add(certificates::look());

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use url::Url;
 
-use super::site::is_loopback;
 use crate::error::{Error, Result};
+use crate::public_url::is_loopback;
 
 /// The addresses that products may have browsers sent to: each is an origin, or an origin with a path under which everything is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -26,11 +26,11 @@ pub(super) fn kept(cx: &Context, site: &Site, jar: CookieJar) -> Result<(CookieJ
     let fresh = cx.random_token()?;
     // The platform sends the browser back from its own pages, which `Strict` would take for somebody else's doing.
     let cookie = Cookie::build((name(site), fresh.expose().to_owned())).path("/").http_only(true);
-    let cookie = cookie.same_site(SameSite::Lax).secure(site.is_https());
+    let cookie = cookie.same_site(SameSite::Lax).secure(site.public_url().is_https());
     Ok((jar.add(cookie), fresh))
 }
 
 /// The prefix keeps other hosts of the domain from setting it. Browsers take it over https alone, so on loopback it is without.
 fn name(site: &Site) -> &'static str {
-    if site.is_https() { "__Host-connector-browser" } else { "connector-browser" }
+    if site.public_url().is_https() { "__Host-connector-browser" } else { "connector-browser" }
 }

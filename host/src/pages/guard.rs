@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::words::Words;
 use super::{Pages, say};
+use crate::api::harden;
 use crate::links::Site;
 
 /// No script, no frame, nothing from elsewhere. Where forms lead is not limited: browsers would hold that against the platform's own redirects.
@@ -20,15 +21,11 @@ pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Ne
     } else {
         say(StatusCode::FORBIDDEN, Words::foreign_form())
     };
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        // Of another origin nobody learns where the browser was; with less, the browser would not say whose form it sends.
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-    ] {
-        answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
-    }
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // Of another origin nobody learns where the browser was; with less, the browser would not say whose form it sends.
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
+    harden(headers);
     answer
 }
 
@@ -37,7 +34,7 @@ fn is_own_form(site: &Site, headers: &HeaderMap) -> bool {
     let said = |name| headers.get(name).map(HeaderValue::as_bytes);
     let fetch = said(header::HeaderName::from_static("sec-fetch-site"));
     let origin = said(header::ORIGIN);
-    let own_origin = origin.map(|origin| origin == site.origin().as_bytes());
+    let own_origin = origin.map(|origin| origin == site.public_url().to_string().as_bytes());
     match (fetch, own_origin) {
         (_, Some(false)) | (None, None) => false,
         (fetch, _) => fetch.is_none_or(|site| site == b"same-origin"),
@@ -57,7 +54,7 @@ mod tests {
 
     #[test]
     fn only_forms_of_this_hosts_pages_change_anything() {
-        let site = Site::new("https://connect.example".parse().unwrap(), ReturnUrls::default()).unwrap();
+        let site = Site::new("https://connect.example".parse().unwrap(), ReturnUrls::default());
         let headers = |origin: Option<&'static str>, fetch: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             origin.map(|origin| headers.insert(header::ORIGIN, HeaderValue::from_static(origin)));

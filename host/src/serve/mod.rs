@@ -2,33 +2,43 @@
 //! Who can read its notice in the data directory may have it read its configuration anew.
 
 mod board;
+mod connections;
+mod guard;
 mod metrics;
 mod notice;
 mod openmetrics;
+mod origin;
+mod posture;
+mod proxies;
 mod ready;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use connector_core::Secret;
-use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 pub(crate) use self::board::Board;
 pub(crate) use self::notice::{Found, Notice, Posted, find};
+pub(crate) use self::posture::{Asked, Posture};
+use self::posture::{Doors, Routers};
+pub(crate) use self::proxies::Proxy;
 use self::ready::Written;
-use crate::error::{Error, Result};
+pub(crate) use self::tls::TlsFiles;
+use crate::api::KeyRate;
+use crate::error::Result;
 use crate::host::Host;
 use crate::links::Site;
-use crate::loopback::names_this_machine;
 use crate::reload::{Reloader, Why};
 
 /// How long an answer that is being written may take when the server closes.
@@ -73,66 +83,48 @@ impl Told {
     }
 }
 
-/// The listener, until it is closed.
+/// What answers, until it is closed.
 pub(crate) struct Server {
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-    stop: Arc<Notify>,
-    task: JoinHandle<()>,
-}
-
-/// An address of this machine, which nobody else reaches.
-///
-/// # Errors
-/// Any other address: what is told here is for this machine alone.
-pub(crate) fn loopback(text: &str) -> Result<SocketAddr> {
-    let address: SocketAddr = text.parse().map_err(|_| {
-        Error::Request(format!(
-            "`{}` is not an address with a port: write one such as 127.0.0.1:8787 or [::1]:8787",
-            text.escape_debug()
-        ))
-    })?;
-    if !address.ip().is_loopback() {
-        return Err(Error::Request(format!(
-            "{address} can be reached from other machines, and nobody is asked who he is there: listen at 127.0.0.1 or [::1], and let a proxy of your own show what others may see"
-        )));
-    }
-    Ok(address)
-}
-
-/// Takes a port, so that it is known to be free before anything else begins.
-///
-/// # Errors
-/// When it is taken.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Error::Machine(format!("{address} cannot be listened on: {error}; name another address with --listen"))
-    })
+    doors: Doors,
 }
 
 impl Server {
-    /// Answers on a listener.
+    /// Answers at every port that was taken.
     ///
     /// # Errors
-    /// When the system does not say where the listener listens.
-    pub(crate) fn open(listener: TcpListener, told: Told) -> Result<Self> {
-        let address = listener.local_addr().map_err(|error| Error::Machine(format!("no address: {error}")))?;
-        let stop = Arc::new(Notify::new());
-        let (router, stopped) = (router(told), Arc::clone(&stop));
-        let task = tokio::spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.notified().await });
-            if let Err(error) = served.await {
-                tracing::error!(%error, "nothing more is told over HTTP");
-            }
-        });
-        Ok(Self { address, stop, task })
+    /// When the system does not say where it listens.
+    pub(crate) fn open(posture: Posture, told: Told, rate: KeyRate) -> Result<Self> {
+        let told = Arc::new(told);
+        let routers = Routers {
+            main: router(&told, rate),
+            health: telling().with_state(Arc::clone(&told)),
+            control: for_this_machine().with_state(told),
+        };
+        Ok(Self { doors: posture.open(routers)? })
     }
 
-    /// Stops listening.
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.doors.main.address
+    }
+
+    /// Where health and figures are told to anybody, if they are.
+    pub(crate) fn health(&self) -> Option<SocketAddr> {
+        self.doors.health.as_ref().map(|door| door.address)
+    }
+
+    /// Where commands on this machine ask.
+    pub(crate) fn control(&self) -> SocketAddr {
+        self.doors.control.as_ref().map_or(self.doors.main.address, |door| door.address)
+    }
+
+    /// Stops listening. Who reads slowly is not waited for.
     pub(crate) async fn close(self) {
-        self.stop.notify_one();
-        // Who reads slowly is not waited for.
-        let _ = tokio::time::timeout(LAST_ANSWER, self.task).await;
+        let Doors { main, health, control } = self.doors;
+        let others = [health, control].into_iter().flatten();
+        for door in others.chain([main]) {
+            door.close(LAST_ANSWER).await;
+        }
     }
 }
 
@@ -142,18 +134,21 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(STORE_ANSWERS_WITHIN, call).await.map_err(late)
 }
 
-fn router(told: Told) -> Router {
-    let api = crate::api::router(told.host.clone(), Arc::clone(&told.site));
-    let pages = crate::pages::router(told.host.clone(), Arc::clone(&told.site));
-    Router::new()
-        .route("/healthz", get(async || "alive\n"))
-        .route(READY, get(ready))
-        .route("/metrics", get(figures))
-        .route(RELOAD, post(reload))
-        .with_state(Arc::new(told))
-        .nest("/api/v1", api)
-        .merge(pages)
-        .layer(middleware::from_fn(guard))
+fn router(told: &Arc<Told>, rate: KeyRate) -> Router {
+    let (host, site) = (&told.host, &told.site);
+    let api = crate::api::router(host.clone(), Arc::clone(site), rate);
+    let pages = crate::pages::router(host.clone(), Arc::clone(site));
+    for_this_machine().with_state(Arc::clone(told)).nest("/api/v1", api).merge(pages)
+}
+
+/// What only this machine is told, and may ask for.
+fn for_this_machine() -> Router<Arc<Told>> {
+    telling().route(RELOAD, post(reload)).route_layer(middleware::from_fn(guard::from_here))
+}
+
+/// How it goes.
+fn telling() -> Router<Arc<Told>> {
+    Router::new().route("/healthz", get(async || "alive\n")).route(READY, get(ready)).route("/metrics", get(figures))
 }
 
 async fn ready(State(told): State<Arc<Told>>) -> Response {
@@ -178,39 +173,4 @@ async fn reload(State(told): State<Arc<Told>>, headers: HeaderMap) -> Response {
 
 async fn figures(State(told): State<Arc<Told>>) -> Response {
     ([(header::CONTENT_TYPE, OPENMETRICS)], metrics::text(&told).await).into_response()
-}
-
-/// Answers to this machine's own names alone: a page whose name was made to lead here must not read it.
-async fn guard(request: Request, next: Next) -> Response {
-    let mut answer = if names_this_machine(request.headers()) {
-        next.run(request).await
-    } else {
-        (StatusCode::FORBIDDEN, "this is told to 127.0.0.1, localhost and [::1] alone\n").into_response()
-    };
-    for (name, value) in [(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")] {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_addresses_of_this_machine_are_listened_at() {
-        for address in ["127.0.0.1:8787", "127.0.0.2:0", "[::1]:8787"] {
-            assert_eq!(loopback(address).unwrap().to_string(), address);
-        }
-        for (address, why) in [
-            ("0.0.0.0:8787", "can be reached from other machines"),
-            ("[::]:8787", "can be reached from other machines"),
-            ("192.0.2.7:80", "can be reached from other machines"),
-            ("localhost:8787", "not an address with a port"),
-            ("8787", "not an address with a port"),
-        ] {
-            let error = loopback(address).unwrap_err().to_string();
-            assert!(error.contains(why), "{error}");
-        }
-    }
 }

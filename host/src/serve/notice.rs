@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use connector_core::Secret;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use crate::error::{Error, Result};
 use crate::notice::{self, PATIENCE, PAUSE};
 use crate::private_files;
+use crate::public_url::PublicUrl;
 
 /// What a host that runs says about itself.
 #[derive(Deserialize, Serialize)]
@@ -18,7 +18,7 @@ pub(crate) struct Notice {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     /// What browsers call it.
-    pub(crate) public_url: Url,
+    pub(crate) public_url: String,
     /// Its process.
     pub(crate) pid: u32,
     /// Lets it be asked for more than to tell. It is made anew at each start.
@@ -54,7 +54,7 @@ impl Posted {
     pub(crate) async fn post(
         dir: &Path,
         address: SocketAddr,
-        public_url: &Url,
+        public_url: &PublicUrl,
         token: &Secret,
     ) -> Result<Option<Self>> {
         let (lock, path) = (lock_file(dir)?, notice_file(dir));
@@ -64,7 +64,7 @@ impl Posted {
                 Ok(()) => {
                     let notice = Notice {
                         address,
-                        public_url: public_url.clone(),
+                        public_url: public_url.to_string(),
                         pid: std::process::id(),
                         token: token.expose().to_owned(),
                     };
@@ -131,7 +131,7 @@ fn unusable(dir: &Path, error: &std::io::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn public_url() -> Url {
+    fn public_url() -> PublicUrl {
         "https://connect.example".parse().unwrap()
     }
 
@@ -169,7 +169,7 @@ mod tests {
         drop(lock_file(&dir).unwrap());
         notice::write(
             &notice_file(&dir),
-            &Notice { address: address(), public_url: public_url(), pid: 4711, token: "t".to_owned() },
+            &Notice { address: address(), public_url: public_url().to_string(), pid: 4711, token: "t".to_owned() },
         )
         .unwrap();
         assert!(matches!(find(&dir).await.unwrap(), Found::Ended(4711)));

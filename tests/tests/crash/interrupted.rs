@@ -32,6 +32,43 @@ fn interrupted_commands_store_every_refresh_that_the_platform_made() {
 }
 
 #[test]
+fn hosts_that_are_told_to_end_leave_no_refresh_in_doubt() {
+    const GRANTS: usize = 8;
+    let arena = Arena::new();
+    let victims = arena.connect_many(GRANTS);
+    arena.take_time(20);
+    let (begun, rounds) = (Truth::of(&arena).rotations, size("TERMINATIONS", 20));
+    for round in 0..rounds {
+        arena.stage.let_tokens_be_due();
+        let before = Truth::of(&arena).rotations;
+        let host = Process::start(arena.cli("serve --listen 127.0.0.1:0 --every 1s --max-in-flight 3", &victims[0]));
+        // Some of what is due has been asked for, each round another part of it.
+        busy_beyond(&arena, before + round as u64 % GRANTS as u64);
+        host.signal("TERM");
+        host.end().with(0);
+        Tally::of(&arena, &victims).assert(GRANTS, 0);
+    }
+    let rotated = Truth::of(&arena).rotations - begun;
+    assert!(rotated >= rounds as u64, "{rotated} rotations in {rounds} rounds");
+    let tally = Tally::of(&arena, &victims);
+    let (alarms, _) = report("hosts told to end", &arena, &tally, &format!("terminations {rounds}"));
+    assert_eq!(alarms, 0);
+}
+
+/// Waits until the platform has refreshed more than so many, or is about to.
+fn busy_beyond(arena: &Arena, rotations: u64) {
+    let until = Instant::now() + Duration::from_mins(1);
+    loop {
+        let now = Truth::of(arena);
+        if now.rotations + now.in_flight > rotations {
+            return;
+        }
+        assert!(Instant::now() < until, "nothing is refreshed");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
 fn callers_that_are_gone_leave_refreshes_that_are_stored() {
     const GRANTS: usize = 10;
     let arena = Arena::new();

@@ -8,7 +8,7 @@
 //! - `KILLS=2000 cargo test --release -p connector-tests --features kill-points --test crash kills_at`
 //! - `LOSSES=1000 .. --test crash answers`
 //! - `ROTATIONS=2000 .. --test crash processes`
-//! - `INTERRUPTS=200 .. --test crash interrupted`, `ABORTS=1000 .. --test crash gone`
+//! - `INTERRUPTS=200 .. --test crash interrupted`, `TERMINATIONS=200 .. --test crash told_to_end`, `ABORTS=1000 .. --test crash gone`
 //! - `STOPS=100 .. --test crash stopped`, `FROZEN=10 .. --test crash frozen` (which takes half a minute anyway)
 //! - `FULL_DISKS=50 .. --test crash disk`, `CUTS=50 .. --test crash database`
 //! - `SYNCS=250 .. --test crash synced`

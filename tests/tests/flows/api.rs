@@ -13,7 +13,8 @@ use crate::support::{Cli, Leaks, MIRA, Running, Stage, param, person, unticking}
 /// Where the product has the browser sent back to. The emulator lets a desktop app return to this machine alone.
 const REDIRECT: &str = "http://127.0.0.1:3000/callback/";
 
-const SERVE: &str = "serve --listen 127.0.0.1:0 --json --every 1h";
+/// A test asks as fast as it can.
+const SERVE: &str = "serve --listen 127.0.0.1:0 --json --every 1h --key-rate 10000";
 
 const PROBLEM: &str = "urn:connector-host:problem:";
 

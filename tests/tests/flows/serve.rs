@@ -176,7 +176,6 @@ fn only_this_machine_reads_what_a_host_tells_and_nobody_writes() {
             assert_eq!(answer.status, 403, "{path} {host}");
             assert!(!String::from_utf8_lossy(&answer.body).contains("connector_host"), "{path} {host}");
         }
-        assert_eq!(ask(&stage, Method::GET, &there, Some("localhost:1")).status, 200);
         let head = ask(&stage, Method::HEAD, &there, None);
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
@@ -192,7 +191,10 @@ fn only_this_machine_reads_what_a_host_tells_and_nobody_writes() {
 #[test]
 fn an_address_that_others_reach_is_refused() {
     let stage = Stage::new();
-    stage.cli("serve --listen 0.0.0.0:0").run().ends(2, &["0.0.0.0:0 can be reached from other machines", "127.0.0.1"]);
+    stage
+        .cli("serve --listen 0.0.0.0:0")
+        .run()
+        .ends(78, &["0.0.0.0:0 can be reached from other machines", "127.0.0.1"]);
     stage.cli("serve --listen 8787").run().ends(2, &["`8787` is not an address with a port"]);
     stage.cli("serve --every 0").run().ends(2, &["a pass without end"]);
     for rate in ["0", "1001", "2000000000", "many"] {

@@ -5,7 +5,7 @@ use std::fs;
 use super::tree::{assert_none, read, root, rust_files};
 
 /// All that may be seen at the root. What configures tools has a name that begins with a dot.
-const ROOT: [&str; 14] = [
+const ROOT: [&str; 15] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "Cargo.lock",
@@ -17,6 +17,7 @@ const ROOT: [&str; 14] = [
     "config",
     "connector-core",
     "connectors",
+    "deploy",
     "host",
     "rust-toolchain.toml",
     "tests",

@@ -2,10 +2,10 @@
 
 use clap::Subcommand;
 use jiff::SignedDuration;
-use url::Url;
 
 use super::parse_duration;
 use crate::links::ReturnUrl;
+use crate::public_url::PublicUrl;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -50,7 +50,7 @@ pub(in crate::cli) struct CreateLink {
     pub(in crate::cli) expires_in: SignedDuration,
     /// What browsers call the host [default: that of the `serve` that runs on this data]
     #[arg(long, env = "CONNECTOR_PUBLIC_URL", value_name = "URL")]
-    pub(in crate::cli) public_url: Option<Url>,
+    pub(in crate::cli) public_url: Option<PublicUrl>,
     /// Show what it would ask for, where the platform sends the browser back to, and when it would end; make nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

@@ -2,6 +2,7 @@ mod api_keys;
 mod connections;
 mod links;
 mod plan;
+mod serve;
 mod upkeep;
 
 use std::convert::Infallible;
@@ -19,9 +20,8 @@ pub(super) use self::api_keys::{ApiKeys, ApiKeysAction, CreateApiKey};
 pub(super) use self::connections::{Adopt, Connections, ConnectionsAction, Export, Import, ListConnections, Purge};
 pub(super) use self::links::{CreateLink, Links, LinksAction};
 pub(super) use self::plan::{Docs, Plan};
-pub(super) use self::upkeep::{
-    Audit, Backup, Restore, Serve, Store, StoreAction, Tokens, TokensAction, Vault, VaultAction,
-};
+pub(super) use self::serve::Serve;
+pub(super) use self::upkeep::{Audit, Backup, Restore, Store, StoreAction, Tokens, TokensAction, Vault, VaultAction};
 
 /// The exit codes, where a program reads them.
 const EXIT_CODES: &str = "\
@@ -32,6 +32,8 @@ Exit codes:
   3    a person has to act: consent was refused, an account has to be connected
        again, a scope is not granted, or the platform restricts the account
   4    the platform is out of reach or asks to wait; try again
+  78   `serve` would be within reach of others with no protection, or its certificate
+       is of no use
   130  stopped by ctrl-C";
 
 const CONNECT_EXAMPLES: &str = "\

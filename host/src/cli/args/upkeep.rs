@@ -1,16 +1,14 @@
 //! What is asked of whoever looks after an installation: keeping access, the store, its keys, what happened.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use jiff::{SignedDuration, Timestamp};
-use url::Url;
+use jiff::Timestamp;
 
-use super::{EXIT_CODES, parse_duration};
+use super::EXIT_CODES;
 use crate::cli::audit::Since;
 use crate::keeper::Keep;
-use crate::links::ReturnUrl;
 use crate::vault::KeyId;
 
 #[derive(Debug, clap::Args)]
@@ -41,41 +39,6 @@ pub(in crate::cli) enum TokensAction {
         #[arg(long, default_value_t = Keep::MAX_IN_FLIGHT, value_name = "N")]
         max_in_flight: NonZeroUsize,
     },
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  connector-host serve
-  connector-host serve --listen 127.0.0.1:9000 --every 1m --log-format json")]
-pub(in crate::cli) struct Serve {
-    /// Where to answer, on this machine alone; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
-    pub(in crate::cli) listen: String,
-    /// What browsers call this host, as scheme and name, where connect links and callbacks are [default: where it listens]
-    #[arg(long, env = "CONNECTOR_PUBLIC_URL", value_name = "URL")]
-    pub(in crate::cli) public_url: Option<Url>,
-    /// Where a product may have browsers sent after a connect link: an origin, or one with a path under which everything is allowed; may be
-    /// given more than once
-    #[arg(long, env = "CONNECTOR_RETURN_TO", value_name = "URL", value_delimiter = ',')]
-    pub(in crate::cli) return_to: Vec<ReturnUrl>,
-    /// How long after a pass the next one begins, such as 30s or 2m
-    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = parse_duration)]
-    pub(in crate::cli) every: SignedDuration,
-    /// How many connections are refreshed at the same time
-    #[arg(long, default_value_t = Keep::MAX_IN_FLIGHT, value_name = "N")]
-    pub(in crate::cli) max_in_flight: NonZeroUsize,
-    /// How many refreshes begin in a second at most, also after hours of standstill
-    #[arg(long, default_value = "20", value_name = "N", value_parser = parse_rate)]
-    pub(in crate::cli) max_rate: NonZeroU32,
-    /// Do not follow the configuration's files: read them anew on a hangup and on `config reload` alone
-    #[arg(long)]
-    pub(in crate::cli) no_watch: bool,
-}
-
-fn parse_rate(text: &str) -> Result<NonZeroU32, String> {
-    let rate = text.parse().ok().filter(|rate: &NonZeroU32| rate.get() <= Keep::MOST_PER_SECOND);
-    rate.ok_or_else(|| format!("write a number from 1 to {}", Keep::MOST_PER_SECOND))
 }
 
 #[derive(Debug, clap::Args)]

@@ -179,7 +179,8 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
             for key in ["", "chk_nobody", "chk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
                 refused(&api.send(method.clone(), &path, key, None, body.as_ref()), 401, "no_key");
             }
-            let is_for_reading = method == Method::GET && ["connections", "connections/connection"].contains(&&*path);
+            let is_for_reading = method == Method::GET
+                && ["connections", "connections/connection", "connect-links/link"].contains(&&*path);
             if !is_for_reading && !path.starts_with("platforms") {
                 let answer = api.send(method, &path, &api.key, None, Some(&well_formed(&path)));
                 refused(&answer, 403, "no_right");

@@ -71,6 +71,8 @@ ids! {
     AuditId, "audit record";
     /// The id of an API key, which is no secret.
     ApiKeyId, "API key";
+    /// The id of a receiver of events.
+    ReceiverId, "receiver";
 }
 
 impl AuditId {

@@ -1,4 +1,4 @@
-//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, and what happened.
+//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, events, and what happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
 //! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
@@ -12,7 +12,9 @@ mod audit;
 mod connection;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+mod delivery;
 mod error;
+mod event;
 mod flow;
 mod grant;
 mod id;
@@ -45,10 +47,17 @@ pub use self::connection::{
     Connected, ConnectionCursor, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect,
     Disconnection, Link, Linked, Links, NewConnection, StateCount,
 };
+pub use self::delivery::{
+    Attempted, Deliveries, Delivery, DeliveryOutcome, DeliveryRecord, ReceiverRecord, Receivers, Resend,
+};
 pub use self::error::{Result, StoreError};
+pub use self::event::{
+    ConnectionStanding, EventCursor, EventDetail, EventFacts, EventFilter, EventId, EventKind, EventRecord, Events,
+    ListedEvent,
+};
 pub use self::flow::{FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
-pub use self::id::{ApiKeyId, AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
+pub use self::id::{ApiKeyId, AuditId, ConnectionId, FlowId, GrantId, ReceiverId, RevocationId, new_id};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};
@@ -90,6 +99,9 @@ pub trait Store:
     + Imports
     + Purges
     + ApiKeys
+    + Events
+    + Receivers
+    + Deliveries
     + Debug
     + Send
     + Sync
@@ -111,6 +123,9 @@ impl<T> Store for T where
         + Imports
         + Purges
         + ApiKeys
+        + Events
+        + Receivers
+        + Deliveries
         + Debug
         + Send
         + Sync

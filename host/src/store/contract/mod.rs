@@ -15,8 +15,10 @@ mod api_keys;
 mod audit;
 mod bench;
 mod connections;
+mod deliveries;
 mod disconnects;
 mod doubts;
+mod events;
 mod feeds;
 mod flows;
 mod grants;
@@ -88,6 +90,8 @@ pub fn checks() -> Vec<Check> {
         reseal::CHECKS,
         races::CHECKS,
         api_keys::CHECKS,
+        events::CHECKS,
+        deliveries::CHECKS,
     ];
     subjects.concat()
 }

@@ -10,7 +10,10 @@ mod app_health;
 mod audit;
 mod connections;
 mod db;
+mod deliveries;
 mod disconnect;
+mod events;
+mod facts;
 mod feed;
 mod fields;
 mod flows;
@@ -25,6 +28,7 @@ mod order;
 #[cfg(feature = "sqlite")]
 mod plan_tests;
 mod purge;
+mod receivers;
 mod refresh;
 mod reseal;
 mod revocations;

@@ -6,7 +6,9 @@
 mod api_keys;
 mod audit;
 mod connections;
+mod deliveries;
 mod disconnect;
+mod events;
 mod flows;
 mod grants;
 mod health;
@@ -15,6 +17,7 @@ mod inventory;
 mod link;
 mod meta;
 mod purge;
+mod receivers;
 mod refreshes;
 mod reseal;
 mod revocations;
@@ -32,8 +35,9 @@ use connector_core::{Context, PlatformId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    ApiKeyRecord, AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId,
-    InstanceName, Reading, Result, RevocationId, RevocationRecord, StoreError, new_id,
+    ApiKeyRecord, AppHealth, AuditRecord, ConnectionId, ConnectionRecord, DeliveryRecord, EventCursor, EventRecord,
+    FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName, Reading, ReceiverId, ReceiverRecord, Result,
+    RevocationId, RevocationRecord, StoreError, new_id,
 };
 use crate::vault::Sealed;
 
@@ -67,6 +71,12 @@ struct State {
     audit: Vec<AuditRecord>,
     /// When each tenant's latest grant was made, or its latest connection given up.
     latest: BTreeMap<String, Timestamp>,
+    /// In the order in which they were stored.
+    events: Vec<EventRecord>,
+    receivers: Vec<ReceiverRecord>,
+    deliveries: BTreeMap<(EventCursor, ReceiverId), DeliveryRecord>,
+    /// When the call that is under way began, by the store's clock.
+    now: Timestamp,
 }
 
 /// A value with its place among all samples, in the order in which they were stored.
@@ -112,7 +122,9 @@ impl MemoryStore {
 
     /// A change that fails half-way must not show: each call checks first and changes then, or changes a copy.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.now = tick::Tick::of(&self.cx).now;
+        state
     }
 }
 
@@ -122,7 +134,9 @@ impl State {
         let grants = grants.flat_map(|grant| [&grant.access, &grant.refresh, &grant.kept_answer]);
         let tokens = self.revocations.values().map(|revocation| &revocation.tokens);
         let revocations = tokens.flat_map(|tokens| [&tokens.access, &tokens.refresh]);
-        let optional = grants.chain(revocations).chain([&self.vault_check]).flatten();
+        let previous = self.receivers.iter().map(|receiver| &receiver.previous_secret);
+        let optional = grants.chain(revocations).chain(previous).chain([&self.vault_check]).flatten();
+        let optional = optional.chain(self.receivers.iter().map(|receiver| &receiver.secret));
         optional.chain(self.flows.values().map(|flow| &flow.sealed))
     }
 

@@ -40,6 +40,7 @@ impl State {
         let id = &connected.connection.id;
         self.samples.remove(id);
         self.readings.remove(id);
+        self.erase_events(id);
         self.connections.retain(|connection| connection.id != *id);
         self.flows.retain(|_, flow| flow.reconnects.as_ref() != Some(id));
         self.revocations.retain(|_, revocation| !is_of_person(revocation, connected));

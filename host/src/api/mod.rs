@@ -6,6 +6,7 @@
 mod audit;
 mod caller;
 mod connections;
+mod events;
 mod extract;
 mod flows;
 mod metrics;
@@ -13,6 +14,7 @@ mod openapi;
 mod page;
 mod platforms;
 mod problem;
+mod receivers;
 mod request_id;
 mod tokens;
 
@@ -27,6 +29,8 @@ use utoipa_axum::routes;
 
 use self::openapi::Description;
 use self::problem::Problem;
+#[cfg(feature = "cli")]
+pub(crate) use self::receivers::OpenNetworks;
 use crate::host::Host;
 
 /// The largest body that is read, in bytes.
@@ -64,6 +68,11 @@ fn described() -> OpenApiRouter<Host> {
         .routes(routes!(flows::start))
         .routes(routes!(flows::complete))
         .routes(routes!(audit::list))
+        .routes(routes!(events::list))
+        .routes(routes!(events::resend))
+        .routes(routes!(receivers::list, receivers::add))
+        .routes(routes!(receivers::rotate))
+        .routes(routes!(receivers::remove))
 }
 
 /// What a panic says may hold anything, so it is not repeated.

@@ -12,6 +12,7 @@ use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
 use crate::error::{Error, Result};
+use crate::events::Courier;
 use crate::host::Host;
 use crate::keeper::{Keep, Rounds};
 use crate::reload::{Reloader, Why};
@@ -31,8 +32,10 @@ pub(super) async fn run(
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
     let (board, token) = (Arc::new(Board::new(host.context())), host.context().random_token()?);
+    let courier = Courier::within(host.fence(&args.open.allow_private_receivers), &host, orders.stop.clone());
+    let open = args.open.allow_private_receivers.clone();
     let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
-    let server = Server::open(listener, told)?;
+    let server = Server::open(listener, told, open)?;
     let posted = Posted::post(&setup.data_dir()?, server.address, &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
@@ -56,7 +59,13 @@ pub(super) async fn run(
             reloader.follow(every, stop).await;
         }
     };
-    tokio::join!(host.keep_on(Rounds { every }, &keep), follow, reread(&reloader, orders), stopped);
+    tokio::join!(
+        host.keep_on(Rounds { every }, &keep),
+        host.deliver_on(&courier),
+        follow,
+        reread(&reloader, orders),
+        stopped
+    );
     host.drain().await;
     tracing::info!("nothing is under way any more");
     drop(posted);

@@ -1,6 +1,7 @@
 //! What is told about things as data: the same shape in `--json` and in the API.
 
 mod connection;
+mod event;
 mod metrics;
 mod platform;
 mod record;
@@ -8,6 +9,7 @@ mod record;
 #[cfg(feature = "cli")]
 pub(crate) use self::connection::reason;
 pub(crate) use self::connection::{ConnectionData, LinkedData, revocation};
+pub(crate) use self::event::{EventData, ReceiverData};
 pub(crate) use self::metrics::{FailureData, MetricsData};
 pub(crate) use self::platform::{PlatformData, ScopeEntryData};
 pub(crate) use self::record::AuditData;

@@ -11,13 +11,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use connector_core::Secret;
+use connector_core::http::Network;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 pub(crate) use self::board::Board;
 pub(crate) use self::notice::{Found, Notice, Posted, find};
 use self::ready::Written;
+use crate::api::OpenNetworks;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::loopback::names_this_machine;
@@ -101,14 +103,14 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
 }
 
 impl Server {
-    /// Answers on a listener.
+    /// Answers on a listener. Receivers of events may be in these networks besides public ones.
     ///
     /// # Errors
     /// When the system does not say where the listener listens.
-    pub(crate) fn open(listener: TcpListener, told: Told) -> Result<Self> {
+    pub(crate) fn open(listener: TcpListener, told: Told, networks: Vec<Network>) -> Result<Self> {
         let address = listener.local_addr().map_err(|error| Error::Machine(format!("no address: {error}")))?;
         let stop = Arc::new(Notify::new());
-        let (router, stopped) = (router(told), Arc::clone(&stop));
+        let (router, stopped) = (router(told, networks), Arc::clone(&stop));
         let task = tokio::spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.notified().await });
             if let Err(error) = served.await {
@@ -132,8 +134,8 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(STORE_ANSWERS_WITHIN, call).await.map_err(late)
 }
 
-fn router(told: Told) -> Router {
-    let api = crate::api::router(told.host.clone());
+fn router(told: Told, networks: Vec<Network>) -> Router {
+    let api = crate::api::router(told.host.clone()).layer(Extension(OpenNetworks(networks)));
     Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route(READY, get(ready))

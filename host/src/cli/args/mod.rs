@@ -1,5 +1,6 @@
 mod api_keys;
 mod connections;
+mod events;
 mod plan;
 mod upkeep;
 
@@ -16,6 +17,7 @@ use crate::store::InstanceName;
 
 pub(super) use self::api_keys::{ApiKeys, ApiKeysAction, CreateApiKey};
 pub(super) use self::connections::{Adopt, Connections, ConnectionsAction, Export, Import, ListConnections, Purge};
+pub(super) use self::events::{Events, EventsAction, OpenNetworks, ReceiversAction};
 pub(super) use self::plan::{Docs, Plan};
 pub(super) use self::upkeep::{
     Audit, Backup, Restore, Serve, Store, StoreAction, Tokens, TokensAction, Vault, VaultAction,
@@ -211,6 +213,11 @@ pub(super) enum Command {
     /// A key says for whose connections it is and what it allows. Its secret is printed when it is made and never again: the store has a
     /// digest alone.
     ApiKeys(ApiKeys),
+    /// Show what a product is told, send it again, forward it to a program of yours, or say who is told
+    ///
+    /// An event tells of a connection that is new, stands otherwise than before, was given up, or was counted. A running `serve` sends each,
+    /// signed, to every receiver of the tenant, for up to 72 hours.
+    Events(Events),
     /// Keep access alive until it is stopped, and tell how it goes
     ///
     /// Does what `tokens refresh --due` does, again and again. GET /healthz, /readyz and /metrics (`OpenMetrics`) say how it goes. When it is

@@ -45,7 +45,11 @@ impl<D: Send + Sync> Events for SqlStore<D> {
     async fn prune_events(&self, before: Timestamp) -> Result<u64> {
         let mut transaction = self.write_ours().await?;
         let before = before.as_millisecond();
-        let ways = statement("DELETE FROM event_deliveries WHERE since < $1 AND outcome IS NOT NULL").bind(before);
+        let ways = statement(
+            "DELETE FROM event_deliveries WHERE since < $1 AND (outcome IS NOT NULL OR NOT EXISTS (
+                 SELECT 1 FROM event_receivers r WHERE r.id = receiver AND r.disabled_at IS NULL))",
+        )
+        .bind(before);
         transaction.execute(ways).await?;
         let events = statement(
             "DELETE FROM events WHERE at < $1 AND NOT EXISTS (

@@ -1,5 +1,7 @@
 //! Events in memory.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -38,7 +40,10 @@ impl Events for MemoryStore {
     async fn prune_events(&self, before: Timestamp) -> Result<u64> {
         let mut state = self.lock();
         state.check_ours()?;
-        state.deliveries.retain(|_, delivery| delivery.since >= before || delivery.outcome.is_none());
+        let live: BTreeSet<_> =
+            state.receivers.iter().filter(|one| one.disabled_at.is_none()).map(|one| one.id.clone()).collect();
+        let is_tried = |way: &DeliveryRecord| way.outcome.is_none() && live.contains(&way.receiver);
+        state.deliveries.retain(|_, way| way.since >= before || is_tried(way));
         let State { events, deliveries, .. } = &mut *state;
         let (stays, count) =
             (|event: &EventRecord| deliveries.keys().any(|(place, _)| *place == event.place), events.len());

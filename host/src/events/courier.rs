@@ -80,11 +80,11 @@ impl Host {
             let (host, courier) = (self.clone(), courier.clone());
             under_way.spawn(async move { host.deliver_to(&courier, &receiver).await });
         }
-        let mut received = 0;
+        let mut delivered = 0;
         while let Some(done) = under_way.join_next().await {
-            received += done.map_err(|_| failed_inside())??;
+            delivered += done.map_err(|_| failed_inside())??;
         }
-        Ok(received)
+        Ok(delivered)
     }
 
     /// Delivers what is due again and again until the courier is told to stop, and ends when nothing is under way any more.
@@ -147,7 +147,7 @@ impl Host {
 
     /// Delivers to one receiver until nothing is due there, and says how many events it has received.
     async fn deliver_to(&self, courier: &Courier, receiver: &ReceiverRecord) -> Result<u64> {
-        let mut received = 0;
+        let mut delivered = 0;
         while !courier.stop.is_cancelled() {
             let mut under_way = JoinSet::new();
             for due in self.store().deliveries_due(&receiver.id, TO_ONE).await? {
@@ -158,13 +158,13 @@ impl Host {
             while let Some(done) = under_way.join_next().await {
                 let Some(was_received) = done.map_err(|_| failed_inside())?? else { continue };
                 taken = true;
-                received += u64::from(was_received);
+                delivered += u64::from(was_received);
             }
             if !taken {
                 break;
             }
         }
-        Ok(received)
+        Ok(delivered)
     }
 
     /// One attempt: whether the event was received. `None` where somebody else makes it.

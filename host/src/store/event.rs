@@ -180,9 +180,9 @@ pub enum EventDetail {
     /// How the connection stood from then on, and before, where it was there before.
     Stands {
         /// From then on.
-        now: ConnectionStanding,
+        now: Box<ConnectionStanding>,
         /// Before.
-        before: Option<ConnectionStanding>,
+        before: Option<Box<ConnectionStanding>>,
     },
     /// What was counted.
     Counted {
@@ -254,8 +254,8 @@ impl NewEvent {
     }
 
     fn stands(kind: EventKind, before: Option<&Connected>, now: &Connected, at: Timestamp) -> Self {
-        let detail =
-            EventDetail::Stands { now: ConnectionStanding::of(now), before: before.map(ConnectionStanding::of) };
+        let standing = |connected| Box::new(ConnectionStanding::of(connected));
+        let detail = EventDetail::Stands { now: standing(now), before: before.map(standing) };
         Self::of(&now.connection, kind, at, detail)
     }
 }

@@ -163,7 +163,9 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
     let mut routes = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path = path.trim_start_matches('/').replace(['{', '}'], "");
-        for method in methods.as_object().unwrap().keys().filter(|word| ["get", "post"].contains(&word.as_str())) {
+        for method in
+            methods.as_object().unwrap().keys().filter(|word| ["get", "post", "delete"].contains(&word.as_str()))
+        {
             let method: Method = method.to_uppercase().parse().unwrap();
             let body = (method == Method::POST).then(|| json!({}));
             for key in ["", "chk_nobody", "chk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
@@ -193,6 +195,7 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
 fn well_formed(path: &str) -> Value {
     match path.split('/').collect::<Vec<_>>()[..] {
         ["flows"] => json!({ "platform": "tiktok", "redirect_uri": REDIRECT }),
+        ["event-receivers"] => json!({ "url": "https://receiver.example/" }),
         ["flows", ..] => json!({ "query": "state=x&code=y" }),
         _ => json!({}),
     }

@@ -14,6 +14,7 @@ mod database;
 mod demo;
 mod disconnect;
 mod doctor;
+mod events;
 mod instance;
 mod machine;
 mod outage;

@@ -20,7 +20,7 @@ struct Facts {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Detail {
-    Stands { now: Standing, before: Option<Standing> },
+    Stands { now: Box<Standing>, before: Option<Box<Standing>> },
     Counted { observed_at: i64, values: BTreeMap<String, i64> },
 }
 
@@ -36,7 +36,8 @@ pub(super) fn write(facts: &EventFacts) -> Result<String> {
     let EventFacts { reference, platform, app, account_id, detail } = facts.clone();
     let detail = match detail {
         EventDetail::Stands { now, before } => {
-            Detail::Stands { now: (&now).into(), before: before.as_ref().map(Into::into) }
+            let standing = |standing: &ConnectionStanding| Box::new(Standing::from(standing));
+            Detail::Stands { now: standing(&now), before: before.as_deref().map(standing) }
         }
         EventDetail::Counted { observed_at, values } => Detail::Counted {
             observed_at: observed_at.as_millisecond(),
@@ -51,7 +52,8 @@ pub(super) fn read(text: &str) -> Result<EventFacts> {
     let platform = platform.parse().map_err(damaged)?;
     let detail = match detail {
         Detail::Stands { now, before } => {
-            EventDetail::Stands { now: now.try_into()?, before: before.map(TryInto::try_into).transpose()? }
+            let standing = |standing: Box<Standing>| ConnectionStanding::try_from(*standing).map(Box::new);
+            EventDetail::Stands { now: standing(now)?, before: before.map(standing).transpose()? }
         }
         Detail::Counted { observed_at, values } => EventDetail::Counted {
             observed_at: Timestamp::from_millisecond(observed_at).map_err(damaged)?,

@@ -78,8 +78,8 @@ fn insert(receiver: &ReceiverRecord) -> Statement {
 
 /// The words of these kinds, each between spaces.
 fn words(kinds: &BTreeSet<EventKind>) -> Option<String> {
-    let words = kinds.iter().map(|kind| format!("{kind} ")).collect::<String>();
-    (!kinds.is_empty()).then(|| format!(" {words}"))
+    let words: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    (!words.is_empty()).then(|| format!(" {} ", words.join(" ")))
 }
 
 pub(super) fn receiver(row: &Row) -> Result<ReceiverRecord> {

@@ -96,6 +96,6 @@ fn without_leave_no_receiver_is_inside() {
     let refused = stage.live("events receivers add https://10.0.0.1/hooks").run();
     refused.ends(2, &["no event can be sent to this URL", "10.0.0.1"]);
     stage.cli("events resend").run().ends(2, &["--dead"]);
-    stage.cli("events resend evt_nothing").run().ends(2, &["evt_nothing"]);
+    stage.cli("events resend evt_nothing").run().ends(1, &["evt_nothing"]);
     stage.cli("events receivers").run().ends(0, &["Nobody is told of events"]);
 }

@@ -127,6 +127,11 @@ impl Context {
         Self { transport, clock, random }
     }
 
+    /// The same surroundings with another transport.
+    pub fn with_transport(&self, transport: Arc<dyn HttpTransport>) -> Self {
+        Self { transport, ..self.clone() }
+    }
+
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     Connections = 1,
     Audit = 2,
     Samples = 3,
+    Events = 4,
 }
 
 impl Kind {
@@ -24,11 +25,12 @@ impl Kind {
             Self::Connections => "connections",
             Self::Audit => "audit records",
             Self::Samples => "samples",
+            Self::Events => "events",
         }
     }
 
     fn of(number: u8) -> Option<Self> {
-        [Self::Connections, Self::Audit, Self::Samples].into_iter().find(|kind| *kind as u8 == number)
+        [Self::Connections, Self::Audit, Self::Samples, Self::Events].into_iter().find(|kind| *kind as u8 == number)
     }
 }
 

@@ -15,6 +15,8 @@ pub mod docs;
 pub mod doctor;
 mod emulate;
 mod error;
+#[cfg(feature = "web")]
+pub mod events;
 mod flow;
 mod host;
 mod insist;

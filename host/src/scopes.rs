@@ -2,7 +2,7 @@
 //! change of the configuration is true at once and leaves nothing to be healed.
 
 use connector_core::scope::{Drift, GrantScopes, Wanted};
-use connector_core::{AbilityStatus, Result, Scope, abilities};
+use connector_core::{AbilityStatus, PlatformId, Result, Scope, abilities};
 
 use crate::configuration::ConfiguredPlatform;
 use crate::host::Host;
@@ -31,9 +31,19 @@ impl Host {
     /// What a product can do with a connection, by name. Nothing where the platform is not linked, or no configuration has the app.
     pub fn abilities(&self, connected: &Connected) -> Vec<(String, AbilityStatus)> {
         let Connected { connection, grant } = connected;
-        let Ok(platform) = self.platform(connection.platform.as_str()) else { return Vec::new() };
-        let Some(app) = platform.settings.apps.get(&connection.app) else { return Vec::new() };
-        let all = abilities(platform.connector.as_ref(), &platform.settings.catalogue, &app.wanted, &grant.scopes);
+        self.abilities_with(&connection.platform, &connection.app, &grant.scopes)
+    }
+
+    /// The same for whoever holds these scopes under an app.
+    pub(crate) fn abilities_with(
+        &self,
+        platform: &PlatformId,
+        app: &str,
+        scopes: &GrantScopes,
+    ) -> Vec<(String, AbilityStatus)> {
+        let Ok(platform) = self.platform(platform.as_str()) else { return Vec::new() };
+        let Some(app) = platform.settings.apps.get(app) else { return Vec::new() };
+        let all = abilities(platform.connector.as_ref(), &platform.settings.catalogue, &app.wanted, scopes);
         all.into_iter().map(|(ability, status)| (ability.to_string(), status)).collect()
     }
 
@@ -42,9 +52,20 @@ impl Host {
         self.with_wanted(connected, |wanted| wanted.check_required(&connected.grant.scopes)).unwrap_or(Ok(()))
     }
 
+    /// Whether these scopes under an app are known to lack one that the configuration requires.
+    #[cfg(feature = "web")]
+    pub(crate) fn lacks_required(&self, platform: &PlatformId, app: &str, scopes: &GrantScopes) -> bool {
+        let checked = self.with_wanted_of(platform, app, |wanted| wanted.check_required(scopes));
+        checked.is_some_and(|checked| checked.is_err())
+    }
+
     fn with_wanted<T>(&self, connected: &Connected, work: impl FnOnce(&Wanted) -> T) -> Option<T> {
-        let platform = self.platform(connected.connection.platform.as_str()).ok()?;
-        Some(work(&platform.settings.apps.get(&connected.connection.app)?.wanted))
+        self.with_wanted_of(&connected.connection.platform, &connected.connection.app, work)
+    }
+
+    fn with_wanted_of<T>(&self, platform: &PlatformId, app: &str, work: impl FnOnce(&Wanted) -> T) -> Option<T> {
+        let platform = self.platform(platform.as_str()).ok()?;
+        Some(work(&platform.settings.apps.get(app)?.wanted))
     }
 }
 

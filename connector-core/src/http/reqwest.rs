@@ -5,15 +5,17 @@
 
 use std::error::Error as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::http::Response;
+use ::reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use ::reqwest::redirect::Policy as Redirects;
 use ::reqwest::{ClientBuilder, retry};
 use async_trait::async_trait;
 use url::Url;
 
+use super::fence::{Fence, Lookup, System};
 use super::{Cause, HttpTransport, Reach, Request, TransportError, is_loopback};
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -29,6 +31,7 @@ type Client = ::reqwest::Client;
 pub struct ReqwestTransport {
     tls: OnceLock<Result<Client, TransportError>>,
     loopback: OnceLock<Result<Client, TransportError>>,
+    fence: Option<Fence>,
 }
 
 impl ReqwestTransport {
@@ -37,7 +40,31 @@ impl ReqwestTransport {
         Self::default()
     }
 
+    /// A transport for URLs that somebody else named: it sends to where the fence lets requests through, over TLS or without.
+    pub fn within(fence: Fence) -> Self {
+        Self { fence: Some(fence), ..Self::default() }
+    }
+
     fn client(&self, url: &Url) -> Result<&Client, TransportError> {
+        match &self.fence {
+            Some(fence) => self.fenced(fence, url),
+            None => self.free(url),
+        }
+    }
+
+    fn fenced(&self, fence: &Fence, url: &Url) -> Result<&Client, TransportError> {
+        fence.check(url).map_err(|why| local(format!("{} is refused: {why}", host(url))))?;
+        let (is_tls, lookup) = (url.scheme() == "https", Arc::new(System));
+        let guard = Guard { fence: fence.clone(), is_tls, lookup };
+        let client = if is_tls {
+            self.tls.get_or_init(|| build(base().https_only(true).dns_resolver(guard)))
+        } else {
+            self.loopback.get_or_init(|| build(base().tls_certs_only([]).dns_resolver(guard)))
+        };
+        client.as_ref().map_err(Clone::clone)
+    }
+
+    fn free(&self, url: &Url) -> Result<&Client, TransportError> {
         let client = match url.scheme() {
             "https" => self.tls.get_or_init(|| build(base().https_only(true))),
             "http" if is_loopback(url) => self.loopback.get_or_init(|| {
@@ -71,6 +98,24 @@ impl HttpTransport for ReqwestTransport {
             .await
             .map_err(|error| failed(&host, &error, request.policy.deadline))?;
         read(answer, &host, request.policy).await
+    }
+}
+
+/// Gives the addresses that the fence lets through, for a connection to one of them.
+struct Guard<L = System> {
+    fence: Fence,
+    is_tls: bool,
+    lookup: Arc<L>,
+}
+
+impl<L: Lookup + 'static> Resolve for Guard<L> {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (fence, is_tls, lookup) = (self.fence.clone(), self.is_tls, Arc::clone(&self.lookup));
+        Box::pin(async move {
+            let found = fence.addresses(lookup.as_ref(), name.as_str(), is_tls).await?;
+            // The port is that of the URL.
+            Ok(Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
     }
 }
 
@@ -288,6 +333,43 @@ mod tests {
         let error = send(url, Policy { deadline: Duration::from_millis(50), ..Policy::READ }).await.unwrap_err();
         assert_eq!(error.reach, Reach::MaybeSent);
         assert!(!error.message.contains("hush"), "{error}");
+    }
+
+    struct Alternates(std::sync::atomic::AtomicUsize);
+
+    #[async_trait]
+    impl Lookup for Alternates {
+        async fn addresses(&self, _: &str) -> std::io::Result<Vec<IpAddr>> {
+            let number = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok(vec![Ipv4Addr::new(127, 0, 0, if number.is_multiple_of(2) { 2 } else { 1 }).into()])
+        }
+    }
+
+    /// `127.0.0.2` stands for what is open, `127.0.0.1` for what is not.
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn what_is_checked_is_what_is_connected_to() {
+        let inside = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = inside.local_addr().unwrap().port();
+        inside.set_nonblocking(true).unwrap();
+        let fence = Fence::with_open(["127.0.0.2".parse().unwrap()]);
+        let guard = Guard { fence, is_tls: false, lookup: Arc::new(Alternates(0.into())) };
+        let client = build(base().tls_certs_only([]).pool_max_idle_per_host(0).dns_resolver(guard)).unwrap();
+        for _ in 0..1_000 {
+            client.get(format!("http://rebinds.example:{port}/")).send().await.unwrap_err();
+        }
+        assert_eq!(inside.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
+    }
+
+    #[tokio::test]
+    async fn a_fence_keeps_requests_from_this_machine() {
+        let url = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let request = || Request::new(Method::POST, url.clone(), Policy::READ);
+        let open = Fence::with_open(super::super::Network::LOOPBACK);
+        let refused = ReqwestTransport::within(Fence::default()).send(request()).await.unwrap_err();
+        assert_eq!((refused.reach, refused.cause), (Reach::NotSent, Cause::Machine), "{refused}");
+        assert!(!refused.message.contains("hush"), "{refused}");
+        assert_eq!(ReqwestTransport::within(open).send(request()).await.unwrap().status(), 200);
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 mod audit;
 mod caller;
 mod connections;
+mod events;
 mod extract;
 mod flows;
 mod headers;
@@ -15,6 +16,7 @@ mod openapi;
 mod page;
 mod platforms;
 mod problem;
+mod receivers;
 mod request_id;
 mod throttle;
 mod tokens;
@@ -25,6 +27,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router, middleware};
+use connector_core::http::Network;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,6 +37,7 @@ use self::caller::Gate;
 pub(crate) use self::headers::harden;
 use self::openapi::Description;
 pub(crate) use self::problem::Problem;
+use self::receivers::OpenNetworks;
 use self::throttle::Throttle;
 pub use self::throttle::{Client, KeyRate};
 use crate::host::Host;
@@ -42,10 +46,20 @@ use crate::links::Site;
 /// The largest body that is read, in bytes.
 const BODY: usize = 64 * 1024;
 
-/// Everything under `/api/v1`, for a server of one's own to stand at that path, whose pages browsers reach at the site. Who may listen to it, and over
-/// what, is the server's affair.
+/// What the API is served with.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// Where browsers reach the pages of the same server.
+    pub site: Arc<Site>,
+    /// How often a key may ask.
+    pub rate: KeyRate,
+    /// The networks in which receivers of events may be, besides public addresses.
+    pub private_receivers: Vec<Network>,
+}
+
+/// Everything under `/api/v1`, for a server of one's own to stand at that path. Who may listen to it, and over what, is the server's affair.
 /// A server that puts [`Client`] into the extensions of its requests has those who guess at keys slowed down.
-pub fn router(host: Host, site: Arc<Site>, rate: KeyRate) -> Router {
+pub fn router(host: Host, ApiSettings { site, rate, private_receivers }: ApiSettings) -> Router {
     let gate = Gate { host: host.clone(), throttle: Arc::new(Throttle::new(host.context(), rate)) };
     let (routes, description) = described().split_for_parts();
     let description = openapi::router(description);
@@ -56,6 +70,7 @@ pub fn router(host: Host, site: Arc<Site>, rate: KeyRate) -> Router {
         .layer(middleware::from_fn_with_state(gate, caller::with_key))
         .merge(description)
         .layer(Extension(site))
+        .layer(Extension(OpenNetworks(private_receivers)))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(host.clone(), request_id::with_id))
@@ -80,6 +95,11 @@ fn described() -> OpenApiRouter<Host> {
         .routes(routes!(links::create))
         .routes(routes!(links::get, links::cancel))
         .routes(routes!(audit::list))
+        .routes(routes!(events::list))
+        .routes(routes!(events::resend))
+        .routes(routes!(receivers::list, receivers::add))
+        .routes(routes!(receivers::rotate))
+        .routes(routes!(receivers::remove))
 }
 
 /// What a panic says may hold anything, so it is not repeated.

@@ -19,17 +19,23 @@ pub enum Right {
     ConfigRead,
     /// See what happened.
     AuditRead,
+    /// See events, and who is told of them.
+    EventsRead,
+    /// Say who is told of events, and send them again.
+    EventsWrite,
 }
 
 impl Right {
     /// All there are.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ConnectionsRead,
         Self::ConnectionsWrite,
         Self::TokensRead,
         Self::MetricsRead,
         Self::ConfigRead,
         Self::AuditRead,
+        Self::EventsRead,
+        Self::EventsWrite,
     ];
 
     /// The right as one stable word.
@@ -41,6 +47,8 @@ impl Right {
             Self::MetricsRead => "metrics:read",
             Self::ConfigRead => "config:read",
             Self::AuditRead => "audit:read",
+            Self::EventsRead => "events:read",
+            Self::EventsWrite => "events:write",
         }
     }
 

@@ -15,12 +15,14 @@ mod disconnect;
 mod docs;
 mod doctor;
 mod emulator;
+mod events;
 mod exit;
 mod flow;
 mod format;
 mod init;
 mod links;
 mod list;
+mod listen;
 mod listener;
 mod log;
 mod metrics;
@@ -191,6 +193,7 @@ async fn perform(setup: &Setup, running: &Running, command: Command, output: Out
         Command::Tokens(args) => tokens::run(setup, running, &args, output).await,
         Command::ApiKeys(args) => api_keys::run(setup, running, &args, output).await,
         Command::Links(args) => links::run(setup, running, &args, output).await,
+        Command::Events(args) => events::run(setup, running, &args, output, orders).await,
         Command::Serve(args) => serve::run(setup, running, &args, output, orders).await,
         Command::Emulator(args) => emulator::run(setup, running, &args, output).await,
         Command::Vault(args) => vault::run(setup, &args, output).await,

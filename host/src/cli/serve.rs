@@ -11,11 +11,13 @@ use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
-use crate::api::KeyRate;
+use crate::api::{ApiSettings, KeyRate};
 use crate::error::{Error, Result};
+use crate::events::Courier;
 use crate::host::Host;
 use crate::keeper::{Keep, Rounds};
 use crate::links::Site;
+use crate::public_url::PublicUrl;
 use crate::reload::{Reloader, Why};
 use crate::serve::{Asked, Board, Posted, Posture, Server, TlsFiles, Told};
 
@@ -33,10 +35,10 @@ pub(super) async fn run(
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
     let (board, token) = (Arc::new(Board::new(host.context())), host.context().random_token()?);
+    let courier = Courier::within(host.fence(&args.open.allow_private_receivers), &host, orders.stop.clone());
     let (public_url, is_nameless, scheme) = (posture.public_url.clone(), posture.is_nameless, scheme(args));
-    let site = Arc::new(Site::new(public_url.clone(), args.return_to.iter().cloned().collect()));
-    let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), site, token.clone());
-    let server = Server::open(posture, told, KeyRate(args.key_rate))?;
+    let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
+    let server = Server::open(posture, told, api(args, public_url.clone()))?;
     let posted = Posted::post(&setup.data_dir()?, server.control(), &public_url, &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
@@ -67,7 +69,13 @@ pub(super) async fn run(
             reloader.follow(every, stop).await;
         }
     };
-    tokio::join!(host.keep_on(Rounds { every }, &keep), follow, reread(&reloader, orders), stopped);
+    tokio::join!(
+        host.keep_on(Rounds { every }, &keep),
+        host.deliver_on(&courier),
+        follow,
+        reread(&reloader, orders),
+        stopped
+    );
     host.drain().await;
     tracing::info!("nothing is under way any more");
     drop(posted);
@@ -99,6 +107,15 @@ async fn told(order: &Notify, stop: &CancellationToken) -> bool {
         biased;
         () = stop.cancelled() => false,
         () = order.notified() => true,
+    }
+}
+
+/// What the API is served with.
+fn api(args: &Serve, public_url: PublicUrl) -> ApiSettings {
+    ApiSettings {
+        site: Arc::new(Site::new(public_url, args.return_to.iter().cloned().collect())),
+        rate: KeyRate(args.key_rate),
+        private_receivers: args.open.allow_private_receivers.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is told about things as data: the same shape in `--json` and in the API.
 
 mod connection;
+mod event;
 mod link;
 mod metrics;
 mod platform;
@@ -9,6 +10,7 @@ mod record;
 #[cfg(feature = "cli")]
 pub(crate) use self::connection::reason;
 pub(crate) use self::connection::{ConnectionData, LinkedData, revocation};
+pub(crate) use self::event::{EventData, ReceiverData};
 pub(crate) use self::link::LinkData;
 #[cfg(feature = "cli")]
 pub(crate) use self::link::LinkPlanData;

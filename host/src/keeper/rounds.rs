@@ -32,7 +32,7 @@ impl Host {
     }
 
     /// A number from 0 to 1.
-    fn chance(&self) -> f64 {
+    pub(crate) fn chance(&self) -> f64 {
         let mut bytes = [0; 4];
         match self.context().fill_random(&mut bytes) {
             Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),

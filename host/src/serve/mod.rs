@@ -35,10 +35,9 @@ use self::posture::{Doors, Routers};
 pub(crate) use self::proxies::Proxy;
 use self::ready::Written;
 pub(crate) use self::tls::TlsFiles;
-use crate::api::KeyRate;
+use crate::api::ApiSettings;
 use crate::error::Result;
 use crate::host::Host;
-use crate::links::Site;
 use crate::reload::{Reloader, Why};
 
 /// How long an answer that is being written may take when the server closes.
@@ -63,23 +62,14 @@ pub(crate) struct Told {
     /// The time between passes.
     pub(crate) every: Duration,
     pub(crate) reloader: Arc<Reloader>,
-    /// Where browsers reach it.
-    pub(crate) site: Arc<Site>,
     /// Who has it may ask for more than to be told.
     pub(crate) token: Secret,
     written: Written,
 }
 
 impl Told {
-    pub(crate) fn new(
-        host: Host,
-        board: Arc<Board>,
-        every: Duration,
-        reloader: Arc<Reloader>,
-        site: Arc<Site>,
-        token: Secret,
-    ) -> Self {
-        Self { host, board, every, reloader, site, token, written: Written::default() }
+    pub(crate) fn new(host: Host, board: Arc<Board>, every: Duration, reloader: Arc<Reloader>, token: Secret) -> Self {
+        Self { host, board, every, reloader, token, written: Written::default() }
     }
 }
 
@@ -93,10 +83,10 @@ impl Server {
     ///
     /// # Errors
     /// When the system does not say where it listens.
-    pub(crate) fn open(posture: Posture, told: Told, rate: KeyRate) -> Result<Self> {
+    pub(crate) fn open(posture: Posture, told: Told, api: ApiSettings) -> Result<Self> {
         let told = Arc::new(told);
         let routers = Routers {
-            main: router(&told, rate),
+            main: router(&told, api),
             health: telling().with_state(Arc::clone(&told)),
             control: for_this_machine().with_state(told),
         };
@@ -134,10 +124,9 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(STORE_ANSWERS_WITHIN, call).await.map_err(late)
 }
 
-fn router(told: &Arc<Told>, rate: KeyRate) -> Router {
-    let (host, site) = (&told.host, &told.site);
-    let api = crate::api::router(host.clone(), Arc::clone(site), rate);
-    let pages = crate::pages::router(host.clone(), Arc::clone(site));
+fn router(told: &Arc<Told>, settings: ApiSettings) -> Router {
+    let pages = crate::pages::router(told.host.clone(), Arc::clone(&settings.site));
+    let api = crate::api::router(told.host.clone(), settings);
     for_this_machine().with_state(Arc::clone(told)).nest("/api/v1", api).merge(pages)
 }
 

@@ -73,6 +73,8 @@ ids! {
     ApiKeyId, "API key";
     /// The id of a connect link, which is no secret.
     ConnectLinkId, "connect link";
+    /// The id of a receiver of events.
+    ReceiverId, "receiver";
 }
 
 impl AuditId {

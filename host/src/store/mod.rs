@@ -1,4 +1,4 @@
-//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, connect links, and what happened.
+//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, connect links, events, and what happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
 //! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
@@ -13,7 +13,9 @@ mod connect_link;
 mod connection;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+mod delivery;
 mod error;
+mod event;
 mod flow;
 mod grant;
 mod id;
@@ -47,10 +49,17 @@ pub use self::connection::{
     Connected, ConnectionCursor, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect,
     Disconnection, Link, Linked, Links, NewConnection, StateCount,
 };
+pub use self::delivery::{
+    Attempted, Deliveries, Delivery, DeliveryOutcome, DeliveryRecord, ReceiverRecord, Receivers, Resend,
+};
 pub use self::error::{Result, StoreError};
+pub use self::event::{
+    ConnectionStanding, EventCursor, EventDetail, EventFacts, EventFilter, EventId, EventKind, EventRecord, Events,
+    ListedEvent,
+};
 pub use self::flow::{FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
-pub use self::id::{ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
+pub use self::id::{ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, ReceiverId, RevocationId, new_id};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};
@@ -93,6 +102,9 @@ pub trait Store:
     + Purges
     + ApiKeys
     + ConnectLinks
+    + Events
+    + Receivers
+    + Deliveries
     + Debug
     + Send
     + Sync
@@ -115,6 +127,9 @@ impl<T> Store for T where
         + Purges
         + ApiKeys
         + ConnectLinks
+        + Events
+        + Receivers
+        + Deliveries
         + Debug
         + Send
         + Sync

@@ -265,4 +265,21 @@ impl Settle {
             _ => same_token && grant.state == GrantState::Active && own(),
         }
     }
+
+    /// The grant as this leaves it, where its state or what was granted is not what it was: somebody may want to be told.
+    pub(super) fn leaves(&self, grant: &GrantRecord) -> Option<GrantRecord> {
+        let has_ended = matches!(grant.state, GrantState::ReauthRequired { .. });
+        let state = match &self.settlement {
+            Settlement::Rejected { reason } => GrantState::ReauthRequired { reason: reason.clone() },
+            Settlement::Refreshed(_) | Settlement::Unreadable(_) if has_ended => GrantState::Active,
+            _ => grant.state.clone(),
+        };
+        let scopes = match &self.settlement {
+            Settlement::Refreshed(refreshed) => &refreshed.scopes,
+            _ => &grant.scopes,
+        };
+        let state_since = if state == grant.state { grant.state_since } else { self.now };
+        let same = state == grant.state && scopes.granted == grant.scopes.granted;
+        (!same).then(|| GrantRecord { state, state_since, scopes: scopes.clone(), ..grant.clone() })
+    }
 }

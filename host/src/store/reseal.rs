@@ -21,10 +21,12 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable { name: "flows", generation: "0", columns: &[("sealed", field::FLOW)] },
     SealedTable { name: "grants", generation: "generation", columns: OF_GRANTS },
     SealedTable { name: "revocations", generation: "0", columns: TOKENS },
+    SealedTable { name: "event_receivers", generation: "0", columns: OF_RECEIVERS },
 ];
 
 const OF_GRANTS: &[(&str, &str)] =
     &[("access", field::ACCESS), ("refresh", field::REFRESH), ("kept_answer", field::ANSWER)];
+const OF_RECEIVERS: &[(&str, &str)] = &[("secret", field::SIGNING), ("previous_secret", field::PREVIOUS_SIGNING)];
 const TOKENS: &[(&str, &str)] = &[("access", field::ACCESS), ("refresh", field::REFRESH)];
 
 /// How many values are sealed with one key.

@@ -9,7 +9,7 @@ use super::sealed::FORMAT;
 pub struct Binding<'a> {
     /// Whose it is.
     pub tenant: &'a str,
-    /// The id of the grant, flow or revocation it is part of.
+    /// The id of the grant, flow, revocation or receiver it is part of.
     pub owner: &'a str,
     /// Which part of it, see [`field`].
     pub field: &'a str,
@@ -25,6 +25,10 @@ pub mod field {
     pub const REFRESH: &str = "refresh";
     /// An answer of a token endpoint that could not be read.
     pub const ANSWER: &str = "answer";
+    /// What events are signed with for a receiver.
+    pub const SIGNING: &str = "signing";
+    /// What they were signed with before, and are for a while.
+    pub const PREVIOUS_SIGNING: &str = "previous_signing";
     /// What a pending flow keeps: its verifier and the provider's own state.
     pub const FLOW: &str = "flow";
 }

@@ -205,6 +205,7 @@ fn well_formed(path: &str) -> Value {
     match path.split('/').collect::<Vec<_>>()[..] {
         ["flows"] => json!({ "platform": "tiktok", "redirect_uri": REDIRECT }),
         ["connect-links"] => json!({ "platform": "tiktok" }),
+        ["event-receivers"] => json!({ "url": "https://receiver.example/" }),
         ["flows", ..] => json!({ "query": "state=x&code=y" }),
         _ => json!({}),
     }

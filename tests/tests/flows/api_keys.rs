@@ -43,7 +43,7 @@ fn a_key_is_made_shown_and_revoked() {
 fn a_server_has_a_key_for_every_tenant() {
     let stage = Stage::new();
     let server = create(&stage, "server --rights all --any-tenant");
-    assert_eq!((&server["tenant"], server["rights"].as_array().unwrap().len()), (&Value::Null, 6));
+    assert_eq!((&server["tenant"], server["rights"].as_array().unwrap().len()), (&Value::Null, 8));
     assert_eq!(create(&stage, "acme --rights tokens:read --tenant acme")["tenant"], "acme");
     stage.cli("api-keys list").run().ends(0, &["server", "any", "acme", "never"]);
     let both = stage.cli("api-keys create both --rights all --tenant acme --any-tenant").run();

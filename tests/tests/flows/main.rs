@@ -15,6 +15,7 @@ mod demo;
 mod deploy;
 mod disconnect;
 mod doctor;
+mod events;
 mod instance;
 mod links;
 mod machine;

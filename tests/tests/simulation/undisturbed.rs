@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
-    ApiKeyId, ApiKeyRecord, ApiKeys, AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectLinks, Connected,
-    ConnectionId, ConnectionRecord, FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Import, Imported, Imports,
-    InstanceId, InstanceName, Inventory, LinkOutcome, LinkStart, Meta, Ownership, Page, Purge, Purged, Purges, Reading,
-    Reseal, Resealed, Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, Stock,
+    ApiKeyId, ApiKeyRecord, ApiKeys, Attempted, AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectLinks, Connected,
+    ConnectionId, ConnectionRecord, Deliveries, Delivery, EventCursor, EventFilter, EventRecord, Events, FlowRecord,
+    Flows, GrantId, GrantRecord, HeldPage, Import, Imported, Imports, InstanceId, InstanceName, Inventory, LinkOutcome,
+    LinkStart, ListedEvent, Meta, Ownership, Page, Purge, Purged, Purges, Reading, ReceiverId, ReceiverRecord,
+    Receivers, Reseal, Resealed, Resend, Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow,
+    SealedRowId, Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -246,5 +248,71 @@ impl ApiKeys for NodeStore {
 
     async fn revoke_api_key(&self, id: &ApiKeyId, now: Timestamp, audit: &AuditRecord) -> Result<bool> {
         self.memory().revoke_api_key(id, now, audit).await
+    }
+}
+
+#[async_trait]
+impl Events for NodeStore {
+    async fn events_page(
+        &self,
+        filter: &EventFilter,
+        from: Option<EventCursor>,
+        limit: u32,
+    ) -> Result<Page<ListedEvent, EventCursor>> {
+        self.memory().events_page(filter, from, limit).await
+    }
+
+    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<String> {
+        self.memory().keep_event_body(event, body).await
+    }
+
+    async fn prune_events(&self, before: Timestamp) -> Result<u64> {
+        self.memory().prune_events(before).await
+    }
+}
+
+#[async_trait]
+impl Receivers for NodeStore {
+    async fn put_receiver(&self, receiver: &ReceiverRecord, audit: &AuditRecord) -> Result<()> {
+        self.memory().put_receiver(receiver, audit).await
+    }
+
+    async fn receivers(&self, tenant: &str) -> Result<Vec<ReceiverRecord>> {
+        self.memory().receivers(tenant).await
+    }
+
+    async fn rotate_receiver(&self, seen: &Sealed, new: &ReceiverRecord, audit: &AuditRecord) -> Result<bool> {
+        self.memory().rotate_receiver(seen, new, audit).await
+    }
+
+    async fn disable_receiver(&self, id: &ReceiverId, why: &str, now: Timestamp, audit: &AuditRecord) -> Result<bool> {
+        self.memory().disable_receiver(id, why, now, audit).await
+    }
+
+    async fn remove_receiver(&self, tenant: &str, id: &ReceiverId, audit: &AuditRecord) -> Result<bool> {
+        self.memory().remove_receiver(tenant, id, audit).await
+    }
+}
+
+#[async_trait]
+impl Deliveries for NodeStore {
+    async fn receivers_due(&self) -> Result<Vec<ReceiverRecord>> {
+        self.memory().receivers_due().await
+    }
+
+    async fn deliveries_due(&self, receiver: &ReceiverId, limit: u32) -> Result<Vec<Delivery>> {
+        self.memory().deliveries_due(receiver, limit).await
+    }
+
+    async fn claim_delivery(&self, seen: &Delivery, rest: SignedDuration) -> Result<Option<Delivery>> {
+        self.memory().claim_delivery(seen, rest).await
+    }
+
+    async fn settle_delivery(&self, claimed: &Delivery, attempted: &Attempted) -> Result<bool> {
+        self.memory().settle_delivery(claimed, attempted).await
+    }
+
+    async fn resend_events(&self, tenant: &str, which: &Resend, audit: &AuditRecord) -> Result<u64> {
+        self.memory().resend_events(tenant, which, audit).await
     }
 }

@@ -40,7 +40,8 @@ pub(in crate::cli) enum ApiKeysAction {
 pub(in crate::cli) struct CreateApiKey {
     /// What you call it; no other active key has the name
     pub(in crate::cli) name: String,
-    /// What it allows, with commas between: connections:read, connections:write, tokens:read, metrics:read, config:read, audit:read; or all
+    /// What it allows, with commas between: connections:read, connections:write, tokens:read, metrics:read, config:read, audit:read,
+    /// events:read, events:write; or all
     #[arg(long, value_name = "RIGHT,..", value_parser = rights)]
     pub(in crate::cli) rights: Option<BTreeSet<Right>>,
     /// Make the key of a server, which names the tenant with every request

@@ -1,5 +1,6 @@
 mod api_keys;
 mod connections;
+mod events;
 mod links;
 mod plan;
 mod serve;
@@ -18,6 +19,7 @@ use crate::store::InstanceName;
 
 pub(super) use self::api_keys::{ApiKeys, ApiKeysAction, CreateApiKey};
 pub(super) use self::connections::{Adopt, Connections, ConnectionsAction, Export, Import, ListConnections, Purge};
+pub(super) use self::events::{Events, EventsAction, OpenNetworks, ReceiversAction};
 pub(super) use self::links::{CreateLink, Links, LinksAction};
 pub(super) use self::plan::{Docs, Plan};
 pub(super) use self::serve::Serve;
@@ -217,6 +219,11 @@ pub(super) enum Command {
     ApiKeys(ApiKeys),
     /// Make a link for a person who has no login here, or take one back
     Links(Links),
+    /// Show what a product is told, send it again, forward it to a program of yours, or say who is told
+    ///
+    /// An event tells of a connection that is new, stands otherwise than before, was given up, or was counted. A running `serve` sends each,
+    /// signed, to every receiver of the tenant, for up to 72 hours.
+    Events(Events),
     /// Keep access alive until it is stopped, and tell how it goes
     ///
     /// Does what `tokens refresh --due` does, again and again. GET /healthz, /readyz and /metrics (`OpenMetrics`) say how it goes. When it is

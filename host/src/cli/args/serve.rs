@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 
-use super::{EXIT_CODES, parse_duration};
+use super::{EXIT_CODES, OpenNetworks, parse_duration};
 use crate::keeper::Keep;
 use crate::links::ReturnUrl;
 use crate::public_url::PublicUrl;
@@ -66,6 +66,8 @@ pub(in crate::cli) struct Serve {
     /// Do not follow the configuration's files: read them anew on a hangup and on `config reload` alone
     #[arg(long)]
     pub(in crate::cli) no_watch: bool,
+    #[command(flatten)]
+    pub(in crate::cli) open: OpenNetworks,
 }
 
 fn parse_rate(text: &str) -> Result<NonZeroU32, String> {

@@ -16,8 +16,10 @@ mod audit;
 mod bench;
 mod connect_links;
 mod connections;
+mod deliveries;
 mod disconnects;
 mod doubts;
+mod events;
 mod feeds;
 mod flows;
 mod grants;
@@ -90,6 +92,8 @@ pub fn checks() -> Vec<Check> {
         races::CHECKS,
         api_keys::CHECKS,
         connect_links::CHECKS,
+        events::CHECKS,
+        deliveries::CHECKS,
     ];
     subjects.concat()
 }

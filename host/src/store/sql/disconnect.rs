@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Transaction, audit, connections, grants, order, revocations, statement};
+use super::{Transaction, audit, connections, events, grants, order, revocations, statement};
+use crate::store::event::NewEvent;
 use crate::store::{
     AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, Result,
     RevocationRecord, StoreError,
@@ -32,6 +33,10 @@ pub(super) async fn disconnect(transaction: &mut Transaction, disconnect: &Disco
     let record = AuditRecord::with_id(disconnect.audit.clone(), now, &disconnect.tenant, "disconnected");
     let record = record.of_connection(id).of_grant(&connected.grant.id).with(&detail);
     transaction.execute(audit::insert(&record)).await?;
+    let row = transaction.fetch(connections::select(&disconnect.tenant, id)).await?;
+    let row = row.ok_or_else(|| connections::missing(id))?;
+    let after = connections::with_grant(transaction, connections::connection(&row)?).await?;
+    events::record(transaction, vec![NewEvent::disconnected(&connected, &after, now)]).await?;
     Ok(if goes_on { Disconnection::GrantGoesOn } else { Disconnection::GrantEnded })
 }
 

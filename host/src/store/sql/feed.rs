@@ -1,7 +1,7 @@
-//! The samples of a tenant in the order in which they were stored.
+//! The samples and the events of a tenant in the order in which they were stored.
 //!
-//! Each tenant has a row that says the last position. Whoever stores samples takes the next positions from it and has the row to itself
-//! until its transaction ends, so that a tenant's positions are given in the order of the commits: what has a lower position than a sample
+//! Each tenant has a row that says the last position. Whoever stores some takes the next positions from it and has the row to itself
+//! until its transaction ends, so that a tenant's positions are given in the order of the commits: what has a lower position than one
 //! that can be seen was committed before it, and can be seen as well. A sequence would not do, for the lower of two of its numbers may be
 //! committed last, when the higher one was read already. Nothing is kept in a session, so a pooler in transaction mode may stand between.
 //!
@@ -31,10 +31,7 @@ pub(in crate::store) async fn append(
     if count == 0 {
         return Ok(());
     }
-    let row = transaction.fetch(statement(TAKE).bind(tenant).bind(count)).await?;
-    let row = row.ok_or_else(|| StoreError::database("no position was given"))?;
-    let fields = Fields::of("feed", &row);
-    let (feed, last): (i64, i64) = (fields.get("number")?, fields.get("last")?);
+    let (feed, last) = take(transaction, tenant, count).await?;
     for ((metric, value), position) in reading.values.iter().zip(last - count + 1..) {
         let insert = statement(
             "INSERT INTO samples (connection, metric, observed_at, value, feed, position) VALUES ($1, $2, $3, $4, $5, $6)
@@ -44,6 +41,14 @@ pub(in crate::store) async fn append(
         transaction.execute(insert.bind(*value).bind(feed).bind(position)).await?;
     }
     Ok(())
+}
+
+/// Takes so many positions of a tenant's feed. Gives the feed's number and the last of the positions.
+pub(super) async fn take(transaction: &mut Transaction, tenant: String, count: i64) -> Result<(i64, i64)> {
+    let row = transaction.fetch(statement(TAKE).bind(tenant).bind(count)).await?;
+    let row = row.ok_or_else(|| StoreError::database("no position was given"))?;
+    let fields = Fields::of("feed", &row);
+    Ok((fields.get("number")?, fields.get("last")?))
 }
 
 /// The next samples of a tenant.

@@ -3,12 +3,16 @@
 use async_trait::async_trait;
 use connector_core::scope::GrantScopes;
 use connector_core::{PlatformId, ScopeSet};
+use jiff::Timestamp;
 
 use super::fields::{Fields, bytes, millis};
-use super::{Row, SqlStore, Statement, audit, disconnect, json, meta, order, statement};
+use super::{
+    Row, SqlStore, Statement, Transaction, audit, connections, disconnect, events, json, meta, order, statement,
+};
+use crate::store::event::NewEvent;
 use crate::store::{
-    AuditRecord, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, Ownership as _, RefreshMark, Result,
-    RevocationRecord, StateChange, StoreError,
+    AuditRecord, Connected, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, Ownership as _,
+    RefreshMark, Result, RevocationRecord, StateChange, StoreError,
 };
 
 #[async_trait]
@@ -104,7 +108,19 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         .bind(change.since.as_millisecond())
         .bind(change.seen.as_str())
         .bind(reason(&change.seen));
-        self.change_one(update, &change.audit).await
+        let mut transaction = self.write_ours().await?;
+        let select = statement("SELECT * FROM grants WHERE id = $1").bind(change.grant.to_string()).locking();
+        let Some(before) = transaction.fetch(select).await? else { return Ok(false) };
+        if transaction.execute(update).await? != 1 {
+            return Ok(false);
+        }
+        transaction.execute(audit::insert(&change.audit)).await?;
+        let before = grant(&before)?;
+        let after = GrantRecord { state: change.state.clone(), state_since: change.since, ..before.clone() };
+        let told = events(&mut transaction, &before, &after, change.since).await?;
+        events::record(&mut transaction, told).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     async fn is_shared(
@@ -146,6 +162,23 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
 
 pub(super) fn select(tenant: &str, id: &GrantId) -> Statement {
     statement("SELECT * FROM grants WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
+}
+
+/// What is told of the live connections of a grant that stands otherwise than before.
+pub(super) async fn events(
+    transaction: &mut Transaction,
+    before: &GrantRecord,
+    after: &GrantRecord,
+    at: Timestamp,
+) -> Result<Vec<NewEvent>> {
+    let select = statement("SELECT * FROM connections WHERE grant_id = $1 AND disconnected_at IS NULL ORDER BY number");
+    let rows = transaction.fetch_all(select.bind(before.id.to_string())).await?;
+    let changed = |row: &Row| {
+        let connection = connections::connection(row)?;
+        let before = Connected { connection: connection.clone(), grant: before.clone() };
+        Ok(NewEvent::changed(&before, &Connected { connection, grant: after.clone() }, at))
+    };
+    rows.iter().filter_map(|row| changed(row).transpose()).collect()
 }
 
 /// Deletes a grant that no connection works by.

@@ -7,7 +7,8 @@ use connector_core::PlatformId;
 use connector_core::account::{Account, Profile};
 use serde_json::json;
 
-use super::{Row, SqlStore, Transaction, audit, connections, grants, link, order, statement};
+use super::{Row, SqlStore, Transaction, audit, connections, events, grants, link, order, statement};
+use crate::store::event::NewEvent;
 use crate::store::{
     AuditRecord, Connected, ConnectionId, GrantRecord, Import, Imported, Imports, NewConnection, Result, SeenGrant,
 };
@@ -42,15 +43,18 @@ impl<D: Send + Sync> Imports for SqlStore<D> {
             transaction.lock_tenant(tenant).await?;
         }
         let mut all = Vec::with_capacity(imports.len());
+        let mut told = Vec::new();
         for one in imports {
-            all.push(import(&mut transaction, one).await?);
+            all.push(import(&mut transaction, one, &mut told).await?);
         }
+        events::record(&mut transaction, told).await?;
         transaction.commit().await?;
         Ok(all)
     }
 }
 
-async fn import(transaction: &mut Transaction, import: &Import) -> Result<Imported> {
+/// Does one import, and adds what is told of it.
+async fn import(transaction: &mut Transaction, import: &Import, told: &mut Vec<NewEvent>) -> Result<Imported> {
     let grant = &import.grant;
     let found = match transaction
         .fetch(link::of_account(&grant.tenant, &grant.platform, &grant.app, &import.account_id).locking())
@@ -63,7 +67,10 @@ async fn import(transaction: &mut Transaction, import: &Import) -> Result<Import
         return Ok(Imported::Moved);
     }
     if let Some(found) = found.as_ref().filter(|found| found.grant.id == grant.id) {
-        transaction.execute(grants::replace(grant)?).await?;
+        let replaced = transaction.execute(grants::replace(grant)?).await? == 1;
+        if replaced {
+            told.extend(grants::events(transaction, &found.grant, grant, grant.updated_at).await?);
+        }
         refer(transaction, &found.connection.id, import).await?;
         record(transaction, import, found, "updated").await?;
         return Ok(Imported::Updated(found.connection.id.clone()));
@@ -74,10 +81,12 @@ async fn import(transaction: &mut Transaction, import: &Import) -> Result<Import
     let account = Account { id: import.account_id.clone(), profile: Profile::default() };
     let (id_if_new, reference, audit) = (import.id_if_new.clone(), import.reference.clone(), import.audit.clone());
     let new = NewConnection { id_if_new, account, reference, audit };
+    let before = found.clone();
     let (outcome, linked) = match found {
         None => ("new", link::add(transaction, grant, new, grant.created_at).await?),
         Some(found) => ("reconnected", link::renew(transaction, grant, found.connection, new, grant.created_at).await?),
     };
+    told.extend(link::event(grant, &linked, before.as_ref(), grant.created_at));
     let connected = Connected { connection: linked.connection.clone(), grant: grant.clone() };
     link::supersede(transaction, grant, &[linked], false, grant.created_at).await?;
     record(transaction, import, &connected, outcome).await?;

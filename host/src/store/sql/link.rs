@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::fields::Fields;
-use super::{Statement, Transaction, audit, connections, disconnect, grants, json, statement};
+use super::{Statement, Transaction, audit, connections, disconnect, events, grants, json, statement};
+use crate::store::event::NewEvent;
 use crate::store::{
     AuditId, AuditRecord, Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links,
     NewConnection, Result, StoreError,
@@ -22,9 +23,11 @@ pub(super) async fn link_all(
 ) -> Result<Links> {
     let mut linked = Vec::with_capacity(accounts.len());
     let any_account = !accounts.is_empty();
+    let mut told = Vec::new();
     for account in accounts {
         let id = account.audit.clone();
-        let Some(done) = link(transaction, grant, account, now).await? else { continue };
+        let Some((done, before)) = link(transaction, grant, account, now).await? else { continue };
+        told.extend(event(grant, &done, before.as_ref(), now));
         if let Some(record) = record(id, grant, &done, now) {
             transaction.execute(audit::insert(&record)).await?;
         }
@@ -32,7 +35,19 @@ pub(super) async fn link_all(
     }
     let late = any_account && linked.is_empty();
     let superseded = supersede(transaction, grant, &linked, late, now).await?;
+    events::record(transaction, told).await?;
     Ok(Links { linked, superseded })
+}
+
+/// What is told of a link.
+pub(super) fn event(
+    grant: &GrantRecord,
+    done: &Linked,
+    before: Option<&Connected>,
+    now: Timestamp,
+) -> Option<NewEvent> {
+    let linked = Connected { connection: done.connection.clone(), grant: grant.clone() };
+    NewEvent::linked(before, &linked, now)
 }
 
 /// What goes on record about a link.
@@ -57,19 +72,23 @@ pub(super) async fn live_grant(transaction: &mut Transaction, tenant: &str, id: 
     Ok(grant)
 }
 
+/// Links an account, and says how its connection stood before.
 async fn link(
     transaction: &mut Transaction,
     grant: &GrantRecord,
     new: NewConnection,
     now: Timestamp,
-) -> Result<Option<Linked>> {
+) -> Result<Option<(Linked, Option<Connected>)>> {
     let select = of_account(&grant.tenant, &grant.platform, &grant.app, &new.account.id).locking();
-    let Some(row) = transaction.fetch(select).await? else { return add(transaction, grant, new, now).await.map(Some) };
+    let Some(row) = transaction.fetch(select).await? else {
+        return Ok(Some((add(transaction, grant, new, now).await?, None)));
+    };
     let connected = connections::with_grant(transaction, connections::connection(&row)?).await?;
     if is_late(grant, &connected) {
         return Ok(None);
     }
-    renew(transaction, grant, connected.connection, new, now).await.map(Some)
+    let renewed = renew(transaction, grant, connected.connection.clone(), new, now).await?;
+    Ok(Some((renewed, Some(connected))))
 }
 
 pub(super) fn of_account(tenant: &str, platform: &PlatformId, app: &str, account_id: &str) -> Statement {

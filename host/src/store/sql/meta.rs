@@ -62,6 +62,7 @@ impl<D: Send + Sync> Meta for SqlStore<D> {
             "SELECT EXISTS (SELECT 1 FROM flows)
                  OR EXISTS (SELECT 1 FROM grants WHERE access IS NOT NULL OR refresh IS NOT NULL)
                  OR EXISTS (SELECT 1 FROM revocations WHERE access IS NOT NULL OR refresh IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM event_receivers)
                  AS any_row",
         );
         // It may walk tables, for which whoever wants a single row shall not wait.

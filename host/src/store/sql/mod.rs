@@ -11,7 +11,10 @@ mod audit;
 mod connect_links;
 mod connections;
 mod db;
+mod deliveries;
 mod disconnect;
+mod events;
+mod facts;
 mod feed;
 mod fields;
 mod flows;
@@ -26,6 +29,7 @@ mod order;
 #[cfg(feature = "sqlite")]
 mod plan_tests;
 mod purge;
+mod receivers;
 mod refresh;
 mod reseal;
 mod revocations;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::fields::Fields;
-use super::{SqlStore, Statement, Transaction, audit, connections, grants, statement};
+use super::{SqlStore, Statement, Transaction, audit, connections, events, grants, statement};
 use crate::store::{AuditRecord, Connected, PURGED, Purge, Purged, Purges, Result, StoreError};
 
 #[async_trait]
@@ -55,6 +55,7 @@ async fn erase(transaction: &mut Transaction, connected: &Connected, number: i64
     let links = statement("DELETE FROM connect_links WHERE reconnects = $1 OR outcome LIKE $2");
     let named = format!("%\"{}\"%", connection.id);
     transaction.execute(links.bind(connection.id.to_string()).bind(named)).await?;
+    transaction.execute(events::erase(&connection.tenant, &connection.id)).await?;
     let revocations = statement(
         "DELETE FROM revocations
          WHERE grant_id = $1 OR (tenant = $2 AND platform = $3 AND app = $4 AND (subject = $5 OR subject = $6))",

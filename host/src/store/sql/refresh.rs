@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::fields::{Fields, bytes, millis};
-use super::{Row, SqlStore, Statement, Transaction, Work, app_health, audit, grants, json, meta, statement};
+use super::{Row, SqlStore, Statement, Transaction, Work, app_health, audit, events, grants, json, meta, statement};
 use crate::kill_points::{KillPoint, reach};
 use crate::store::{
     AppHealth, Begun, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, InstanceName, RefreshClaim,
@@ -90,8 +90,13 @@ impl Work for Settle {
         let noted = Fields::of("grant", &row).get("app_noted")?;
         let app = app_health::settle(transaction, &grant, self, noted, now).await?;
         transaction.execute(outcome(&grant, self, app.is_down, now)?).await?;
+        let after = self.leaves(&grant);
         if let Some(record) = self.audit.as_ref().filter(|_| app.is_news) {
             transaction.execute(audit::insert(record)).await?;
+        }
+        if let Some(after) = after {
+            let told = grants::events(transaction, &grant, &after, self.now).await?;
+            events::record(transaction, told).await?;
         }
         reach(KillPoint::InsideCommit);
         Ok(true)

@@ -7,17 +7,19 @@ use connector_core::metrics::MetricName;
 use jiff::Timestamp;
 
 use super::fields::Fields;
-use super::{Row, SqlStore, Statement, Transaction, connections, feed, json, statement};
+use super::{Row, SqlStore, Statement, Transaction, connections, events, feed, json, statement};
+use crate::store::event::NewEvent;
 use crate::store::sample::history_page;
-use crate::store::{ConnectionId, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples};
+use crate::store::{ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples};
 
 #[async_trait]
 impl<D: Send + Sync> Samples for SqlStore<D> {
     async fn append_samples(&self, connection: &ConnectionId, reading: &Reading) -> Result<()> {
         let mut transaction = self.write().await?;
-        let (number, tenant) = number(&mut transaction, connection).await?;
+        let (number, connection) = numbered(&mut transaction, connection).await?;
         keep_latest(&mut transaction, number, reading).await?;
-        feed::append(&mut transaction, number, tenant, reading).await?;
+        feed::append(&mut transaction, number, connection.tenant.clone(), reading).await?;
+        events::record(&mut transaction, NewEvent::counted(&connection, reading).into_iter().collect()).await?;
         transaction.commit().await
     }
 
@@ -92,12 +94,11 @@ pub(super) fn history(
     .limit(i64::from(limit.max(1)) + 1)
 }
 
-/// The short name of a connection, and whose it is.
-async fn number(transaction: &mut Transaction, id: &ConnectionId) -> Result<(i64, String)> {
-    let select = statement("SELECT number, tenant FROM connections WHERE id = $1").bind(id.to_string());
+/// A connection with its short name.
+async fn numbered(transaction: &mut Transaction, id: &ConnectionId) -> Result<(i64, ConnectionRecord)> {
+    let select = statement("SELECT * FROM connections WHERE id = $1").bind(id.to_string());
     let row = transaction.fetch(select).await?.ok_or_else(|| connections::missing(id))?;
-    let fields = Fields::of("connection", &row);
-    Ok((fields.get("number")?, fields.get("tenant")?))
+    Ok((Fields::of("connection", &row).get("number")?, connections::connection(&row)?))
 }
 
 async fn keep_latest(transaction: &mut Transaction, number: i64, reading: &Reading) -> Result<()> {

@@ -99,15 +99,16 @@ async fn samples_that_were_there_before_they_had_positions_are_read_first() {
     store.close().await;
     std::fs::write(&path, "").unwrap();
     let id = crate::store::ConnectionId::new(&cx).unwrap();
+    let grant = crate::store::GrantId::new(&cx).unwrap();
     let older = Connection::open(&path).unwrap();
     older.execute_batch(include_str!("../../../migrations/sqlite/0001_begin.sql")).unwrap();
     let filled = format!(
         "PRAGMA application_id = 1131376238; PRAGMA user_version = 1;
          INSERT INTO grants (id, tenant, platform, app, client_id, base_urls, scopes, generation, state, state_since, issued_at, created_at,
                              updated_at)
-         VALUES ('g', 'default', 'lantern', 'default', 'client-1', '{{}}', '{{}}', 1, 'active', 0, 0, 0, 0);
+         VALUES ('{grant}', 'default', 'lantern', 'default', 'client-1', '{{}}', '{{}}', 1, 'active', 0, 0, 0, 0);
          INSERT INTO connections (id, tenant, platform, app, grant_id, account_id, profile, created_at, updated_at)
-         VALUES ('{id}', 'default', 'lantern', 'default', 'g', 'acct-1', '{{}}', 0, 0);
+         VALUES ('{id}', 'default', 'lantern', 'default', '{grant}', 'acct-1', '{{}}', 0, 0);
          INSERT INTO samples VALUES (1, 'posts', 1, 10), (1, 'followers', 2, 20), (1, 'followers', 1, 30);"
     );
     older.execute_batch(&filled).unwrap();

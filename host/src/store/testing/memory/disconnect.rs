@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::State;
+use crate::store::event::NewEvent;
 use crate::store::{
     AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, Result,
     RevocationRecord, StoreError,
@@ -37,6 +38,8 @@ impl State {
             json!({ "grant": if goes_on { "goes_on" } else { "ended" }, "to_be_revoked": !goes_on && !own.is_empty() });
         let record = AuditRecord::with_id(audit.clone(), now, tenant, "disconnected").of_connection(id);
         self.audit.push(record.of_grant(&connected.grant.id).with(&detail));
+        let after = self.connected(tenant, id)?;
+        self.record([NewEvent::disconnected(&connected, &after, now)]);
         Ok(if goes_on { Disconnection::GrantGoesOn } else { Disconnection::GrantEnded })
     }
 

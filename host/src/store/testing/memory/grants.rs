@@ -96,9 +96,11 @@ impl Grants for MemoryStore {
         };
         let grant = state.grants.get_mut(&change.grant).map(|row| &mut row.grant);
         let Some(grant) = grant.filter(may_move) else { return Ok(false) };
+        let before = grant.clone();
         grant.state = change.state.clone();
         (grant.state_since, grant.updated_at) = (change.since, change.since);
         state.audit.push(change.audit.clone());
+        state.record_change(&before, change.since);
         Ok(true)
     }
 

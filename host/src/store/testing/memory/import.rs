@@ -5,7 +5,7 @@ use connector_core::PlatformId;
 use connector_core::account::{Account, Profile};
 use serde_json::json;
 
-use super::{MemoryStore, Row, State, there_already};
+use super::{MemoryStore, Row, State, link, there_already};
 use crate::store::{
     AuditRecord, Connected, ConnectionId, ConnectionRecord, GrantRecord, Import, Imported, Imports, NewConnection,
     Result, SeenGrant,
@@ -50,7 +50,9 @@ impl State {
             return Ok(Imported::Moved);
         }
         if let Some(found) = found.as_ref().filter(|found| found.grant.id == grant.id) {
-            self.replace_grant(grant);
+            if self.replace_grant(grant) {
+                self.record_change(&found.grant, grant.updated_at);
+            }
             self.refer(&found.connection.id, import);
             self.record_import(import, &found.connection.id, "updated");
             return Ok(Imported::Updated(found.connection.id.clone()));
@@ -64,13 +66,16 @@ impl State {
         let account = Account { id: import.account_id.clone(), profile: Profile::default() };
         let (id_if_new, reference, audit) = (import.id_if_new.clone(), import.reference.clone(), import.audit.clone());
         let new = NewConnection { id_if_new, account, reference, audit };
+        let before = found.clone();
         let (outcome, linked) = match found {
             None => ("new", self.add(grant, new, grant.created_at)),
             Some(found) => ("reconnected", self.renew(grant, found.connection, new, grant.created_at)),
         };
         let id = linked.connection.id.clone();
+        let told = link::event(grant, &linked, before.as_ref(), grant.created_at);
         self.supersede(grant, &[linked], false, grant.created_at);
         self.record_import(import, &id, outcome);
+        self.record(told);
         Ok(Imported::Linked(id))
     }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::State;
+use crate::store::event::NewEvent;
 use crate::store::{
     AuditId, AuditRecord, Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links,
     NewConnection, Result, StoreError,
@@ -32,14 +33,18 @@ impl State {
     ) -> Result<Links> {
         let any_account = !accounts.is_empty();
         let mut linked = Vec::with_capacity(accounts.len());
+        let mut told = Vec::new();
         for account in accounts {
             let id = account.audit.clone();
+            let before = self.under_app_of(grant, &account.account.id)?;
             let Some(done) = self.link(grant, account, now)? else { continue };
+            told.extend(event(grant, &done, before.as_ref(), now));
             self.audit.extend(record(id, grant, &done, now));
             linked.push(done);
         }
         let late = any_account && linked.is_empty();
         let superseded = self.supersede(grant, &linked, late, now);
+        self.record(told);
         Ok(Links { linked, superseded })
     }
 
@@ -143,6 +148,17 @@ impl State {
         };
         self.grants.values().map(|row| &row.grant).filter(older).map(|other| other.id.clone()).collect()
     }
+}
+
+/// What is told of a link.
+pub(super) fn event(
+    grant: &GrantRecord,
+    done: &Linked,
+    before: Option<&Connected>,
+    now: Timestamp,
+) -> Option<NewEvent> {
+    let linked = Connected { connection: done.connection.clone(), grant: grant.clone() };
+    NewEvent::linked(before, &linked, now)
 }
 
 /// What goes on record about a link.

@@ -7,7 +7,9 @@ mod api_keys;
 mod audit;
 mod connect_links;
 mod connections;
+mod deliveries;
 mod disconnect;
+mod events;
 mod flows;
 mod grants;
 mod health;
@@ -16,6 +18,7 @@ mod inventory;
 mod link;
 mod meta;
 mod purge;
+mod receivers;
 mod refreshes;
 mod reseal;
 mod revocations;
@@ -33,8 +36,9 @@ use connector_core::{Context, PlatformId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    ApiKeyRecord, AppHealth, AuditRecord, ConnectLinkRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId,
-    GrantRecord, InstanceId, InstanceName, Reading, Result, RevocationId, RevocationRecord, StoreError, new_id,
+    ApiKeyRecord, AppHealth, AuditRecord, ConnectLinkRecord, ConnectionId, ConnectionRecord, DeliveryRecord,
+    EventCursor, EventRecord, FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName, Reading, ReceiverId,
+    ReceiverRecord, Result, RevocationId, RevocationRecord, StoreError, new_id,
 };
 use crate::vault::Sealed;
 
@@ -69,6 +73,12 @@ struct State {
     audit: Vec<AuditRecord>,
     /// When each tenant's latest grant was made, or its latest connection given up.
     latest: BTreeMap<String, Timestamp>,
+    /// In the order in which they were stored.
+    events: Vec<EventRecord>,
+    receivers: Vec<ReceiverRecord>,
+    deliveries: BTreeMap<(EventCursor, ReceiverId), DeliveryRecord>,
+    /// When the call that is under way began, by the store's clock.
+    now: Timestamp,
 }
 
 /// A value with its place among all samples, in the order in which they were stored.
@@ -114,7 +124,9 @@ impl MemoryStore {
 
     /// A change that fails half-way must not show: each call checks first and changes then, or changes a copy.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.now = tick::Tick::of(&self.cx).now;
+        state
     }
 }
 
@@ -124,7 +136,9 @@ impl State {
         let grants = grants.flat_map(|grant| [&grant.access, &grant.refresh, &grant.kept_answer]);
         let tokens = self.revocations.values().map(|revocation| &revocation.tokens);
         let revocations = tokens.flat_map(|tokens| [&tokens.access, &tokens.refresh]);
-        let optional = grants.chain(revocations).chain([&self.vault_check]).flatten();
+        let previous = self.receivers.iter().map(|receiver| &receiver.previous_secret);
+        let optional = grants.chain(revocations).chain(previous).chain([&self.vault_check]).flatten();
+        let optional = optional.chain(self.receivers.iter().map(|receiver| &receiver.secret));
         optional.chain(self.flows.values().map(|flow| &flow.sealed))
     }
 

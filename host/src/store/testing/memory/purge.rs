@@ -43,6 +43,7 @@ impl State {
         let id = &connected.connection.id;
         self.samples.remove(id);
         self.readings.remove(id);
+        self.erase_events(id);
         self.connections.retain(|connection| connection.id != *id);
         self.flows.retain(|_, flow| flow.reconnects.as_ref() != Some(id));
         self.connect_links.retain(|link| link.reconnects.as_ref() != Some(id) && !became(link, id));

@@ -120,6 +120,7 @@ impl State {
             row.end_attempt(settle, nobody_is_answered, now);
         }
         self.audit.extend(settle.audit.clone().filter(|_| news));
+        self.record_change(&grant, settle.now);
         true
     }
 

@@ -7,6 +7,7 @@ use connector_core::metrics::MetricName;
 use jiff::Timestamp;
 
 use super::{Kept, MemoryStore};
+use crate::store::event::NewEvent;
 use crate::store::sample::history_page;
 use crate::store::{
     ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, StoreError,
@@ -17,9 +18,9 @@ use crate::store::{
 impl Samples for MemoryStore {
     async fn append_samples(&self, connection: &ConnectionId, reading: &Reading) -> Result<()> {
         let mut state = self.lock();
-        if !state.connections.iter().any(|known| known.id == *connection) {
-            return Err(StoreError::NotFound { what: "connection", id: connection.to_string() });
-        }
+        let known = state.connections.iter().find(|known| known.id == *connection);
+        let known = known.ok_or_else(|| StoreError::NotFound { what: "connection", id: connection.to_string() })?;
+        let told = NewEvent::counted(known, reading);
         for (metric, value) in &reading.values {
             state.positions += 1;
             let kept = Kept { value: *value, position: state.positions };
@@ -30,6 +31,7 @@ impl Samples for MemoryStore {
         if reading.observed_at >= latest.observed_at {
             latest.clone_from(reading);
         }
+        state.record(told);
         Ok(())
     }
 

@@ -230,6 +230,7 @@ fn nothing_of_another_tenant_is_there() {
         "invalid_callback",
     );
     assert_eq!(api.stage.tiktok.requests("token").len(), exchanges, "nobody's code was exchanged");
+    fine(&api.post(&format!("flows/{flow}/complete"), &json!({ "query": query })));
     assert_eq!(fine(&api.send(Method::GET, &format!("connections/{id}"), &server, Some("default"), None))["id"], id);
     refused(&api.send(Method::GET, "connections", &server, None, None), 400, "bad_request");
     refused(&api.send(Method::GET, "connections", &other, Some("default"), None), 400, "bad_request");

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
-    ApiKeyId, ApiKeyRecord, ApiKeys, AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowRecord, Flows,
-    GrantId, GrantRecord, HeldPage, Import, Imported, Imports, InstanceId, InstanceName, Inventory, Meta, Ownership,
-    Page, Purge, Purged, Purges, Reading, Reseal, Resealed, Result, Sample, SampleCursor, SamplePage, Samples,
-    SealedCount, SealedRow, SealedRowId, Stock,
+    ApiKeyId, ApiKeyRecord, ApiKeys, AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowFilter, FlowRecord,
+    Flows, GrantId, GrantRecord, HeldPage, Import, Imported, Imports, InstanceId, InstanceName, Inventory, Meta,
+    Ownership, Page, Purge, Purged, Purges, Reading, Reseal, Resealed, Result, Sample, SampleCursor, SamplePage,
+    Samples, SealedCount, SealedRow, SealedRowId, Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -22,8 +22,8 @@ impl Flows for NodeStore {
         self.memory().put_flow(flow).await
     }
 
-    async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
-        self.memory().take_flow(state_digest).await
+    async fn take_flow(&self, state_digest: &str, filter: &FlowFilter) -> Result<Option<FlowRecord>> {
+        self.memory().take_flow(state_digest, filter).await
     }
 
     async fn prune_flows(&self, now: Timestamp) -> Result<u64> {

@@ -8,10 +8,10 @@ use connector_core::{Context, PlatformId, ScopeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowId, FlowRecord,
-    GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links, NewConnection, RefreshClaim, RefreshTerms,
-    Refreshed, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Settle, Settlement, StateChange,
-    Store, StoreError,
+    AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowFilter, FlowId,
+    FlowRecord, GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links, NewConnection, RefreshClaim,
+    RefreshTerms, Refreshed, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Settle, Settlement,
+    StateChange, Store, StoreError,
 };
 use crate::vault::Sealed;
 
@@ -59,6 +59,11 @@ impl Bench {
             created_at: self.now(),
             expires_at: self.minutes(10),
         })
+    }
+
+    /// Takes a flow out, whosever it is.
+    pub(super) async fn take_flow(&self, state_digest: &str) -> crate::store::Result<Option<FlowRecord>> {
+        self.store.take_flow(state_digest, &FlowFilter::default()).await
     }
 
     /// A grant with every field set that an active one can have.

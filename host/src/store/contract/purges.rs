@@ -38,7 +38,7 @@ async fn leaves_nothing(bench: Bench) -> Outcome {
     assert_eq!(bench.store.grant(TENANT, &grant.id).await?, None);
     assert_eq!(bench.store.latest_reading(&connection.id).await?, None);
     assert!(bench.store.last_values(&connection.id).await?.is_empty());
-    assert_eq!(bench.store.take_flow("renews").await?, None);
+    assert_eq!(bench.take_flow("renews").await?, None);
     let on_record = bench.on_record().await?;
     let events: Vec<&str> = on_record.iter().map(|(event, _)| event.as_str()).collect();
     assert_eq!(events, ["access_allowed", "connected", "disconnected", "purged"]);

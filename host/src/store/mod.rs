@@ -42,11 +42,11 @@ pub use self::api_key::{ApiKeyRecord, ApiKeyState, ApiKeys};
 pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connection::{
-    Connected, ConnectionCursor, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect,
-    Disconnection, Link, Linked, Links, NewConnection, StateCount,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionPage, ConnectionRecord, ConnectionState, Connections,
+    Disconnect, Disconnection, Link, Linked, Links, NewConnection, StateCount,
 };
 pub use self::error::{Result, StoreError};
-pub use self::flow::{FlowRecord, Flows};
+pub use self::flow::{FlowFilter, FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
 pub use self::id::{ApiKeyId, AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
@@ -65,7 +65,7 @@ pub use self::refresh::{
 };
 pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
-pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample, history_page};
+pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]

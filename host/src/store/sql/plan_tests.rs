@@ -29,7 +29,6 @@ fn connections_with(reference: Option<&str>, account: Option<&str>, platform: Op
         platform: platform.map(|id| id.parse().unwrap()),
         reference: reference.map(str::to_owned),
         account_id: account.map(str::to_owned),
-        state: None,
     };
     connections::next(&filter, None, 50)
 }

@@ -6,10 +6,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use connector_core::Secret;
 
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
+use crate::bearer::bearer;
 use crate::host::Host;
 use crate::store::{ApiKeyId, ApiKeyRecord};
 
@@ -79,29 +79,10 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>> {
     text.map_err(|_| Problem::bad_request(format!("the header `{name}` is no text")))
 }
 
-fn bearer(value: &str) -> Option<Secret> {
-    let (scheme, secret) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::from(secret.trim()))
-}
-
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         parts.extensions.remove::<Self>().ok_or_else(Problem::no_key)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bearer_is_read_as_rfc_6750_has_it() {
-        assert!(bearer("Bearer chk_x").is_some_and(|secret| secret.matches("chk_x")));
-        assert!(bearer("bearer chk_x").is_some());
-        for text in ["chk_x", "Basic chk_x", "Bearer", ""] {
-            assert!(bearer(text).is_none(), "{text}");
-        }
     }
 }

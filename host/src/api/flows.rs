@@ -17,6 +17,7 @@ use crate::api_keys::Right;
 use crate::data::{FailureData, LinkedData, texts};
 use crate::flow::{Asking, Callback, CameTo, Completed, ConnectRequest};
 use crate::host::Host;
+use crate::usual;
 
 /// What to connect.
 #[derive(Deserialize, ToSchema)]
@@ -25,8 +26,8 @@ pub(super) struct StartFlow {
     /// The platform's id.
     platform: String,
     /// The app, by the operator's name.
-    #[serde(default = "default_app")]
-    #[schema(default = "default")]
+    #[serde(default = "usual_app")]
+    #[schema(default = usual_app)]
     app: String,
     /// The product's own id for the connection.
     reference: Option<String>,
@@ -83,9 +84,7 @@ pub(super) struct Ended {
 
 /// Starts a flow. It waits ten minutes for its callback.
 #[utoipa::path(post, path = "/flows", tag = "flows", request_body = StartFlow, responses(
-    (status = 201, body = Flow), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+    (status = 201, body = Flow)))]
 pub(super) async fn start(
     caller: Caller,
     State(host): State<Host>,
@@ -122,10 +121,8 @@ pub(super) async fn start(
 }
 
 /// Ends a flow with what the browser brought back. Of any number of such requests one is carried out.
-#[utoipa::path(post, path = "/flows/{flow}/complete", tag = "flows", params(("flow" = String, Path, description = "The flow's id")), request_body = CompleteFlow, responses(
-    (status = 200, body = Ended), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(post, path = "/flows/{flow}/complete", tag = "flows", request_body = CompleteFlow, responses(
+    (status = 200, body = Ended)))]
 pub(super) async fn complete(
     caller: Caller,
     State(host): State<Host>,
@@ -177,8 +174,8 @@ fn asking(scopes: Option<Vec<String>>) -> Result<Asking> {
     read.map(Asking::Less).map_err(|error| Problem::bad_request(error.to_string()))
 }
 
-fn default_app() -> String {
-    "default".to_owned()
+fn usual_app() -> String {
+    usual::APP.to_owned()
 }
 
 #[cfg(test)]

@@ -16,9 +16,7 @@ use crate::api_keys::Right;
 use crate::data::MetricsData;
 use crate::host::Host;
 use crate::store::StoredSample;
-
-/// How old a stored value may be unless the request says, in seconds.
-const USUAL_AGE: u32 = 15 * 60;
+use crate::usual;
 
 /// How fresh.
 #[derive(Deserialize, IntoParams)]
@@ -90,10 +88,8 @@ pub(super) struct Observed {
 }
 
 /// The counts of a connection: each a value with its time, or the reason why there is none.
-#[utoipa::path(get, path = "/connections/{connection}/metrics", tag = "metrics", params(("connection" = String, Path, description = "The connection's id"), Fresh), responses(
-    (status = 200, body = MetricsData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(get, path = "/connections/{connection}/metrics", tag = "metrics", params(Fresh), responses(
+    (status = 200, body = MetricsData)))]
 pub(super) async fn latest(
     caller: Caller,
     State(host): State<Host>,
@@ -102,17 +98,14 @@ pub(super) async fn latest(
 ) -> Result<Json<MetricsData>> {
     caller.may(Right::MetricsRead)?;
     let connected = host.connection(&caller.tenant, &id(&text)?).await?;
-    let max_age = SignedDuration::from_secs(fresh.max_age.unwrap_or(USUAL_AGE).into());
+    let max_age = fresh.max_age.map_or(usual::AGE, |seconds| SignedDuration::from_secs(seconds.into()));
     let read = host.metrics(&connected, max_age).await?;
-    let error = read.error.as_ref().map(Problem::failure);
-    Ok(Json(MetricsData { error, ..MetricsData::of(&connected.connection, &read) }))
+    Ok(Json(MetricsData::of(&connected.connection, &read, Problem::failure)))
 }
 
 /// The values of one metric from one time to another, both included.
-#[utoipa::path(get, path = "/connections/{connection}/metrics/{metric}", tag = "metrics", params(("connection" = String, Path, description = "The connection's id"), ("metric" = String, Path, description = "The metric's name"), Span), responses(
-    (status = 200, body = History), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(get, path = "/connections/{connection}/metrics/{metric}", tag = "metrics", params(Span), responses(
+    (status = 200, body = History)))]
 pub(super) async fn history(
     caller: Caller,
     State(host): State<Host>,
@@ -135,9 +128,7 @@ pub(super) async fn history(
 /// Every sample of the tenant in the order in which they were stored, for a warehouse that asks again and again: nothing is left out, and
 /// nothing comes twice.
 #[utoipa::path(get, path = "/samples", tag = "metrics", params(After), responses(
-    (status = 200, body = Samples), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+    (status = 200, body = Samples)))]
 pub(super) async fn samples(
     caller: Caller,
     State(host): State<Host>,

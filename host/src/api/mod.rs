@@ -35,7 +35,7 @@ const BODY: usize = 64 * 1024;
 /// Everything under `/api/v1`, for a server of one's own to stand at that path. Who may listen to it, and over what, is the server's affair.
 pub fn router(host: Host) -> Router {
     let (routes, description) = described().split_for_parts();
-    let description = openapi::router(description);
+    let description = openapi::router(openapi::finished(description));
     let known = routes.fallback(async || Problem::not_found("route")).method_not_allowed_fallback(async || {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The route does not know this method")
     });

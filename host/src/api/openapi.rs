@@ -2,11 +2,17 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi as Describe};
 
+use super::problem::Problem;
 use crate::host::Host;
+
+/// The name of the answer of a request that was not done.
+const NOT_DONE: &str = "NotDone";
 
 /// What is said about the API as a whole.
 #[derive(Describe)]
@@ -18,6 +24,7 @@ use crate::host::Host;
     ),
     servers((url = "/api/v1")),
     security(("key" = [])),
+    components(schemas(Problem)),
     modifiers(&Key)
 )]
 pub(super) struct Description;
@@ -29,6 +36,48 @@ impl Modify for Key {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         openapi.components.get_or_insert_default().add_security_scheme("key", scheme);
     }
+}
+
+/// Says of every route what none has to say itself: its problems, and the parts of its path.
+pub(super) fn finished(mut description: OpenApi) -> OpenApi {
+    let components = description.components.get_or_insert_default();
+    components.responses.insert(NOT_DONE.to_owned(), not_done().into());
+    for (path, item) in &mut description.paths.paths {
+        item.parameters = Some(parts(path).map(RefOr::T).collect());
+        for operation in operations(item) {
+            for statuses in ["4XX", "5XX"] {
+                operation.responses.responses.insert(statuses.to_owned(), Ref::from_response_name(NOT_DONE).into());
+            }
+        }
+    }
+    description
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+fn not_done() -> Response {
+    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+    ResponseBuilder::new()
+        .description("The request was not done, and why")
+        .content("application/problem+json", problem)
+        .build()
+}
+
+/// The parts of a path that stand for something.
+fn parts(path: &str) -> impl Iterator<Item = Parameter> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names.map(|name| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some(format!("The {name}, by its id or name")))
+            .schema(Some(Object::with_type(Type::String)))
+            .build()
+    })
 }
 
 /// Serves it, to anybody: it says nothing about this installation.

@@ -123,8 +123,7 @@ impl Problem {
     /// The same as a part of an answer that has more to say.
     pub(super) fn failure(error: &Error) -> FailureData {
         let problem = Self::of(error);
-        let message = problem.detail.unwrap_or_else(|| problem.title.to_owned());
-        FailureData { message, ..FailureData::from(error) }
+        FailureData::new(error, problem.detail.unwrap_or_else(|| problem.title.to_owned()))
     }
 
     fn of_store(error: &StoreError) -> Self {

@@ -4,13 +4,15 @@ mod connection;
 mod metrics;
 mod platform;
 mod record;
+mod scope;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::connection::reason;
 pub(crate) use self::connection::{ConnectionData, LinkedData, revocation};
 pub(crate) use self::metrics::{FailureData, MetricsData};
-pub(crate) use self::platform::{PlatformData, ScopeEntryData};
+pub(crate) use self::platform::PlatformData;
 pub(crate) use self::record::AuditData;
+pub(crate) use self::scope::ScopeEntryData;
 
 /// Scopes as texts, in their order.
 pub(crate) fn texts<'a>(scopes: impl IntoIterator<Item = &'a connector_core::Scope>) -> Vec<String> {

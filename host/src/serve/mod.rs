@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 pub(crate) use self::board::Board;
 pub(crate) use self::notice::{Found, Notice, Posted, find};
 use self::ready::Written;
+use crate::bearer::bearer;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::loopback::names_this_machine;
@@ -151,8 +152,8 @@ async fn ready(State(told): State<Arc<Told>>) -> Response {
 }
 
 async fn reload(State(told): State<Arc<Told>>, headers: HeaderMap) -> Response {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if !given.is_some_and(|given| told.token.matches(given)) {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
+    if !given.is_some_and(|given| told.token.matches(given.expose())) {
         return (StatusCode::UNAUTHORIZED, "only who can read the notice in the data directory may ask for this\n")
             .into_response();
     }

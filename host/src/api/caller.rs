@@ -30,6 +30,11 @@ impl Caller {
         &self.record.id
     }
 
+    /// What the key allows.
+    pub(super) fn rights(&self) -> impl Iterator<Item = Right> {
+        self.record.rights.iter().copied()
+    }
+
     /// Makes sure that the key has a right.
     pub(super) fn may(&self, right: Right) -> Result<()> {
         if self.record.rights.contains(&right) { Ok(()) } else { Err(Problem::no_right(right.as_str())) }
@@ -70,7 +75,7 @@ fn tenant(record: &ApiKeyRecord, named: Option<&str>) -> Result<String> {
 }
 
 /// The one value of a header.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>> {
+pub(super) fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     let (first, None) = (values.next(), values.next()) else {
         return Err(Problem::bad_request(format!("the header `{name}` is there more than once")));

@@ -8,6 +8,7 @@ mod caller;
 mod connections;
 mod extract;
 mod flows;
+mod idempotency;
 mod metrics;
 mod openapi;
 mod page;
@@ -34,7 +35,7 @@ const BODY: usize = 64 * 1024;
 
 /// Everything under `/api/v1`, for a server of one's own to stand at that path. Who may listen to it, and over what, is the server's affair.
 pub fn router(host: Host) -> Router {
-    let (routes, description) = described().split_for_parts();
+    let (routes, description) = described(&host).split_for_parts();
     let description = openapi::router(openapi::finished(description));
     let known = routes.fallback(async || Problem::not_found("route")).method_not_allowed_fallback(async || {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The route does not know this method")
@@ -49,21 +50,29 @@ pub fn router(host: Host) -> Router {
 }
 
 /// The routes with what is said about each.
-fn described() -> OpenApiRouter<Host> {
+fn described(host: &Host) -> OpenApiRouter<Host> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(platforms::list))
         .routes(routes!(platforms::scopes))
         .routes(routes!(connections::list))
         .routes(routes!(connections::get))
-        .routes(routes!(connections::disconnect))
-        .routes(routes!(connections::purge))
         .routes(routes!(tokens::token))
         .routes(routes!(metrics::latest))
         .routes(routes!(metrics::history))
         .routes(routes!(metrics::samples))
-        .routes(routes!(flows::start))
-        .routes(routes!(flows::complete))
         .routes(routes!(audit::list))
+        .merge(changing(host))
+}
+
+/// Those that change something: each request under a key is done once.
+fn changing(host: &Host) -> OpenApiRouter<Host> {
+    let mut routes = OpenApiRouter::new()
+        .routes(routes!(connections::disconnect))
+        .routes(routes!(connections::purge))
+        .routes(routes!(flows::start))
+        .routes(routes!(flows::complete));
+    openapi::take_keys(routes.get_openapi_mut());
+    routes.route_layer(middleware::from_fn_with_state(host.clone(), idempotency::once))
 }
 
 /// What a panic says may hold anything, so it is not repeated.

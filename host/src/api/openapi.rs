@@ -3,11 +3,12 @@
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi as Describe};
 
+use super::idempotency::LONGEST;
 use super::problem::Problem;
 use crate::host::Host;
 
@@ -51,6 +52,21 @@ pub(super) fn finished(mut description: OpenApi) -> OpenApi {
         }
     }
     description
+}
+
+/// Says of every route that it takes an idempotency key.
+pub(super) fn take_keys(description: &mut OpenApi) {
+    let length = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(LONGEST));
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("A fresh text of visible characters, such as a UUID. Sent again with the same key within a day, the same request is not done again, and its answer is repeated."))
+        .schema(Some(length.pattern(Some("^[!-~]+$"))))
+        .build();
+    for operation in description.paths.paths.values_mut().flat_map(operations) {
+        operation.parameters.get_or_insert_default().push(key.clone().into());
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

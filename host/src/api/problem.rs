@@ -67,6 +67,12 @@ impl Problem {
         Self { detail: Some(detail.into()), ..self }
     }
 
+    /// From when on it is of use to ask again.
+    pub(super) fn retry_at(mut self, at: Option<Timestamp>) -> Self {
+        self.more.retry_at = at.map(|at| at.to_string());
+        self
+    }
+
     /// Whoever asks has shown no key that works.
     pub(super) fn no_key() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "no_key", "A key is needed")
@@ -87,6 +93,11 @@ impl Problem {
     /// There is no such thing for this tenant.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found").with(format!("the tenant has no such {what}"))
+    }
+
+    /// The body is larger than what is read.
+    pub(super) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large")
     }
 
     /// The connection is over.

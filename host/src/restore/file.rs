@@ -11,8 +11,8 @@ use super::ended::{end_again, only_before, purge_again, revoke_keys_again, take_
 use super::{Doubted, Rotating, audit, put_in_doubt};
 use crate::error::{Error, Result};
 use crate::store::{
-    ConnectionRecord, Flows as _, GrantRecord, InstanceName, Meta as _, Ownership as _, Purges as _, Replacement,
-    SqliteStore, Store, StoreError,
+    ConnectionRecord, Flows as _, GrantRecord, Idempotency as _, InstanceName, Meta as _, Ownership as _, Purges as _,
+    Replacement, SqliteStore, Store, StoreError,
 };
 use crate::vault::{KeySource, Vault};
 
@@ -106,6 +106,7 @@ pub async fn restore(cx: &Context, registry: &Registry, order: &Restore<'_>) -> 
     let mut outcome = reconcile(cx, &Rotating::of(registry), &vault, restored, present).await?;
     outcome.owner = owner;
     restored.prune_flows(Timestamp::MAX).await?;
+    restored.prune_requests(Timestamp::MAX).await?;
     note(cx, order, restored, &outcome).await?;
     restored.shred().await?;
     let aside = format!("{ASIDE}{}", cx.now().strftime("%Y%m%dT%H%M%SZ"));

@@ -71,6 +71,8 @@ ids! {
     AuditId, "audit record";
     /// The id of an API key, which is no secret.
     ApiKeyId, "API key";
+    /// The id of a request that was sent under a key.
+    RequestId, "request";
 }
 
 impl AuditId {

@@ -1,4 +1,5 @@
-//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, and what happened.
+//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, requests that may come again, and what
+//! happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
 //! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
@@ -16,6 +17,7 @@ mod error;
 mod flow;
 mod grant;
 mod id;
+mod idempotency;
 mod import;
 mod inventory;
 mod meta;
@@ -48,7 +50,8 @@ pub use self::connection::{
 pub use self::error::{Result, StoreError};
 pub use self::flow::{FlowFilter, FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
-pub use self::id::{ApiKeyId, AuditId, ConnectionId, FlowId, GrantId, RevocationId, new_id};
+pub use self::id::{ApiKeyId, AuditId, ConnectionId, FlowId, GrantId, RequestId, RevocationId, new_id};
+pub use self::idempotency::{Idempotency, RequestRecord};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};
@@ -90,6 +93,7 @@ pub trait Store:
     + Imports
     + Purges
     + ApiKeys
+    + Idempotency
     + Debug
     + Send
     + Sync
@@ -111,6 +115,7 @@ impl<T> Store for T where
         + Imports
         + Purges
         + ApiKeys
+        + Idempotency
         + Debug
         + Send
         + Sync

@@ -21,6 +21,7 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable { name: "flows", generation: "0", columns: &[("sealed", field::FLOW)] },
     SealedTable { name: "grants", generation: "generation", columns: OF_GRANTS },
     SealedTable { name: "revocations", generation: "0", columns: TOKENS },
+    SealedTable { name: "requests", generation: "0", columns: &[("answer", field::REQUEST)] },
 ];
 
 const OF_GRANTS: &[(&str, &str)] =

@@ -9,7 +9,7 @@ use super::sealed::FORMAT;
 pub struct Binding<'a> {
     /// Whose it is.
     pub tenant: &'a str,
-    /// The id of the grant, flow or revocation it is part of.
+    /// The id of the grant, flow, revocation or request it is part of.
     pub owner: &'a str,
     /// Which part of it, see [`field`].
     pub field: &'a str,
@@ -25,6 +25,8 @@ pub mod field {
     pub const REFRESH: &str = "refresh";
     /// An answer of a token endpoint that could not be read.
     pub const ANSWER: &str = "answer";
+    /// What a request under a key was answered.
+    pub const REQUEST: &str = "request";
     /// What a pending flow keeps: its verifier and the provider's own state.
     pub const FLOW: &str = "flow";
 }

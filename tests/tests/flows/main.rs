@@ -14,6 +14,7 @@ mod database;
 mod demo;
 mod disconnect;
 mod doctor;
+mod idempotency;
 mod instance;
 mod machine;
 mod outage;

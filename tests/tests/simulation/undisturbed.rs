@@ -7,9 +7,9 @@ use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
     ApiKeyId, ApiKeyRecord, ApiKeys, AuditRecord, Connected, ConnectionId, ConnectionRecord, FlowFilter, FlowRecord,
-    Flows, GrantId, GrantRecord, HeldPage, Import, Imported, Imports, InstanceId, InstanceName, Inventory, Meta,
-    Ownership, Page, Purge, Purged, Purges, Reading, Reseal, Resealed, Result, Sample, SampleCursor, SamplePage,
-    Samples, SealedCount, SealedRow, SealedRowId, Stock,
+    Flows, GrantId, GrantRecord, HeldPage, Idempotency, Import, Imported, Imports, InstanceId, InstanceName, Inventory,
+    Meta, Ownership, Page, Purge, Purged, Purges, Reading, RequestId, RequestRecord, Reseal, Resealed, Result, Sample,
+    SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +28,25 @@ impl Flows for NodeStore {
 
     async fn prune_flows(&self, now: Timestamp) -> Result<u64> {
         self.memory().prune_flows(now).await
+    }
+}
+
+#[async_trait]
+impl Idempotency for NodeStore {
+    async fn begin_request(&self, request: &RequestRecord, now: Timestamp) -> Result<Option<RequestRecord>> {
+        self.memory().begin_request(request, now).await
+    }
+
+    async fn answer_request(&self, id: &RequestId, answer: &Sealed) -> Result<bool> {
+        self.memory().answer_request(id, answer).await
+    }
+
+    async fn forget_request(&self, id: &RequestId) -> Result<()> {
+        self.memory().forget_request(id).await
+    }
+
+    async fn prune_requests(&self, now: Timestamp) -> Result<u64> {
+        self.memory().prune_requests(now).await
     }
 }
 

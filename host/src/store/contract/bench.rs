@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::store::{
     AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowFilter, FlowId,
     FlowRecord, GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links, NewConnection, RefreshClaim,
-    RefreshTerms, Refreshed, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Settle, Settlement,
-    StateChange, Store, StoreError,
+    RefreshTerms, Refreshed, RequestId, RequestRecord, RevocationId, RevocationOutcome, RevocationRecord,
+    RevocationTokens, Settle, Settlement, StateChange, Store, StoreError,
 };
 use crate::vault::Sealed;
 
@@ -58,6 +58,19 @@ impl Bench {
             sealed: sealed("verifier"),
             created_at: self.now(),
             expires_at: self.minutes(10),
+        })
+    }
+
+    /// A request under a key that is leased for five minutes and remembered for an hour.
+    pub(super) fn request(&self, key: &str) -> Result<RequestRecord> {
+        Ok(RequestRecord {
+            id: RequestId::new(&self.cx)?,
+            tenant: TENANT.to_owned(),
+            key_digest: key.to_owned(),
+            request_digest: "cd".repeat(32),
+            answer: None,
+            leased_until: self.minutes(5),
+            expires_at: self.minutes(60),
         })
     }
 

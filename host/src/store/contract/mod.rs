@@ -20,6 +20,7 @@ mod doubts;
 mod feeds;
 mod flows;
 mod grants;
+mod idempotency;
 mod imports;
 mod inventory;
 mod meta;
@@ -88,6 +89,7 @@ pub fn checks() -> Vec<Check> {
         reseal::CHECKS,
         races::CHECKS,
         api_keys::CHECKS,
+        idempotency::CHECKS,
     ];
     subjects.concat()
 }

@@ -1,10 +1,11 @@
 //! What a database is, and how it becomes a store.
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::PostgresStore;
 use super::tests::{cx, fresh, open};
-use crate::store::{ApiKeys as _, Meta as _, StoreError};
+use crate::store::{Idempotency as _, Meta as _, StoreError};
 #[cfg(feature = "sqlite")]
 use crate::testing::DatabaseFile;
 
@@ -87,8 +88,12 @@ async fn what_was_left_half_made_is_completed() {
     open(&url).await.close().await;
     server.run(&name, "DELETE FROM meta");
     assert!(!open(&url).await.instance_id().await.unwrap().as_str().is_empty());
-    server.run(&name, "DROP TABLE api_keys; DELETE FROM _sqlx_migrations WHERE version > 2");
-    assert!(open(&url).await.api_keys().await.unwrap().is_empty(), "a store of an earlier version gets what it lacks");
+    server.run(&name, "DROP TABLE requests; DELETE FROM _sqlx_migrations WHERE version > 3");
+    assert_eq!(
+        open(&url).await.prune_requests(Timestamp::MAX).await.unwrap(),
+        0,
+        "a store of an earlier version gets what it lacks"
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod disconnect;
 mod flows;
 mod grants;
 mod health;
+mod idempotency;
 mod import;
 mod inventory;
 mod link;
@@ -33,7 +34,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
     ApiKeyRecord, AppHealth, AuditRecord, ConnectionId, ConnectionRecord, FlowRecord, GrantId, GrantRecord, InstanceId,
-    InstanceName, Reading, Result, RevocationId, RevocationRecord, StoreError, new_id,
+    InstanceName, Reading, RequestRecord, Result, RevocationId, RevocationRecord, StoreError, new_id,
 };
 use crate::vault::Sealed;
 
@@ -64,6 +65,8 @@ struct State {
     positions: i64,
     readings: BTreeMap<ConnectionId, Reading>,
     api_keys: Vec<ApiKeyRecord>,
+    /// By tenant and digest of the key.
+    requests: BTreeMap<(String, String), RequestRecord>,
     audit: Vec<AuditRecord>,
     /// When each tenant's latest grant was made, or its latest connection given up.
     latest: BTreeMap<String, Timestamp>,
@@ -123,7 +126,8 @@ impl State {
         let tokens = self.revocations.values().map(|revocation| &revocation.tokens);
         let revocations = tokens.flat_map(|tokens| [&tokens.access, &tokens.refresh]);
         let optional = grants.chain(revocations).chain([&self.vault_check]).flatten();
-        optional.chain(self.flows.values().map(|flow| &flow.sealed))
+        let answers = self.requests.values().filter_map(|request| request.answer.as_ref());
+        optional.chain(self.flows.values().map(|flow| &flow.sealed)).chain(answers)
     }
 
     fn of_tenant(&self, tenant: &str, id: &GrantId) -> Option<&Row> {

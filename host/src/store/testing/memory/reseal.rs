@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, State};
 use crate::store::{
-    FlowRecord, GrantRecord, Reseal, Resealed, Result, RevocationRecord, SealedCount, SealedRow, SealedRowId,
-    StoreError,
+    FlowRecord, GrantRecord, RequestRecord, Reseal, Resealed, Result, RevocationRecord, SealedCount, SealedRow,
+    SealedRowId, StoreError,
 };
 use crate::vault::{KeyId, Sealed};
 
@@ -15,6 +15,7 @@ use crate::vault::{KeyId, Sealed};
 const FLOWS: usize = 0;
 const GRANTS: usize = 1;
 const REVOCATIONS: usize = 2;
+const REQUESTS: usize = 3;
 
 #[async_trait]
 impl Reseal for MemoryStore {
@@ -53,7 +54,8 @@ impl State {
     fn sealed_rows(&self) -> Vec<SealedRow> {
         let flows = self.flows.values().map(of_flow);
         let grants = self.grants.values().map(|row| of_grant(&row.grant));
-        flows.chain(grants).chain(self.revocations.values().map(of_revocation)).collect()
+        let revocations = self.revocations.values().map(of_revocation);
+        flows.chain(grants).chain(revocations).chain(self.requests.values().map(of_request)).collect()
     }
 
     /// Replaces what is sealed in a row that is still as it was read.
@@ -83,6 +85,11 @@ impl State {
                 };
                 Ok(revocation.map(write).is_some())
             }
+            REQUESTS => {
+                let request = self.requests.values_mut().find(|request| request.id.as_str() == id);
+                let request = request.filter(|request| of_request(request).values == old.values);
+                Ok(request.map(|request| request.answer = next()).is_some())
+            }
             other => Err(StoreError::NotFound { what: "table of sealed values", id: other.to_string() }),
         }
     }
@@ -108,4 +115,9 @@ fn of_revocation(revocation: &RevocationRecord) -> SealedRow {
     let row = SealedRowId { table: REVOCATIONS, id: revocation.id.to_string() };
     let values = vec![revocation.tokens.access.clone(), revocation.tokens.refresh.clone()];
     SealedRow { row, tenant: revocation.tenant.clone(), generation: 0, values }
+}
+
+fn of_request(request: &RequestRecord) -> SealedRow {
+    let row = SealedRowId { table: REQUESTS, id: request.id.to_string() };
+    SealedRow { row, tenant: request.tenant.clone(), generation: 0, values: vec![request.answer.clone()] }
 }

@@ -3,11 +3,10 @@
 //! The answer is kept sealed and repeated to whoever sends the same again with the same rights. Nothing is kept of an answer that says that
 //! the host could not do it: the request may be sent again then.
 
-use std::collections::BTreeSet;
-
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -20,6 +19,7 @@ use tracing::Instrument as _;
 use super::BODY;
 use super::caller::{Caller, one};
 use super::problem::{Problem, Result};
+use crate::api_keys::Right;
 use crate::error::Error;
 use crate::host::Host;
 use crate::store::{RequestId, RequestRecord};
@@ -101,9 +101,8 @@ fn record(host: &Host, caller: &Caller, key: &Secret, request_digest: String) ->
 
 /// What makes a request the same. Who may do less is not told what came of it for somebody else.
 fn digest(parts: &Parts, caller: &Caller, body: &Bytes) -> String {
-    let rights: BTreeSet<_> = caller.rights().map(|right| right.as_str()).collect();
-    let rights = rights.into_iter().collect::<Vec<_>>().join(" ");
-    let target = parts.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
+    let rights = caller.rights().map(Right::as_str).collect::<Vec<_>>().join(" ");
+    let target = parts.uri.path_and_query().map(PathAndQuery::as_str).unwrap_or_default();
     let mut all = Sha256::new();
     for part in [parts.method.as_str().as_bytes(), target.as_bytes(), rights.as_bytes(), body.as_ref()] {
         all.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -5,6 +5,7 @@
 
 mod audit;
 mod caller;
+mod config;
 mod connections;
 mod extract;
 mod flows;
@@ -20,7 +21,7 @@ mod tokens;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -29,12 +30,15 @@ use utoipa_axum::routes;
 use self::openapi::Description;
 use self::problem::Problem;
 use crate::host::Host;
+use crate::layers::ConfigFiles;
 
 /// The largest body that is read, in bytes.
 const BODY: usize = 64 * 1024;
 
 /// Everything under `/api/v1`, for a server of one's own to stand at that path. Who may listen to it, and over what, is the server's affair.
-pub fn router(host: Host) -> Router {
+///
+/// A change of the configuration is planned over the files that the host was configured by, if it was by files.
+pub fn router(host: Host, files: Option<ConfigFiles>) -> Router {
     let (routes, description) = described(&host).split_for_parts();
     let description = openapi::router(openapi::finished(description));
     let known = routes.fallback(async || Problem::not_found("route")).method_not_allowed_fallback(async || {
@@ -43,6 +47,7 @@ pub fn router(host: Host) -> Router {
     known
         .layer(middleware::from_fn_with_state(host.clone(), caller::with_key))
         .merge(description)
+        .layer(Extension(files))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(host.clone(), request_id::with_id))
@@ -61,6 +66,7 @@ fn described(host: &Host) -> OpenApiRouter<Host> {
         .routes(routes!(metrics::history))
         .routes(routes!(metrics::samples))
         .routes(routes!(audit::list))
+        .routes(routes!(config::plan))
         .merge(changing(host))
 }
 

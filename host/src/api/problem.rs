@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::data::{FailureData, texts};
+use crate::data::{FailureData, Mistake, texts};
 use crate::error::Error;
 use crate::flow::{Asking, ScopeRefused};
 use crate::store::StoreError;
@@ -53,6 +53,9 @@ pub(crate) struct More {
     /// The platform's id of the request, for its support.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_id: Option<String>,
+    /// With `configuration_refused`: everything that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problems: Option<Vec<Mistake>>,
     /// Before when it is of no use to ask again, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<String>,
@@ -70,6 +73,12 @@ impl Problem {
     /// From when on it is of use to ask again.
     pub(super) fn retry_at(mut self, at: Option<Timestamp>) -> Self {
         self.more.retry_at = at.map(|at| at.to_string());
+        self
+    }
+
+    /// With everything that is wrong in a configuration.
+    pub(super) fn problems(mut self, problems: Vec<Mistake>) -> Self {
+        self.more.problems = Some(problems);
         self
     }
 

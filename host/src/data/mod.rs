@@ -2,6 +2,8 @@
 
 mod connection;
 mod metrics;
+mod mistake;
+mod plan;
 mod platform;
 mod record;
 mod scope;
@@ -10,6 +12,8 @@ mod scope;
 pub(crate) use self::connection::reason;
 pub(crate) use self::connection::{ConnectionData, LinkedData, revocation};
 pub(crate) use self::metrics::{FailureData, MetricsData};
+pub(crate) use self::mistake::Mistake;
+pub(crate) use self::plan::PlanData;
 pub(crate) use self::platform::PlatformData;
 pub(crate) use self::record::AuditData;
 pub(crate) use self::scope::ScopeEntryData;

@@ -134,7 +134,7 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
 }
 
 fn router(told: Told) -> Router {
-    let api = crate::api::router(told.host.clone());
+    let api = crate::api::router(told.host.clone(), Some(told.reloader.files()));
     Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route(READY, get(ready))

@@ -98,6 +98,7 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
 /// A body that a route takes.
 fn well_formed(path: &str) -> Value {
     match path.split('/').collect::<Vec<_>>()[..] {
+        ["config", ..] => json!({ "file": "" }),
         ["flows"] => json!({ "platform": "tiktok", "redirect_uri": REDIRECT }),
         ["flows", ..] => json!({ "query": "state=x&code=y" }),
         _ => json!({}),

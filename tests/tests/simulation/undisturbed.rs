@@ -141,8 +141,8 @@ impl Inventory for NodeStore {
         self.memory().every_connection().await
     }
 
-    async fn held_scopes(&self, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
-        self.memory().held_scopes(after, grants).await
+    async fn held_scopes(&self, tenant: Option<&str>, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
+        self.memory().held_scopes(tenant, after, grants).await
     }
 
     async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration, audit: &AuditRecord) -> Result<bool> {

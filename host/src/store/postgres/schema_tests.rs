@@ -88,7 +88,8 @@ async fn what_was_left_half_made_is_completed() {
     open(&url).await.close().await;
     server.run(&name, "DELETE FROM meta");
     assert!(!open(&url).await.instance_id().await.unwrap().as_str().is_empty());
-    server.run(&name, "DROP TABLE requests; DELETE FROM _sqlx_migrations WHERE version > 3");
+    server
+        .run(&name, "DROP INDEX grants_in_order; DROP TABLE requests; DELETE FROM _sqlx_migrations WHERE version > 3");
     assert_eq!(
         open(&url).await.prune_requests(Timestamp::MAX).await.unwrap(),
         0,

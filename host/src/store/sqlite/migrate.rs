@@ -21,6 +21,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/sqlite/0002_pages.sql")),
     M::up(include_str!("../../../migrations/sqlite/0003_api_keys.sql")),
     M::up(include_str!("../../../migrations/sqlite/0004_idempotency.sql")),
+    M::up(include_str!("../../../migrations/sqlite/0005_grants_of_a_tenant.sql")),
 ];
 
 pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {

@@ -20,8 +20,10 @@ use crate::store::{ConnectionFilter, ConnectionId, ConnectionState};
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {
     /// Of this platform only.
+    #[param(pattern = "^[a-z][a-z0-9_]*$")]
     platform: Option<String>,
     /// In this state only: `active`, `held`, `reauth_required`, `disconnecting` or `disconnected`.
+    #[param(pattern = "^(active|held|reauth_required|disconnecting|disconnected)$")]
     state: Option<String>,
     /// With this id of the product's own.
     reference: Option<String>,
@@ -30,6 +32,7 @@ pub(super) struct Which {
     /// Where the page before ended.
     cursor: Option<String>,
     /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

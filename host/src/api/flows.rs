@@ -32,6 +32,7 @@ pub(super) struct StartFlow {
     /// The product's own id for the connection.
     reference: Option<String>,
     /// Where the platform sends the browser back to: one of the product's own addresses, as it is registered at the platform.
+    #[schema(format = "uri")]
     redirect_uri: String,
     /// The connection that is to be renewed. Its whole list of scopes is asked for again.
     reconnect: Option<String>,
@@ -59,6 +60,7 @@ pub(super) struct CompleteFlow {
     /// The query of the address that the browser came back to, as it stands, without its `?`.
     query: String,
     /// The address itself, without its query. Where a product has an address for each platform this keeps one from being taken for another.
+    #[schema(format = "uri")]
     redirect_uri: Option<String>,
     /// With a flow that renews a connection: whether another account than the connection's may be connected instead.
     #[serde(default)]
@@ -159,11 +161,11 @@ impl From<Completed> for Ended {
 
 /// An address as it is written: a platform compares it byte by byte with the one registered, so nothing is made of it here.
 fn exact(text: &str) -> Result<Url> {
-    let url: Url = text.parse().map_err(|_| Problem::bad_request("`redirect_uri` is no absolute address"))?;
+    let url: Url = text.parse().map_err(|_| Problem::bad_value("`redirect_uri` is no absolute address"))?;
     if url.as_str() == text {
         return Ok(url);
     }
-    Err(Problem::bad_request(format!(
+    Err(Problem::bad_value(format!(
         "`redirect_uri` has another form than it is sent in: register and write it as {url}"
     )))
 }
@@ -171,7 +173,7 @@ fn exact(text: &str) -> Result<Url> {
 fn asking(scopes: Option<Vec<String>>) -> Result<Asking> {
     let Some(scopes) = scopes else { return Ok(Asking::Everything) };
     let read = scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<_, _>>();
-    read.map(Asking::Less).map_err(|error| Problem::bad_request(error.to_string()))
+    read.map(Asking::Less).map_err(|error| Problem::bad_value(error.to_string()))
 }
 
 fn usual_app() -> String {

@@ -24,6 +24,7 @@ use crate::usual;
 #[into_params(parameter_in = Query)]
 pub(super) struct Fresh {
     /// How old a stored value may be, in seconds, 900 unless given. 0 asks the platform anew.
+    #[param(value_type = i64, minimum = 0, maximum = 4_294_967_295.0)]
     max_age: Option<u32>,
 }
 
@@ -33,10 +34,13 @@ pub(super) struct Fresh {
 #[into_params(parameter_in = Query)]
 pub(super) struct Span {
     /// From this time on, such as `2026-11-22T12:00:00Z`.
+    #[param(format = "date-time")]
     from: Option<String>,
     /// Up to this time.
+    #[param(format = "date-time")]
     to: Option<String>,
     /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
@@ -48,6 +52,7 @@ pub(super) struct After {
     /// Where the page before ended. From the beginning unless given.
     cursor: Option<String>,
     /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
@@ -155,6 +160,6 @@ impl From<StoredSample> for Stored {
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
-    let wrong = |_| Problem::bad_request(format!("`{name}` is no time: write one such as 2026-11-22T12:00:00Z"));
+    let wrong = |_| Problem::bad_value(format!("`{name}` is no time: write one such as 2026-11-22T12:00:00Z"));
     text.map(str::parse).transpose().map_err(wrong)
 }

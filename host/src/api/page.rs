@@ -20,5 +20,5 @@ pub(super) fn limit(asked: Option<u32>) -> Result<u32> {
 
 /// Where a page goes on, by what the page before it said.
 pub(super) fn cursor<K: FromStr<Err: Display>>(text: &str) -> Result<K> {
-    text.parse().map_err(|error: K::Err| Problem::bad_request(error.to_string()))
+    text.parse().map_err(|error: K::Err| Problem::bad_value(error.to_string()))
 }

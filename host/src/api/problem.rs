@@ -99,6 +99,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", "The request is not understood").with(detail)
     }
 
+    /// It is understood, and a value in it is of no use: more than the description of the API can say of it.
+    pub(super) fn bad_value(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_value", "A value cannot be used").with(detail)
+    }
+
     /// There is no such thing for this tenant.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found").with(format!("the tenant has no such {what}"))

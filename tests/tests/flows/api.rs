@@ -169,7 +169,7 @@ fn a_flow_is_ended_once_by_whoever_has_its_id_at_the_address_it_was_begun_for() 
     for (wrong, status, word) in [
         (json!({ "platform": "nowhere", "redirect_uri": REDIRECT }), 404, "not_found"),
         (json!({ "platform": "tiktok", "app": "nothing", "redirect_uri": REDIRECT }), 404, "not_found"),
-        (json!({ "platform": "tiktok", "redirect_uri": "http://127.0.0.1:3000" }), 400, "bad_request"),
+        (json!({ "platform": "tiktok", "redirect_uri": "http://127.0.0.1:3000" }), 422, "bad_value"),
         (json!({ "platform": "tiktok", "redirect_uri": REDIRECT, "surprise": 1 }), 400, "bad_request"),
         (json!({ "platform": "tiktok" }), 400, "bad_request"),
     ] {

@@ -24,7 +24,7 @@ use crate::usual;
 #[into_params(parameter_in = Query)]
 pub(super) struct Fresh {
     /// How old a stored value may be, in seconds, 900 unless given. 0 asks the platform anew.
-    #[param(value_type = i64, minimum = 0, maximum = 4_294_967_295.0)]
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295.0)]
     max_age: Option<u32>,
 }
 

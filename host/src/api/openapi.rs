@@ -46,12 +46,27 @@ pub(super) fn finished(mut description: OpenApi) -> OpenApi {
     for (path, item) in &mut description.paths.paths {
         item.parameters = Some(parts(path).map(RefOr::T).collect());
         for operation in operations(item) {
+            name(operation);
             for statuses in ["4XX", "5XX"] {
                 operation.responses.responses.insert(statuses.to_owned(), Ref::from_response_name(NOT_DONE).into());
             }
         }
     }
     description
+}
+
+/// Names an operation by its tag as well, for each name stands once in a description, and says of its answers what has to be said.
+fn name(operation: &mut Operation) {
+    let tags = operation.tags.iter().flatten();
+    let names: Vec<&str> = tags.chain(&operation.operation_id).map(String::as_str).collect();
+    operation.operation_id = Some(names.join("_"));
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            "It is done".clone_into(&mut response.description);
+        }
+    }
 }
 
 /// Says of every route that it takes an idempotency key.

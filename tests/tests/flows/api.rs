@@ -1,5 +1,6 @@
 //! The API of a host that runs: what a product does with a key.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -67,9 +68,11 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
     let api = Api::new("connections:read");
     let document = fine(&api.send(Method::GET, "openapi.json", "", None, None));
     let mut routes = 0;
+    let mut names = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path = path.trim_start_matches('/').replace(['{', '}'], "");
         for method in methods.as_object().unwrap().keys().filter(|word| ["get", "post"].contains(&word.as_str())) {
+            assert!(names.insert(methods[method]["operationId"].to_string()), "each operation has a name of its own");
             let method: Method = method.to_uppercase().parse().unwrap();
             let body = (method == Method::POST).then(|| json!({}));
             for key in ["", "chk_nobody", "chk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {

@@ -9,7 +9,7 @@ use connector_core::{PlatformId, ScopeSet};
 use connector_host::store::{
     AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionCursor, ConnectionFilter, ConnectionId,
     ConnectionPage, Connections, Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState,
-    Grants, LastError, Links, NewConnection, Page, Place, RefreshClaim, Refreshes, Result, RevocationOutcome,
+    Grants, LastError, Links, NewConnection, Place, RefreshClaim, Refreshes, Result, RevocationOutcome,
     RevocationRecord, RevocationTokens, Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
 };
 use connector_host::vault::{Binding, Sealed, field};

@@ -107,7 +107,7 @@ impl Host {
     }
 
     /// What follows from the configuration now, or from that of the call under way.
-    fn configuration(&self) -> Arc<Configuration> {
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
         let current = || Arc::clone(&self.inner.configuration.read().unwrap_or_else(PoisonError::into_inner));
         self.pinned.clone().unwrap_or_else(current)
     }
@@ -126,6 +126,11 @@ impl Host {
             return Ok(Arc::clone(platform));
         }
         Err(not_configured(self.inner.registry.get(id)?).into())
+    }
+
+    /// The connectors.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
     }
 
     /// Every platform that is linked and configured, by id.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "web")]
+use connector_core::config::read_text;
 use connector_core::config::{Catalogue, Config, Key, Layer, LayerName, PlatformSettings, Problem, Problems};
 use connector_core::{Linked, PlatformId, Registry, Scope};
 
@@ -11,6 +13,14 @@ const EMBEDDED: &str = include_str!("../../config/social-platforms.toml");
 
 /// The name of the layer that is built in.
 pub(crate) const BUILT_IN: &str = "built-in";
+
+/// The name of a layer that came with a request.
+#[cfg(feature = "web")]
+const SENT: &str = "request";
+
+/// What the operator's file is called where its path is not told.
+#[cfg(feature = "web")]
+const OPERATOR: &str = "operator";
 
 /// The name of the operator's file in the user's configuration directory.
 pub(crate) const FILE_NAME: &str = "social-platforms.toml";
@@ -56,17 +66,60 @@ impl ConfigFiles {
         self.operator.iter().chain(&self.overlays)
     }
 
-    /// Every file by itself. One that is wrong does not keep what is wrong in the others from being told.
+    /// The same with a text in place of the operator's file, or over all. Each file goes by what it is here instead of by its path, also
+    /// in what is said to be wrong.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with what the file is and key.
+    #[cfg(feature = "web")]
+    pub(crate) fn load_with(&self, text: &str, replaces: bool, registry: &Registry) -> Result<Config, Problems> {
+        let Self { operator, overlays, .. } = self.clone().settled();
+        let sent = std::iter::once_with(|| Layer::embedded(SENT, text));
+        let operator = operator.iter().map(|path| read_as(OPERATOR.to_owned(), path));
+        let overlays = overlays.iter().zip(1..).map(|(path, number)| read_as(overlay(number), path));
+        let layers = if replaces { sound(sent.chain(overlays)) } else { sound(operator.chain(overlays).chain(sent)) };
+        let config = Config::of(layers?)?;
+        check_platforms(&config, registry)?;
+        Ok(config)
+    }
+
+    /// What the files are here, the lowest first.
+    #[cfg(feature = "web")]
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let Self { operator, overlays, .. } = self.clone().settled();
+        let operator = operator.map(|_| OPERATOR.to_owned());
+        let overlays = (1..).zip(overlays).map(|(number, _)| overlay(number));
+        std::iter::once(BUILT_IN.to_owned()).chain(operator).chain(overlays).collect()
+    }
+
     fn layers(&self) -> Result<Vec<Layer>, Problems> {
-        let (mut layers, mut problems) = (Vec::new(), Vec::new());
-        let built_in = std::iter::once_with(|| Layer::embedded(BUILT_IN, EMBEDDED));
-        for read in built_in.chain(self.named().map(Layer::read)) {
-            match read {
-                Ok(layer) => layers.push(layer),
-                Err(problem) => problems.push(problem),
-            }
+        sound(self.named().map(Layer::read))
+    }
+}
+
+#[cfg(feature = "web")]
+fn overlay(number: usize) -> String {
+    format!("overlay {number}")
+}
+
+/// These over the built-in file, each read by itself. One that is wrong does not keep what is wrong in the others from being told.
+fn sound(over: impl Iterator<Item = Result<Layer, Problem>>) -> Result<Vec<Layer>, Problems> {
+    let (mut layers, mut problems) = (Vec::new(), Vec::new());
+    for read in std::iter::once_with(|| Layer::embedded(BUILT_IN, EMBEDDED)).chain(over) {
+        match read {
+            Ok(layer) => layers.push(layer),
+            Err(problem) => problems.push(problem),
         }
-        if problems.is_empty() { Ok(layers) } else { Err(Problems(problems)) }
+    }
+    if problems.is_empty() { Ok(layers) } else { Err(Problems(problems)) }
+}
+
+/// The layer in a file, under another name than its path.
+#[cfg(feature = "web")]
+fn read_as(name: String, path: &Path) -> Result<Layer, Problem> {
+    match read_text(path) {
+        Ok(text) => Layer::embedded(name, &text),
+        Err(message) => Err(Problem { layer: LayerName::new(name), key: Key::default(), message }),
     }
 }
 

@@ -5,6 +5,8 @@
 pub mod api;
 mod api_keys;
 mod apps;
+#[cfg(feature = "web")]
+mod bearer;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod configuration;
@@ -26,6 +28,7 @@ mod layers;
 #[cfg(feature = "platforms")]
 mod linked;
 mod links;
+mod listing;
 #[cfg(feature = "cli")]
 mod loopback;
 mod metrics;
@@ -54,6 +57,8 @@ pub mod store;
 pub mod testing;
 mod tokens;
 mod transfer;
+#[cfg(feature = "web")]
+mod usual;
 pub mod vault;
 mod words;
 

@@ -10,8 +10,8 @@ use connector_core::Context;
 use connector_core::scope::GrantScopes;
 use connector_core::testing::FakeTransport;
 use connector_host::store::{
-    FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, Grants as _, Meta as _, Refreshed, Refreshes as _, Settle,
-    Settlement, SqliteStore, Store, StoreError,
+    FlowFilter, FlowId, FlowRecord, Flows as _, GrantId, GrantRecord, Grants as _, Meta as _, Refreshed,
+    Refreshes as _, Settle, Settlement, SqliteStore, Store, StoreError,
 };
 use connector_host::testing::{DatabaseFile, Example, TENANT, allowed};
 use connector_host::vault::{Binding, KeyFile, KeySource, Sealed, field, unlock};
@@ -111,7 +111,7 @@ async fn two_stores_on_one_file_give_a_flow_to_one_taker() {
         let mut takers = JoinSet::new();
         for taker in 0..20 {
             let (store, digest) = (Arc::clone(&stores[taker % 2]), digest.clone());
-            takers.spawn(async move { store.take_flow(&digest).await.unwrap().is_some() });
+            takers.spawn(async move { store.take_flow(&digest, &FlowFilter::default()).await.unwrap().is_some() });
         }
         assert_eq!(takers.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
     }
@@ -233,7 +233,7 @@ async fn what_was_left_half_made_is_completed() {
         by_others(dir.path(), statement);
         open(&cx(), dir.path()).await.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
     }
-    let an_earlier_version = "DROP TABLE api_keys; PRAGMA user_version = 2";
+    let an_earlier_version = "DROP INDEX grants_in_order; DROP TABLE requests; PRAGMA user_version = 3";
     for statement in ["DELETE FROM meta", "PRAGMA journal_mode = DELETE", an_earlier_version] {
         let dir = DataDir::new();
         changed(dir.path(), statement).await;

@@ -8,12 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::Asked;
-use super::page::{cursor, is_longer, limit};
-use super::problem::{Problem, Result};
+use super::page::{cursor, limit};
+use super::problem::Result;
 use crate::api_keys::Right;
 use crate::data::AuditData;
 use crate::host::Host;
-use crate::store::AuditFilter;
+use crate::store::{self, AuditFilter};
 
 /// Which records.
 #[derive(Deserialize, IntoParams)]
@@ -27,6 +27,7 @@ pub(super) struct Which {
     /// Where the page before ended.
     cursor: Option<String>,
     /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
@@ -41,9 +42,7 @@ pub(super) struct Page {
 
 /// What happened with the tenant's connections, the latest first.
 #[utoipa::path(get, path = "/audit", tag = "audit", params(Which), responses(
-    (status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+    (status = 200, body = Page)))]
 pub(super) async fn list(caller: Caller, State(host): State<Host>, Asked(which): Asked<Which>) -> Result<Json<Page>> {
     caller.may(Right::AuditRead)?;
     let limit = limit(which.limit)?;
@@ -55,8 +54,7 @@ pub(super) async fn list(caller: Caller, State(host): State<Host>, Asked(which):
         limit: Some(limit + 1),
         ..AuditFilter::default()
     };
-    let mut records = host.store().audit(&caller.tenant, &filter).await?;
-    let is_last = !is_longer(&mut records, limit);
-    let next = records.last().filter(|_| !is_last).map(|record| record.cursor().to_string());
-    Ok(Json(Page { records: records.iter().map(AuditData::from).collect(), next }))
+    let found = host.store().audit(&caller.tenant, &filter).await?;
+    let page = store::Page::of(found, limit, |last, _| last.cursor().to_string());
+    Ok(Json(Page { records: page.items.iter().map(AuditData::from).collect(), next: page.next }))
 }

@@ -13,6 +13,7 @@ use connector_core::Secret;
 use super::problem::{Problem, Result};
 use super::throttle::{Client, Throttle};
 use crate::api_keys::{Right, is_well_formed};
+use crate::bearer::bearer;
 use crate::host::Host;
 use crate::store::{ApiKeyId, ApiKeyRecord};
 
@@ -38,6 +39,11 @@ impl Caller {
     /// The key's id.
     pub(super) fn key(&self) -> &ApiKeyId {
         &self.record.id
+    }
+
+    /// What the key allows.
+    pub(super) fn rights(&self) -> impl Iterator<Item = Right> {
+        self.record.rights.iter().copied()
     }
 
     /// Makes sure that the key has a right.
@@ -98,7 +104,7 @@ fn tenant(record: &ApiKeyRecord, named: Option<&str>) -> Result<String> {
 }
 
 /// The one value of a header.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>> {
+pub(super) fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     let (first, None) = (values.next(), values.next()) else {
         return Err(Problem::bad_request(format!("the header `{name}` is there more than once")));
@@ -107,29 +113,10 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>> {
     text.map_err(|_| Problem::bad_request(format!("the header `{name}` is no text")))
 }
 
-fn bearer(value: &str) -> Option<Secret> {
-    let (scheme, secret) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::from(secret.trim()))
-}
-
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         parts.extensions.remove::<Self>().ok_or_else(Problem::no_key)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bearer_is_read_as_rfc_6750_has_it() {
-        assert!(bearer("Bearer chk_x").is_some_and(|secret| secret.matches("chk_x")));
-        assert!(bearer("bearer chk_x").is_some());
-        for text in ["chk_x", "Basic chk_x", "Bearer", ""] {
-            assert!(bearer(text).is_none(), "{text}");
-        }
     }
 }

@@ -20,8 +20,10 @@ use crate::store::{ConnectionFilter, ConnectionId, ConnectionState};
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {
     /// Of this platform only.
+    #[param(pattern = "^[a-z][a-z0-9_]*$")]
     platform: Option<String>,
     /// In this state only: `active`, `held`, `reauth_required`, `disconnecting` or `disconnected`.
+    #[param(pattern = "^(active|held|reauth_required|disconnecting|disconnected)$")]
     state: Option<String>,
     /// With this id of the product's own.
     reference: Option<String>,
@@ -30,6 +32,7 @@ pub(super) struct Which {
     /// Where the page before ended.
     cursor: Option<String>,
     /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
@@ -38,7 +41,8 @@ pub(super) struct Which {
 #[schema(as = ConnectionPage)]
 pub(super) struct Page {
     connections: Vec<ConnectionData>,
-    /// Gives the next page. `null` on the last one. A page may hold fewer than asked for, also none, and not be the last.
+    /// The `cursor` of the next page. `null` on the last one. Asked for a `state`, the host looks at two thousand connections for a page: go
+    /// on until this is `null`, also behind a page that holds fewer than asked for, or none.
     next: Option<String>,
 }
 
@@ -70,9 +74,7 @@ pub(super) struct Purged {
 
 /// The tenant's connections, by page.
 #[utoipa::path(get, path = "/connections", tag = "connections", params(Which), responses(
-    (status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+    (status = 200, body = Page)))]
 pub(super) async fn list(caller: Caller, State(host): State<Host>, Asked(which): Asked<Which>) -> Result<Json<Page>> {
     caller.may(Right::ConnectionsRead)?;
     let state = which.state.as_deref().map(str::parse::<ConnectionState>).transpose().map_err(Problem::bad_request)?;
@@ -81,23 +83,21 @@ pub(super) async fn list(caller: Caller, State(host): State<Host>, Asked(which):
         platform: which.platform.map(|id| id.parse()).transpose().map_err(|_| Problem::not_found("platform"))?,
         reference: which.reference,
         account_id: which.account_id,
-        ..ConnectionFilter::default()
     };
-    let after = which.cursor.as_deref().map(cursor).transpose()?;
-    let page = host.store().connections_page(&filter, after, limit(which.limit)?).await?;
-    // A state is what the configuration makes of it as well, which the store does not know.
-    let connections = page.items.iter().filter(|found| state.is_none_or(|state| host.state_of(found) == state));
+    let (after, limit) = (which.cursor.as_deref().map(cursor).transpose()?, limit(which.limit)?);
+    let page = match state {
+        Some(state) => host.connections_in(state, &filter, after, limit).await?,
+        None => host.store().connections_page(&filter, after, limit).await?,
+    };
     Ok(Json(Page {
-        connections: connections.map(|connected| ConnectionData::of(&host, connected)).collect(),
+        connections: page.items.iter().map(|(_, connected)| ConnectionData::of(&host, connected)).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     }))
 }
 
 /// One connection.
-#[utoipa::path(get, path = "/connections/{connection}", tag = "connections", params(("connection" = String, Path, description = "The connection's id")), responses(
-    (status = 200, body = ConnectionData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(get, path = "/connections/{connection}", tag = "connections", responses(
+    (status = 200, body = ConnectionData)))]
 pub(super) async fn get(
     caller: Caller,
     State(host): State<Host>,
@@ -109,10 +109,8 @@ pub(super) async fn get(
 }
 
 /// Gives a connection up. Its tokens are unusable at once, and its access is revoked at the platform, now or later.
-#[utoipa::path(post, path = "/connections/{connection}/disconnect", tag = "connections", params(("connection" = String, Path, description = "The connection's id")), responses(
-    (status = 200, body = Disconnected), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(post, path = "/connections/{connection}/disconnect", tag = "connections", responses(
+    (status = 200, body = Disconnected)))]
 pub(super) async fn disconnect(
     caller: Caller,
     State(host): State<Host>,
@@ -124,10 +122,8 @@ pub(super) async fn disconnect(
 }
 
 /// Erases a connection for good, with its history and its access.
-#[utoipa::path(post, path = "/connections/{connection}/purge", tag = "connections", params(("connection" = String, Path, description = "The connection's id")), request_body = Purge, responses(
-    (status = 200, body = Purged), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(post, path = "/connections/{connection}/purge", tag = "connections", request_body = Purge, responses(
+    (status = 200, body = Purged)))]
 pub(super) async fn purge(
     caller: Caller,
     State(host): State<Host>,

@@ -48,8 +48,7 @@ pub(super) struct Resent {
 
 /// The events of the last 30 days, the earliest first.
 #[utoipa::path(get, path = "/events", tag = "events", params(Which), responses(
-    (status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+    (status = 200, body = Page),
 ))]
 pub(super) async fn list(caller: Caller, State(host): State<Host>, Asked(which): Asked<Which>) -> Result<Json<Page>> {
     caller.may(Right::EventsRead)?;
@@ -68,9 +67,8 @@ pub(super) async fn list(caller: Caller, State(host): State<Host>, Asked(which):
 }
 
 /// Sends an event again, to each receiver that wants its type.
-#[utoipa::path(post, path = "/events/{event}/resend", tag = "events", params(("event" = String, Path, description = "The event's id")), responses(
-    (status = 200, body = Resent), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+#[utoipa::path(post, path = "/events/{event}/resend", tag = "events", responses(
+    (status = 200, body = Resent),
 ))]
 pub(super) async fn resend(
     caller: Caller,

@@ -50,9 +50,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 fn unreadable(error: &JsonRejection) -> Problem {
     match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "The body is not said to be JSON")
                 .with("send `Content-Type: application/json`")

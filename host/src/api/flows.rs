@@ -17,6 +17,7 @@ use crate::api_keys::Right;
 use crate::data::{FailureData, LinkedData, texts};
 use crate::flow::{Asking, Callback, CameTo, Completed, ConnectRequest};
 use crate::host::Host;
+use crate::usual;
 
 /// What to connect.
 #[derive(Deserialize, ToSchema)]
@@ -25,12 +26,13 @@ pub(super) struct StartFlow {
     /// The platform's id.
     platform: String,
     /// The app, by the operator's name.
-    #[serde(default = "default_app")]
-    #[schema(default = "default")]
+    #[serde(default = "usual_app")]
+    #[schema(default = usual_app)]
     app: String,
     /// The product's own id for the connection.
     reference: Option<String>,
     /// Where the platform sends the browser back to: one of the product's own addresses, as it is registered at the platform.
+    #[schema(format = "uri")]
     redirect_uri: String,
     /// The connection that is to be renewed. Its whole list of scopes is asked for again.
     reconnect: Option<String>,
@@ -58,6 +60,7 @@ pub(super) struct CompleteFlow {
     /// The query of the address that the browser came back to, as it stands, without its `?`.
     query: String,
     /// The address itself, without its query. Where a product has an address for each platform this keeps one from being taken for another.
+    #[schema(format = "uri")]
     redirect_uri: Option<String>,
     /// With a flow that renews a connection: whether another account than the connection's may be connected instead.
     #[serde(default)]
@@ -83,9 +86,7 @@ pub(super) struct Ended {
 
 /// Starts a flow. It waits ten minutes for its callback.
 #[utoipa::path(post, path = "/flows", tag = "flows", request_body = StartFlow, responses(
-    (status = 201, body = Flow), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+    (status = 201, body = Flow)))]
 pub(super) async fn start(
     caller: Caller,
     State(host): State<Host>,
@@ -122,10 +123,8 @@ pub(super) async fn start(
 }
 
 /// Ends a flow with what the browser brought back. Of any number of such requests one is carried out.
-#[utoipa::path(post, path = "/flows/{flow}/complete", tag = "flows", params(("flow" = String, Path, description = "The flow's id")), request_body = CompleteFlow, responses(
-    (status = 200, body = Ended), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(post, path = "/flows/{flow}/complete", tag = "flows", request_body = CompleteFlow, responses(
+    (status = 200, body = Ended)))]
 pub(super) async fn complete(
     caller: Caller,
     State(host): State<Host>,
@@ -162,11 +161,11 @@ impl From<Completed> for Ended {
 
 /// An address as it is written: a platform compares it byte by byte with the one registered, so nothing is made of it here.
 fn exact(text: &str) -> Result<Url> {
-    let url: Url = text.parse().map_err(|_| Problem::bad_request("`redirect_uri` is no absolute address"))?;
+    let url: Url = text.parse().map_err(|_| Problem::bad_value("`redirect_uri` is no absolute address"))?;
     if url.as_str() == text {
         return Ok(url);
     }
-    Err(Problem::bad_request(format!(
+    Err(Problem::bad_value(format!(
         "`redirect_uri` has another form than it is sent in: register and write it as {url}"
     )))
 }
@@ -174,11 +173,11 @@ fn exact(text: &str) -> Result<Url> {
 fn asking(scopes: Option<Vec<String>>) -> Result<Asking> {
     let Some(scopes) = scopes else { return Ok(Asking::Everything) };
     let read = scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<_, _>>();
-    read.map(Asking::Less).map_err(|error| Problem::bad_request(error.to_string()))
+    read.map(Asking::Less).map_err(|error| Problem::bad_value(error.to_string()))
 }
 
-pub(super) fn default_app() -> String {
-    "default".to_owned()
+pub(super) fn usual_app() -> String {
+    usual::APP.to_owned()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::{Body, Named};
-use super::flows::default_app;
+use super::flows::usual_app;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::LinkData;
@@ -27,7 +27,7 @@ pub(super) struct NewLink {
     /// The platform's id.
     platform: String,
     /// The app, by the operator's name.
-    #[serde(default = "default_app")]
+    #[serde(default = "usual_app")]
     #[schema(default = "default")]
     app: String,
     /// The product's own id for the connection.
@@ -53,9 +53,8 @@ pub(super) struct MadeLink {
 }
 
 /// Makes a link for one person. The first browser that uses it has it.
-#[utoipa::path(post, path = "/connect-links", tag = "connect links", request_body = NewLink, responses(
-    (status = 201, body = MadeLink), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+#[utoipa::path(post, path = "/connect-links", tag = "connect-links", request_body = NewLink, responses(
+    (status = 201, body = MadeLink),
 ))]
 pub(super) async fn create(
     caller: Caller,
@@ -83,9 +82,8 @@ pub(super) async fn create(
 }
 
 /// How a link stands, and what became of it. It is kept for thirty days after its time.
-#[utoipa::path(get, path = "/connect-links/{link}", tag = "connect links", params(("link" = String, Path, description = "The link's id")), responses(
-    (status = 200, body = LinkData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+#[utoipa::path(get, path = "/connect-links/{link}", tag = "connect-links", responses(
+    (status = 200, body = LinkData),
 ))]
 pub(super) async fn get(
     caller: Caller,
@@ -98,9 +96,8 @@ pub(super) async fn get(
 }
 
 /// Takes a link back. What became of it already stays.
-#[utoipa::path(delete, path = "/connect-links/{link}", tag = "connect links", params(("link" = String, Path, description = "The link's id")), responses(
-    (status = 200, body = LinkData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+#[utoipa::path(delete, path = "/connect-links/{link}", tag = "connect-links", responses(
+    (status = 200, body = LinkData),
 ))]
 pub(super) async fn cancel(
     caller: Caller,

@@ -16,9 +16,7 @@ use crate::api_keys::Right;
 use crate::data::MetricsData;
 use crate::host::Host;
 use crate::store::StoredSample;
-
-/// How old a stored value may be unless the request says, in seconds.
-const USUAL_AGE: u32 = 15 * 60;
+use crate::usual;
 
 /// How fresh.
 #[derive(Deserialize, IntoParams)]
@@ -26,6 +24,7 @@ const USUAL_AGE: u32 = 15 * 60;
 #[into_params(parameter_in = Query)]
 pub(super) struct Fresh {
     /// How old a stored value may be, in seconds, 900 unless given. 0 asks the platform anew.
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295.0)]
     max_age: Option<u32>,
 }
 
@@ -35,10 +34,13 @@ pub(super) struct Fresh {
 #[into_params(parameter_in = Query)]
 pub(super) struct Span {
     /// From this time on, such as `2026-11-22T12:00:00Z`.
+    #[param(format = "date-time")]
     from: Option<String>,
     /// Up to this time.
+    #[param(format = "date-time")]
     to: Option<String>,
     /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
@@ -50,6 +52,7 @@ pub(super) struct After {
     /// Where the page before ended. From the beginning unless given.
     cursor: Option<String>,
     /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
@@ -90,10 +93,8 @@ pub(super) struct Observed {
 }
 
 /// The counts of a connection: each a value with its time, or the reason why there is none.
-#[utoipa::path(get, path = "/connections/{connection}/metrics", tag = "metrics", params(("connection" = String, Path, description = "The connection's id"), Fresh), responses(
-    (status = 200, body = MetricsData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(get, path = "/connections/{connection}/metrics", tag = "metrics", params(Fresh), responses(
+    (status = 200, body = MetricsData)))]
 pub(super) async fn latest(
     caller: Caller,
     State(host): State<Host>,
@@ -102,17 +103,14 @@ pub(super) async fn latest(
 ) -> Result<Json<MetricsData>> {
     caller.may(Right::MetricsRead)?;
     let connected = host.connection(&caller.tenant, &id(&text)?).await?;
-    let max_age = SignedDuration::from_secs(fresh.max_age.unwrap_or(USUAL_AGE).into());
+    let max_age = fresh.max_age.map_or(usual::AGE, |seconds| SignedDuration::from_secs(seconds.into()));
     let read = host.metrics(&connected, max_age).await?;
-    let error = read.error.as_ref().map(Problem::failure);
-    Ok(Json(MetricsData { error, ..MetricsData::of(&connected.connection, &read) }))
+    Ok(Json(MetricsData::of(&connected.connection, &read, Problem::failure)))
 }
 
 /// The values of one metric from one time to another, both included.
-#[utoipa::path(get, path = "/connections/{connection}/metrics/{metric}", tag = "metrics", params(("connection" = String, Path, description = "The connection's id"), ("metric" = String, Path, description = "The metric's name"), Span), responses(
-    (status = 200, body = History), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(get, path = "/connections/{connection}/metrics/{metric}", tag = "metrics", params(Span), responses(
+    (status = 200, body = History)))]
 pub(super) async fn history(
     caller: Caller,
     State(host): State<Host>,
@@ -135,9 +133,7 @@ pub(super) async fn history(
 /// Every sample of the tenant in the order in which they were stored, for a warehouse that asks again and again: nothing is left out, and
 /// nothing comes twice.
 #[utoipa::path(get, path = "/samples", tag = "metrics", params(After), responses(
-    (status = 200, body = Samples), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+    (status = 200, body = Samples)))]
 pub(super) async fn samples(
     caller: Caller,
     State(host): State<Host>,
@@ -164,6 +160,6 @@ impl From<StoredSample> for Stored {
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
-    let wrong = |_| Problem::bad_request(format!("`{name}` is no time: write one such as 2026-11-22T12:00:00Z"));
+    let wrong = |_| Problem::bad_value(format!("`{name}` is no time: write one such as 2026-11-22T12:00:00Z"));
     text.map(str::parse).transpose().map_err(wrong)
 }

@@ -5,11 +5,13 @@
 
 mod audit;
 mod caller;
+mod config;
 mod connections;
 mod events;
 mod extract;
 mod flows;
 mod headers;
+mod idempotency;
 mod links;
 mod metrics;
 mod openapi;
@@ -41,6 +43,7 @@ use self::receivers::OpenNetworks;
 use self::throttle::Throttle;
 pub use self::throttle::{Client, KeyRate};
 use crate::host::Host;
+use crate::layers::ConfigFiles;
 use crate::links::Site;
 
 /// The largest body that is read, in bytes.
@@ -55,14 +58,16 @@ pub struct ApiSettings {
     pub rate: KeyRate,
     /// The networks in which receivers of events may be, besides public addresses.
     pub private_receivers: Vec<Network>,
+    /// The files that the host was configured by, if it was by files: a change of the configuration is planned over them.
+    pub files: Option<ConfigFiles>,
 }
 
 /// Everything under `/api/v1`, for a server of one's own to stand at that path. Who may listen to it, and over what, is the server's affair.
 /// A server that puts [`Client`] into the extensions of its requests has those who guess at keys slowed down.
-pub fn router(host: Host, ApiSettings { site, rate, private_receivers }: ApiSettings) -> Router {
+pub fn router(host: Host, ApiSettings { site, rate, private_receivers, files }: ApiSettings) -> Router {
     let gate = Gate { host: host.clone(), throttle: Arc::new(Throttle::new(host.context(), rate)) };
-    let (routes, description) = described().split_for_parts();
-    let description = openapi::router(description);
+    let (routes, description) = described(&host).split_for_parts();
+    let description = openapi::router(openapi::finished(description));
     let known = routes.fallback(async || Problem::not_found("route")).method_not_allowed_fallback(async || {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The route does not know this method")
     });
@@ -71,6 +76,7 @@ pub fn router(host: Host, ApiSettings { site, rate, private_receivers }: ApiSett
         .merge(description)
         .layer(Extension(site))
         .layer(Extension(OpenNetworks(private_receivers)))
+        .layer(Extension(files))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(host.clone(), request_id::with_id))
@@ -78,28 +84,39 @@ pub fn router(host: Host, ApiSettings { site, rate, private_receivers }: ApiSett
 }
 
 /// The routes with what is said about each.
-fn described() -> OpenApiRouter<Host> {
+fn described(host: &Host) -> OpenApiRouter<Host> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(platforms::list))
         .routes(routes!(platforms::scopes))
         .routes(routes!(connections::list))
         .routes(routes!(connections::get))
-        .routes(routes!(connections::disconnect))
-        .routes(routes!(connections::purge))
         .routes(routes!(tokens::token))
         .routes(routes!(metrics::latest))
         .routes(routes!(metrics::history))
         .routes(routes!(metrics::samples))
+        .routes(routes!(links::get))
+        .routes(routes!(events::list))
+        .routes(routes!(receivers::list))
+        .routes(routes!(audit::list))
+        .routes(routes!(config::plan))
+        .merge(changing(host))
+}
+
+/// Those that change something: each request under a key is done once.
+fn changing(host: &Host) -> OpenApiRouter<Host> {
+    let mut routes = OpenApiRouter::new()
+        .routes(routes!(connections::disconnect))
+        .routes(routes!(connections::purge))
         .routes(routes!(flows::start))
         .routes(routes!(flows::complete))
         .routes(routes!(links::create))
-        .routes(routes!(links::get, links::cancel))
-        .routes(routes!(audit::list))
-        .routes(routes!(events::list))
+        .routes(routes!(links::cancel))
         .routes(routes!(events::resend))
-        .routes(routes!(receivers::list, receivers::add))
+        .routes(routes!(receivers::add))
         .routes(routes!(receivers::rotate))
-        .routes(routes!(receivers::remove))
+        .routes(routes!(receivers::remove));
+    openapi::take_keys(routes.get_openapi_mut());
+    routes.route_layer(middleware::from_fn_with_state(host.clone(), idempotency::once))
 }
 
 /// What a panic says may hold anything, so it is not repeated.

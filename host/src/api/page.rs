@@ -20,13 +20,5 @@ pub(super) fn limit(asked: Option<u32>) -> Result<u32> {
 
 /// Where a page goes on, by what the page before it said.
 pub(super) fn cursor<K: FromStr<Err: Display>>(text: &str) -> Result<K> {
-    text.parse().map_err(|error: K::Err| Problem::bad_request(error.to_string()))
-}
-
-/// Whether there was more than fits on a page; what does not fit is taken away.
-pub(super) fn is_longer<T>(found: &mut Vec<T>, limit: u32) -> bool {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let longer = found.len() > limit;
-    found.truncate(limit);
-    longer
+    text.parse().map_err(|error: K::Err| Problem::bad_value(error.to_string()))
 }

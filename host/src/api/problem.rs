@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::data::{FailureData, texts};
+use crate::data::{FailureData, Mistake, texts};
 use crate::error::Error;
 use crate::flow::{Asking, ScopeRefused};
 use crate::store::StoreError;
@@ -53,6 +53,9 @@ pub(crate) struct More {
     /// The platform's id of the request, for its support.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_id: Option<String>,
+    /// With `configuration_refused`: everything that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problems: Option<Vec<Mistake>>,
     /// Before when it is of no use to ask again, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<String>,
@@ -65,6 +68,18 @@ impl Problem {
 
     pub(crate) fn with(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// From when on it is of use to ask again.
+    pub(super) fn retry_at(mut self, at: Option<Timestamp>) -> Self {
+        self.more.retry_at = at.map(|at| at.to_string());
+        self
+    }
+
+    /// With everything that is wrong in a configuration.
+    pub(super) fn problems(mut self, problems: Vec<Mistake>) -> Self {
+        self.more.problems = Some(problems);
+        self
     }
 
     /// Whoever asks has shown no key that works.
@@ -90,9 +105,19 @@ impl Problem {
         Self { more: Box::new(More { retry_at: Some(retry_at.to_string()), ..More::default() }), ..problem }
     }
 
+    /// It is understood, and a value in it is of no use: more than the description of the API can say of it.
+    pub(super) fn bad_value(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_value", "A value cannot be used").with(detail)
+    }
+
     /// There is no such thing for this tenant.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found").with(format!("the tenant has no such {what}"))
+    }
+
+    /// The body is larger than what is read.
+    pub(super) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large")
     }
 
     /// The connection is over.
@@ -129,8 +154,7 @@ impl Problem {
     /// The same as a part of an answer that has more to say.
     pub(super) fn failure(error: &Error) -> FailureData {
         let problem = Self::of(error);
-        let message = problem.detail.unwrap_or_else(|| problem.title.to_owned());
-        FailureData { message, ..FailureData::from(error) }
+        FailureData::new(error, problem.detail.unwrap_or_else(|| problem.title.to_owned()))
     }
 
     fn of_store(error: &StoreError) -> Self {

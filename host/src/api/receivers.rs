@@ -47,8 +47,7 @@ pub(super) struct Removed {
 
 /// The tenant's receivers, the oldest first.
 #[utoipa::path(get, path = "/event-receivers", tag = "events", responses(
-    (status = 200, body = Receivers), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+    (status = 200, body = Receivers),
 ))]
 pub(super) async fn list(caller: Caller, State(host): State<Host>) -> Result<Json<Receivers>> {
     caller.may(Right::EventsRead)?;
@@ -58,8 +57,7 @@ pub(super) async fn list(caller: Caller, State(host): State<Host>) -> Result<Jso
 
 /// Adds a receiver. It is told of what happens from then on; its secret is shown in this answer alone.
 #[utoipa::path(post, path = "/event-receivers", tag = "events", request_body = Add, responses(
-    (status = 201, body = ReceiverData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+    (status = 201, body = ReceiverData),
 ))]
 pub(super) async fn add(
     caller: Caller,
@@ -80,9 +78,8 @@ pub(super) async fn add(
 }
 
 /// Gives a receiver a new secret. For a day its events are signed with the one before as well.
-#[utoipa::path(post, path = "/event-receivers/{receiver}/rotate-secret", tag = "events", params(("receiver" = String, Path, description = "The receiver's id")), responses(
-    (status = 200, body = ReceiverData), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+#[utoipa::path(post, path = "/event-receivers/{receiver}/rotate-secret", tag = "events", responses(
+    (status = 200, body = ReceiverData),
 ))]
 pub(super) async fn rotate(
     caller: Caller,
@@ -94,9 +91,8 @@ pub(super) async fn rotate(
 }
 
 /// Removes a receiver, with what was on its way there.
-#[utoipa::path(delete, path = "/event-receivers/{receiver}", tag = "events", params(("receiver" = String, Path, description = "The receiver's id")), responses(
-    (status = 200, body = Removed), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
+#[utoipa::path(delete, path = "/event-receivers/{receiver}", tag = "events", responses(
+    (status = 200, body = Removed),
 ))]
 pub(super) async fn remove(
     caller: Caller,

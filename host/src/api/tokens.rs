@@ -30,10 +30,8 @@ pub(super) struct HandedOut {
 }
 
 /// An access token, refreshed first when it is due. That it was handed out is put on record before it is.
-#[utoipa::path(post, path = "/connections/{connection}/token", tag = "connections", params(("connection" = String, Path, description = "The connection's id")), responses(
-    (status = 200, body = HandedOut), (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(post, path = "/connections/{connection}/token", tag = "connections", responses(
+    (status = 200, body = HandedOut)))]
 pub(super) async fn token(
     caller: Caller,
     State(host): State<Host>,

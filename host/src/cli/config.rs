@@ -7,9 +7,9 @@ use super::args::{Config, ConfigAction};
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::Setup;
+use crate::data::Mistake;
 use crate::error::{Error, Result};
 use crate::layers::unlinked;
-use crate::reload::Mistake;
 
 pub(super) fn run(setup: &Setup, args: &Config, output: Output) -> Result<Exit> {
     let config = match setup.config(output) {

@@ -28,10 +28,10 @@ use crate::host::Host;
 use crate::private_files;
 use crate::shell;
 use crate::store::Connected;
+use crate::usual::APP;
 
 /// Says that a directory was made by an earlier demo, so that the next one may remove it.
 const MARK: &str = "made-by-demo";
-const APP: &str = "default";
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Demo, output: Output) -> Result<Exit> {
     if output.is_json() {

@@ -11,6 +11,7 @@ use super::setup::Setup;
 use crate::error::Result;
 use crate::layers::FILE_NAME;
 use crate::redirect::callback_path;
+use crate::usual;
 
 /// Prints a configuration to begin with, and the checklist for each platform's portal as comments in it. It is a file, whatever form
 /// results are asked for in.
@@ -50,7 +51,7 @@ fn checklist(linked: &Linked, settings: &Settings) -> String {
 
 /// A step of the checklist with what the configuration says in it.
 fn filled(step: &str, linked: &Linked, settings: &Settings) -> String {
-    let app = settings.platforms.get(linked.id()).and_then(|platform| platform.apps.get("default"));
+    let app = settings.platforms.get(linked.id()).and_then(|platform| platform.apps.get(usual::APP));
     let source =
         |source: Option<&ValueSource>| source.map_or_else(|| "the configuration".to_owned(), ToString::to_string);
     let redirect = match app.map(|app| (app.kind, &app.redirect_uri)) {
@@ -61,7 +62,7 @@ fn filled(step: &str, linked: &Linked, settings: &Settings) -> String {
                 callback_path(linked.id(), "default")
             )
         }
-        _ => format!("http://127.0.0.1:*{}", callback_path(linked.id(), "default")),
+        _ => format!("http://127.0.0.1:*{}", callback_path(linked.id(), usual::APP)),
     };
     step.replace("{redirect_uri}", &redirect)
         .replace("{scopes}", &app.map(|app| connector_core::scope::list_scopes(&app.wanted.scopes)).unwrap_or_default())

@@ -10,11 +10,12 @@ use super::setup::Setup;
 use super::table::table;
 use super::told::told_late;
 use super::{ask, format};
-use crate::data::MetricsData;
+use crate::data::{FailureData, MetricsData};
 use crate::error::Result;
 use crate::host::Host;
 use crate::metrics::{Metrics as Read, Shown};
 use crate::store::{Connected, ConnectionState};
+use crate::usual;
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Metrics, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
@@ -35,7 +36,7 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Metrics, output
         output.say("No connection yet: `connector-host connect <platform>`.");
         return Ok(Exit::Done);
     }
-    show(&host, &chosen, args.max_age, output).await
+    show(&host, &chosen, args.max_age.unwrap_or(usual::AGE), output).await
 }
 
 /// Reads and prints the counts of these connections.
@@ -54,12 +55,16 @@ pub(super) async fn show(
         }
         all.push((connected, read));
     }
-    let data: Vec<_> = all.iter().map(|(connected, read)| MetricsData::of(&connected.connection, read)).collect();
+    let data: Vec<_> = all.iter().map(|(connected, read)| data(connected, read)).collect();
     let now = host.context().now();
     output.either(&data, || {
         all.iter().map(|(connected, read)| text(connected, read, now)).collect::<Vec<_>>().join("\n")
     });
     Ok(exit)
+}
+
+fn data(connected: &Connected, read: &Read) -> MetricsData {
+    MetricsData::of(&connected.connection, read, |error| FailureData::new(error, error.to_string()))
 }
 
 fn text(connected: &Connected, read: &Read, now: Timestamp) -> String {

@@ -38,7 +38,7 @@ pub(super) async fn run(
     let courier = Courier::within(host.fence(&args.open.allow_private_receivers), &host, orders.stop.clone());
     let (public_url, is_nameless, scheme) = (posture.public_url.clone(), posture.is_nameless, scheme(args));
     let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
-    let server = Server::open(posture, told, api(args, public_url.clone()))?;
+    let server = Server::open(posture, told, api(args, public_url.clone(), &reloader))?;
     let posted = Posted::post(&setup.data_dir()?, server.control(), &public_url, &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
@@ -111,11 +111,12 @@ async fn told(order: &Notify, stop: &CancellationToken) -> bool {
 }
 
 /// What the API is served with.
-fn api(args: &Serve, public_url: PublicUrl) -> ApiSettings {
+fn api(args: &Serve, public_url: PublicUrl, reloader: &Reloader) -> ApiSettings {
     ApiSettings {
         site: Arc::new(Site::new(public_url, args.return_to.iter().cloned().collect())),
         rate: KeyRate(args.key_rate),
         private_receivers: args.open.allow_private_receivers.clone(),
+        files: Some(reloader.files()),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::private_files::{self, FileError};
 use crate::shell;
-use crate::store::{Connected, ConnectionFilter, ConnectionState};
+use crate::store::{Connected, ConnectionFilter};
 use crate::transfer::{
     ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,
 };
@@ -253,10 +253,10 @@ async fn named(host: &Host, tenant: &str, text: &str, exported: bool) -> Result<
 /// All that were imported. What was exported is not among them: it is somebody else's until that one's newest tokens come back.
 async fn imported(host: &Host, tenant: &str, platform: Option<&str>) -> Result<Vec<Connected>> {
     let platform = platform.map(str::parse).transpose()?;
-    let state = Some(ConnectionState::Held);
-    let filter = ConnectionFilter { tenant: tenant.to_owned(), platform, state, ..ConnectionFilter::default() };
+    let filter = ConnectionFilter { tenant: tenant.to_owned(), platform, ..ConnectionFilter::default() };
     let mut held = host.store().connections(&filter).await?;
-    held.retain(|connected| connected.grant.state.is_held_for("imported"));
+    let is_live = |connected: &Connected| connected.connection.disconnected_at.is_none();
+    held.retain(|connected| is_live(connected) && connected.grant.state.is_held_for("imported"));
     Ok(held)
 }
 

@@ -79,15 +79,19 @@ pub(crate) struct FailureData {
 }
 
 impl MetricsData {
-    /// The counts of this connection.
-    pub(crate) fn of(connection: &ConnectionRecord, read: &Metrics) -> Self {
+    /// The counts of this connection, and what is told of an error.
+    pub(crate) fn of(
+        connection: &ConnectionRecord,
+        read: &Metrics,
+        failure: impl FnOnce(&Error) -> FailureData,
+    ) -> Self {
         Self {
             connection: connection.id.to_string(),
             platform: connection.platform.to_string(),
             account_id: connection.account_id.clone(),
             reference: connection.reference.clone(),
             metrics: read.cells.iter().map(|(name, shown)| (name.to_string(), shown.into())).collect(),
-            error: read.error.as_ref().map(FailureData::from),
+            error: read.error.as_ref().map(failure),
         }
     }
 }
@@ -121,11 +125,12 @@ impl From<&Missing> for MissingData {
     }
 }
 
-impl From<&Error> for FailureData {
-    fn from(error: &Error) -> Self {
+impl FailureData {
+    /// An error in these words.
+    pub(crate) fn new(error: &Error, message: String) -> Self {
         Self {
             kind: error.kind().map(ErrorKind::as_str),
-            message: error.to_string(),
+            message,
             code: error.connector().and_then(CoreError::code).map(str::to_owned),
             log_id: error.connector().and_then(CoreError::log_id).map(str::to_owned),
         }

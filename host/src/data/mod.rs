@@ -4,8 +4,11 @@ mod connection;
 mod event;
 mod link;
 mod metrics;
+mod mistake;
+mod plan;
 mod platform;
 mod record;
+mod scope;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::connection::reason;
@@ -15,8 +18,11 @@ pub(crate) use self::link::LinkData;
 #[cfg(feature = "cli")]
 pub(crate) use self::link::LinkPlanData;
 pub(crate) use self::metrics::{FailureData, MetricsData};
-pub(crate) use self::platform::{PlatformData, ScopeEntryData};
+pub(crate) use self::mistake::Mistake;
+pub(crate) use self::plan::PlanData;
+pub(crate) use self::platform::PlatformData;
 pub(crate) use self::record::AuditData;
+pub(crate) use self::scope::ScopeEntryData;
 
 /// Scopes, ids and the like as texts, in their order.
 pub(crate) fn texts<'a, T: ToString + 'a>(things: impl IntoIterator<Item = &'a T>) -> Vec<String> {

@@ -1,14 +1,13 @@
-//! Platforms with their apps, and scopes as the catalogue has them.
+//! Platforms with their apps and abilities.
 
-use connector_core::config::{AppSettings, PlatformSettings, ScopeEntry};
-use connector_core::scope::Wanted;
-use connector_core::{Linked, PlatformId, Scope, offers};
+use connector_core::config::{AppSettings, PlatformSettings};
+use connector_core::{Connector, Linked, PlatformId, offers};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::texts;
 use crate::apps::missing_credentials;
-use crate::docs::unlocked;
+use crate::configuration::ConfiguredPlatform;
 
 /// A platform, linked or configured or both.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,7 +37,7 @@ pub(crate) struct AppData {
     pub(crate) kind: &'static str,
     /// Whether it has its credentials.
     pub(crate) configured: bool,
-    /// What it lacks, in words.
+    /// What it lacks, in words: where it would be found is told to the operator alone.
     pub(crate) lacks: Option<String>,
     /// Whether the credentials are the emulator's.
     #[cfg(feature = "cli")]
@@ -65,12 +64,33 @@ pub(crate) struct OfferedData {
 }
 
 impl PlatformData {
-    /// A platform as it is for `--emulator` or without it.
+    /// A platform as it is for `--emulator` or without it, for the operator.
+    #[cfg(feature = "cli")]
     pub(crate) fn of(id: &PlatformId, linked: Option<&Linked>, settings: &PlatformSettings, emulated: bool) -> Self {
-        let emulator = linked.is_some_and(|linked| linked.emulator().is_some());
         let connector = linked.map(|linked| linked.build(settings.catalogue.clone()));
+        Self::with(id, linked, connector.as_deref(), settings, emulated)
+    }
+
+    /// A platform of a host, for whoever has a key: the operator's variables and files are not named.
+    pub(crate) fn of_host(platform: &ConfiguredPlatform, emulated: bool) -> Self {
+        let ConfiguredPlatform { linked, settings, connector } = platform;
+        let mut data = Self::with(linked.id(), Some(linked), Some(connector.as_ref()), settings, emulated);
+        for lacks in data.apps.iter_mut().filter_map(|app| app.lacks.as_mut()) {
+            "credentials".clone_into(lacks);
+        }
+        data
+    }
+
+    fn with(
+        id: &PlatformId,
+        linked: Option<&Linked>,
+        connector: Option<&dyn Connector>,
+        settings: &PlatformSettings,
+        emulated: bool,
+    ) -> Self {
+        let emulator = linked.is_some_and(|linked| linked.emulator().is_some());
         let abilities = settings.catalogue.abilities().into_iter().map(|ability| OfferedData {
-            offered: connector.as_ref().is_some_and(|connector| offers(connector.as_ref(), &ability)),
+            offered: connector.is_some_and(|connector| offers(connector, &ability)),
             scopes: texts(settings.catalogue.unlocking(&ability)),
             name: ability.to_string(),
         });
@@ -102,45 +122,24 @@ impl AppData {
     }
 }
 
-/// One scope of a platform's catalogue.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CatalogueScope)]
-pub(crate) struct ScopeEntryData {
-    /// The platform's id.
-    pub(crate) platform: String,
-    /// The scope.
-    pub(crate) scope: String,
-    /// The platform's product that it belongs to.
-    pub(crate) product: String,
-    /// What it allows, in words.
-    pub(crate) description: String,
-    /// The metrics, profile fields and abilities it unlocks.
-    pub(crate) unlocks: Vec<String>,
-    /// The apps that ask for it.
-    pub(crate) wanted_by: Vec<String>,
-    /// The apps for which the platform has not approved it yet.
-    pub(crate) pending_for: Vec<String>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Example;
 
-impl ScopeEntryData {
-    /// The whole catalogue of a platform, in its order.
-    pub(crate) fn all_of(id: &PlatformId, platform: &PlatformSettings) -> Vec<Self> {
-        platform.catalogue.scopes.iter().map(|(scope, entry)| Self::of(id, platform, scope, entry)).collect()
+    #[test]
+    fn a_product_hears_that_an_app_lacks_something_and_the_operator_hears_what() {
+        let (registry, settings) = (Example::default().registry().unwrap(), Example::default().settings().unwrap());
+        let linked = registry.get("example").unwrap();
+        let platform = ConfiguredPlatform::new(linked, settings.platforms[linked.id()].clone());
+        let product = PlatformData::of_host(&platform, false).apps.remove(0);
+        assert_eq!((product.configured, product.lacks.as_deref()), (false, Some("credentials")));
+        let operator = PlatformData::of(linked.id(), Some(linked), &platform.settings, false).apps.remove(0);
+        assert!(operator.lacks.is_some_and(|lacks| lacks.contains("UNUSED")), "the variable is named");
+        assert_eq!(
+            PlatformData::of_host(&platform, true).apps[0].lacks.as_deref(),
+            Some("credentials"),
+            "it has no emulator"
+        );
     }
-
-    fn of(id: &PlatformId, platform: &PlatformSettings, scope: &Scope, entry: &ScopeEntry) -> Self {
-        Self {
-            platform: id.to_string(),
-            scope: scope.to_string(),
-            product: entry.product.clone(),
-            description: entry.description.clone(),
-            unlocks: unlocked(entry),
-            wanted_by: apps(platform, |wanted| wanted.requested().contains(scope)),
-            pending_for: apps(platform, |wanted| wanted.pending.contains(scope)),
-        }
-    }
-}
-
-fn apps(platform: &PlatformSettings, is_such: impl Fn(&Wanted) -> bool) -> Vec<String> {
-    platform.apps.iter().filter(|(_, app)| is_such(&app.wanted)).map(|(name, _)| name.clone()).collect()
 }

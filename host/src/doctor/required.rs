@@ -14,7 +14,7 @@ use crate::words::connections;
 pub(super) async fn look(installation: &Installation, config: &Config, store: &dyn Store) -> Result<Vec<Finding>> {
     let configuration = Configuration::new(&installation.registry, config.settings.clone());
     let mut lacking = BTreeMap::<(PlatformId, String), u64>::new();
-    each_held(store, |held| {
+    each_held(store, None, |held| {
         if lacks(&configuration, &held) {
             *lacking.entry((held.platform, held.app)).or_default() += held.connections;
         }

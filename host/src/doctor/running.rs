@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Finding, Installation, Kind};
-use crate::reload::Mistake;
+use crate::data::Mistake;
 use crate::serve::{Found, Notice, READY, find};
 use crate::shell;
 

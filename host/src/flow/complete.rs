@@ -11,7 +11,7 @@ use super::pending::Kept;
 use super::{Started, pending};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{AuditRecord, FlowRecord, GrantId, GrantRecord, LinkIntent, StoreError};
+use crate::store::{AuditRecord, FlowFilter, FlowRecord, GrantId, GrantRecord, LinkIntent, StoreError};
 use crate::tokens::Place;
 
 /// What came back from the browser.
@@ -61,7 +61,8 @@ pub struct Completed {
 
 impl Host {
     /// Ends a flow with its callback. The pending flow is used up before anything is sent; the exchange and the storing of its answer
-    /// go on even if the caller goes away.
+    /// go on even if the caller goes away. A callback that came to the path of another app, or for another tenant, finds no flow and uses
+    /// none up.
     ///
     /// # Errors
     /// When the callback belongs to no flow in progress or to another person's, when the person declined, when the platform refused.
@@ -90,7 +91,7 @@ impl Host {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn end_by(&self, started: &Started, initiator: &Secret, error: CoreError) -> Result<Error> {
-        match self.store().take_flow(&started.state_digest).await? {
+        match self.store().take_flow(&started.state_digest, &FlowFilter::default()).await? {
             Some(flow) if error.refuses_a_scope() => {
                 let app = self.app(flow.platform.as_str(), &flow.app)?;
                 let kept = self.kept(&flow)?;
@@ -106,7 +107,8 @@ impl Host {
 
     async fn complete_attached(&self, callback: Callback) -> Result<Completed> {
         let state = callback.params.one("state")?.map(Secret::from).ok_or_else(without_state)?;
-        let flow = self.store().take_flow(&state.digest()).await?.ok_or_else(not_in_progress)?;
+        let taken = self.store().take_flow(&state.digest(), &callback.came_to.filter()).await?;
+        let flow = taken.ok_or_else(not_in_progress)?;
         let kept = self.kept(&flow)?;
         self.check(&flow, &kept, &callback)?;
         let app = self.app(flow.platform.as_str(), &flow.app)?;
@@ -135,26 +137,18 @@ impl Host {
         Ok(Completed { finished, requested, granted, lacking: app.wanted.lacking(&grant.scopes) })
     }
 
-    /// A flow is for one platform and app, ten minutes, and whoever began it.
+    /// A flow is for one address, ten minutes, and whoever began it.
     fn check(&self, flow: &FlowRecord, kept: &Kept, callback: &Callback) -> Result<()> {
-        let same_place = callback.came_to.is_of(flow, kept);
+        let same_address = callback.came_to.is_at(&kept.redirect_uri);
         let in_time = self.context().now() < flow.expires_at;
         let same_person = callback.initiator.digest() == flow.initiator_digest;
-        match (same_place, in_time, same_person) {
-            (true, true, true) => Ok(()),
-            (true, false, _) => {
-                Err(CoreError::invalid_callback("this flow began more than ten minutes ago; start connecting again")
-                    .into())
-            }
-            (true, true, false) => {
-                Err(CoreError::invalid_callback("this flow was begun by somebody else, so nothing was connected")
-                    .into())
-            }
-            (false, ..) => Err(CoreError::invalid_callback(
-                "this callback came to another place than its flow was begun for; start connecting again",
-            )
-            .into()),
-        }
+        let why = match (same_address, in_time, same_person) {
+            (true, true, true) => return Ok(()),
+            (false, ..) => "this callback came to another address than its flow was begun for; start connecting again",
+            (true, false, _) => "this flow began more than ten minutes ago; start connecting again",
+            (true, true, false) => "this flow was begun by somebody else, so nothing was connected",
+        };
+        Err(CoreError::invalid_callback(why).into())
     }
 
     async fn store_grant(
@@ -204,13 +198,22 @@ impl Host {
 }
 
 impl CameTo {
-    /// Whether the flow was begun for this place.
-    fn is_of(&self, flow: &FlowRecord, kept: &Kept) -> bool {
-        match self {
-            Self::Path { platform, app } => (&flow.platform, &flow.app) == (platform, app),
-            Self::Product { tenant, redirect_uri } => {
-                flow.tenant == *tenant && redirect_uri.as_ref().is_none_or(|uri| *uri == kept.redirect_uri)
+    /// The flows that may be ended there.
+    fn filter(&self) -> FlowFilter {
+        match self.clone() {
+            Self::Path { platform, app } => {
+                FlowFilter { platform: Some(platform), app: Some(app), ..FlowFilter::default() }
             }
+            Self::Product { tenant, .. } => FlowFilter { tenant: Some(tenant), ..FlowFilter::default() },
+        }
+    }
+
+    /// Whether it is this address, as far as that is said. A callback that one address got in place of another has shown its code to
+    /// whoever is there, so its flow is over.
+    fn is_at(&self, redirect_uri: &Url) -> bool {
+        match self {
+            Self::Product { redirect_uri: Some(uri), .. } => uri == redirect_uri,
+            Self::Product { redirect_uri: None, .. } | Self::Path { .. } => true,
         }
     }
 }

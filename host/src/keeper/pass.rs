@@ -70,7 +70,9 @@ impl Pass {
         // What a platform has answered is stored whoever the owner is. Everything else is the owner's.
         self.host.replay_spool().await?;
         self.host.store().check_ours().await?;
-        self.host.store().prune_flows(self.host.context().now()).await?;
+        let now = self.host.context().now();
+        self.host.store().prune_flows(now).await?;
+        self.host.store().prune_requests(now).await?;
         let kept = self.host.store().kept_answers().await?;
         self.take(kept).await;
         loop {

@@ -16,6 +16,7 @@ pub use self::app::{AppPlan, Extra, Presence, ScopePlan, Unlock};
 use self::app::Comparison;
 use self::shapes::Shapes;
 use self::side::Side;
+use crate::host::Host;
 use crate::store::{HeldScopes, Result, Store, each_held};
 
 /// What a candidate for the configuration would mean, app by app.
@@ -32,9 +33,13 @@ impl Plan {
     /// # Errors
     /// What the store says.
     pub async fn of(store: &dyn Store, registry: &Registry, present: &Settings, candidate: &Settings) -> Result<Self> {
-        let mut apps = Comparisons::new(registry, present, candidate);
+        Self::compare(store, None, Comparisons::new(registry, present, candidate)).await
+    }
+
+    /// Over the connections of one tenant, or of all.
+    async fn compare(store: &dyn Store, tenant: Option<&str>, mut apps: Comparisons<'_>) -> Result<Self> {
         let mut shapes = Shapes::default();
-        each_held(store, |held| {
+        each_held(store, tenant, |held| {
             shapes.add(held);
             if shapes.are_many() {
                 shapes.take().for_each(|held| apps.count(&held));
@@ -48,6 +53,18 @@ impl Plan {
     /// Whether the candidate would change anything for a connection, or for a person who connects.
     pub fn changes(&self) -> bool {
         self.apps.iter().any(AppPlan::changes)
+    }
+}
+
+impl Host {
+    /// What a candidate would mean against what is in force, over the connections of one tenant.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn plan(&self, tenant: &str, candidate: &Settings) -> Result<Plan> {
+        let present = self.configuration();
+        let apps = Comparisons::new(self.registry(), &present.settings, candidate);
+        Plan::compare(self.store(), Some(tenant), apps).await
     }
 }
 

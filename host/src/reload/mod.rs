@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-pub(crate) use self::outcome::{Mistake, Outcome, Reloaded, Why};
+pub(crate) use self::outcome::{Outcome, Reloaded, Why};
 pub(crate) use self::status::{Counts, Shown};
 use self::status::{News, Status};
 use crate::error::{Error, Result};
@@ -74,7 +74,7 @@ impl Reloader {
     }
 
     /// The files to read.
-    fn files(&self) -> ConfigFiles {
+    pub(crate) fn files(&self) -> ConfigFiles {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

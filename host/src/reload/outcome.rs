@@ -1,10 +1,10 @@
 //! What came of reading the configuration again, in words that a program reads.
 
-use std::fmt;
-
-use connector_core::config::{Change, LayerName, Problem, Problems};
+use connector_core::config::{Change, LayerName, Problems};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::data::Mistake;
 
 /// Why the configuration was read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +42,6 @@ pub(crate) struct Reloaded {
     pub(crate) problems: Vec<Mistake>,
 }
 
-/// Something that is wrong in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub(crate) struct Mistake {
-    /// The file, or what else the layer is called.
-    file: String,
-    /// The place in it. Empty where it is the file as a whole.
-    key: String,
-    message: String,
-}
-
 impl Why {
     /// The reason as one stable word.
     pub(crate) fn as_str(self) -> &'static str {
@@ -87,25 +77,6 @@ impl Reloaded {
     pub(super) fn refused(at: Timestamp, problems: &Problems) -> Self {
         let (outcome, problems) = (Outcome::Refused, Mistake::all(&problems.0));
         Self { outcome, at, layers: Vec::new(), changes: Vec::new(), problems }
-    }
-}
-
-impl Mistake {
-    /// Everything that is wrong.
-    pub(crate) fn all(problems: &[Problem]) -> Vec<Self> {
-        let one = |Problem { layer, key, message }: &Problem| Self {
-            file: layer.to_string(),
-            key: key.to_string(),
-            message: message.clone(),
-        };
-        problems.iter().map(one).collect()
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, key, message } = self;
-        if key.is_empty() { write!(f, "{file}: {message}") } else { write!(f, "{file}: {key}: {message}") }
     }
 }
 

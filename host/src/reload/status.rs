@@ -6,7 +6,8 @@ use connector_core::config::LayerName;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::outcome::{Mistake, Outcome, Reloaded, Why, names};
+use super::outcome::{Outcome, Reloaded, Why, names};
+use crate::data::Mistake;
 
 /// How the configuration stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -11,8 +11,8 @@ use super::ended::{end_again, only_before, purge_again, revoke_keys_again, take_
 use super::{Doubted, Rotating, audit, put_in_doubt};
 use crate::error::{Error, Result};
 use crate::store::{
-    ConnectLinks as _, ConnectionRecord, Flows as _, GrantRecord, InstanceName, Meta as _, Ownership as _, Purges as _,
-    Replacement, SqliteStore, Store, StoreError,
+    ConnectLinks as _, ConnectionRecord, Flows as _, GrantRecord, Idempotency as _, InstanceName, Meta as _,
+    Ownership as _, Purges as _, Replacement, SqliteStore, Store, StoreError,
 };
 use crate::vault::{KeySource, Vault};
 
@@ -107,6 +107,7 @@ pub async fn restore(cx: &Context, registry: &Registry, order: &Restore<'_>) -> 
     outcome.owner = owner;
     restored.prune_flows(Timestamp::MAX).await?;
     restored.prune_connect_links(Timestamp::MAX).await?;
+    restored.prune_requests(Timestamp::MAX).await?;
     note(cx, order, restored, &outcome).await?;
     restored.shred().await?;
     let aside = format!("{ASIDE}{}", cx.now().strftime("%Y%m%dT%H%M%SZ"));

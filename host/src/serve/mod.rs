@@ -36,6 +36,7 @@ pub(crate) use self::proxies::Proxy;
 use self::ready::Written;
 pub(crate) use self::tls::TlsFiles;
 use crate::api::ApiSettings;
+use crate::bearer::bearer;
 use crate::error::Result;
 use crate::host::Host;
 use crate::reload::{Reloader, Why};
@@ -147,8 +148,8 @@ async fn ready(State(told): State<Arc<Told>>) -> Response {
 }
 
 async fn reload(State(told): State<Arc<Told>>, headers: HeaderMap) -> Response {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if !given.is_some_and(|given| told.token.matches(given)) {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
+    if !given.is_some_and(|given| told.token.matches(given.expose())) {
         return (StatusCode::UNAUTHORIZED, "only who can read the notice in the data directory may ask for this\n")
             .into_response();
     }

@@ -107,7 +107,7 @@ impl Connected {
     }
 }
 
-/// Which connections are asked for.
+/// Which connections are asked for. How one stands is for whoever asks to see: it follows from its grant and the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionFilter {
     /// Whose.
@@ -118,24 +118,6 @@ pub struct ConnectionFilter {
     pub reference: Option<String>,
     /// Of the account with this id at its platform only.
     pub account_id: Option<String>,
-    /// In this state only.
-    pub state: Option<ConnectionState>,
-}
-
-/// The most connections that are looked at for one page, should fewer be in the state that is asked for.
-const LOOKED_AT: u32 = 1_000;
-
-impl ConnectionFilter {
-    /// How many connections are looked at for a page of so many. All but the state is found by an index; the state follows from the
-    /// connection and its grant ([`Connected::state`]), so it is seen when both are read.
-    pub fn looked_at(&self, limit: u32) -> u32 {
-        if self.state.is_some() { limit.max(LOOKED_AT) } else { limit.max(1) }
-    }
-
-    /// Whether a connection that was looked at is asked for.
-    pub fn wants(&self, found: &Connected) -> bool {
-        self.state.is_none_or(|state| state == found.state())
-    }
 }
 
 /// Where a list of connections goes on: behind the connection of this number, which it got when it was linked first and keeps, and which is
@@ -168,6 +150,9 @@ impl FromStr for ConnectionCursor {
         cursor::read(Kind::Connections, text).map(|number| Self(i64::from_be_bytes(number)))
     }
 }
+
+/// A page of connections, each with its place in the list.
+pub type ConnectionPage = Page<(ConnectionCursor, Connected), ConnectionCursor>;
 
 /// An account that a grant reaches, to be linked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,22 +265,21 @@ pub trait Connections {
         now: Timestamp,
     ) -> Result<Links>;
 
-    /// The next connections after this one that pass the filter, the one linked first at the front: at most so many, and of one at least.
+    /// The next connections after this one that pass the filter, the one linked first at the front, each with its place in the list: at most
+    /// so many, and one at least. What a page costs does not grow with what there is.
     ///
-    /// What a page costs does not grow with what there is. Where a state is asked for, so many connections are looked at for a page, or a
-    /// thousand if that is more: a page may hold fewer than asked for, or none, and there is a next one as long as some were not looked at.
-    ///
-    /// A connection that is there from the first page to the last is on one of them. One that is linked or changes its state meanwhile may be.
+    /// A connection that is there from the first page to the last is on one of them. One that is linked meanwhile may be.
     async fn connections_page(
         &self,
         filter: &ConnectionFilter,
         after: Option<ConnectionCursor>,
         limit: u32,
-    ) -> Result<Page<Connected, ConnectionCursor>>;
+    ) -> Result<ConnectionPage>;
 
     /// All connections that pass the filter, the one linked first at the front.
     async fn connections(&self, filter: &ConnectionFilter) -> Result<Vec<Connected>> {
-        Ok(self.connections_page(filter, None, u32::MAX).await?.items)
+        let all = self.connections_page(filter, None, u32::MAX).await?;
+        Ok(all.items.into_iter().map(|(_, found)| found).collect())
     }
 
     /// How many connections of any tenant there are, by platform, app and state, in this order.

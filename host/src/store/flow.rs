@@ -34,6 +34,17 @@ pub struct FlowRecord {
     pub expires_at: Timestamp,
 }
 
+/// Whose flow a callback may end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowFilter {
+    /// Of this tenant only.
+    pub tenant: Option<String>,
+    /// Of this platform only.
+    pub platform: Option<PlatformId>,
+    /// Of the app of this name only.
+    pub app: Option<String>,
+}
+
 /// Keeps flows for one use.
 #[async_trait]
 pub trait Flows {
@@ -43,8 +54,9 @@ pub trait Flows {
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is one with this state or this id.
     async fn put_flow(&self, flow: &FlowRecord) -> Result<()>;
 
-    /// Takes a flow out: of any number of callers at the same time, one gets it. The caller checks whether it has expired.
-    async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>>;
+    /// Takes a flow out, if it passes the filter: of any number of callers at the same time, one gets it. What does not pass stays as it was.
+    /// The caller checks whether it has expired.
+    async fn take_flow(&self, state_digest: &str, filter: &FlowFilter) -> Result<Option<FlowRecord>>;
 
     /// Removes what expired at this time or before, and says how many.
     async fn prune_flows(&self, now: Timestamp) -> Result<u64>;

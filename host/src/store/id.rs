@@ -75,6 +75,8 @@ ids! {
     ConnectLinkId, "connect link";
     /// The id of a receiver of events.
     ReceiverId, "receiver";
+    /// The id of a request that was sent under a key.
+    RequestId, "request";
 }
 
 impl AuditId {

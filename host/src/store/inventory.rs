@@ -62,9 +62,9 @@ pub trait Inventory {
     /// Every connection of every tenant, the oldest first.
     async fn every_connection(&self) -> Result<Vec<ConnectionRecord>>;
 
-    /// What the connections hold that work by the next grants of any tenant after this one, by id: at most so many grants. Nothing else of
-    /// them is read, and nothing of the store is kept from others meanwhile.
-    async fn held_scopes(&self, after: Option<&GrantId>, grants: u32) -> Result<HeldPage>;
+    /// What the connections hold that work by the next grants after this one, by id: at most so many grants, of this tenant or of any.
+    /// Nothing else of them is read, and nothing of the store is kept from others meanwhile.
+    async fn held_scopes(&self, tenant: Option<&str>, after: Option<&GrantId>, grants: u32) -> Result<HeldPage>;
 
     /// Notes that a grant's refresh token may have been sent without anybody here knowing what came of it, as after a restore: a
     /// request that was sent so long ago, by the clock of the store, and ended in doubt. It is recorded with this. False means that the
@@ -80,14 +80,14 @@ pub trait Inventory {
 /// How many grants are looked at in one go. A store is read for a few milliseconds at a time.
 const PAGE: u32 = 1_000;
 
-/// Hands out what all connections hold, alike ones of a page together.
+/// Hands out what all connections of a tenant hold, or of any, alike ones of a page together.
 ///
 /// # Errors
 /// What the store says.
-pub(crate) async fn each_held(store: &dyn Store, mut take: impl FnMut(HeldScopes)) -> Result<()> {
+pub(crate) async fn each_held(store: &dyn Store, tenant: Option<&str>, mut take: impl FnMut(HeldScopes)) -> Result<()> {
     let mut after = None;
     loop {
-        let page = store.held_scopes(after.as_ref(), PAGE).await?;
+        let page = store.held_scopes(tenant, after.as_ref(), PAGE).await?;
         page.held.into_iter().for_each(&mut take);
         match page.last {
             Some(last) => after = Some(last),

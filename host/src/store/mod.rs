@@ -1,4 +1,5 @@
-//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, connect links, events, and what happened.
+//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, connect links, events, requests that may come
+//! again, and what happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
 //! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
@@ -19,6 +20,7 @@ mod event;
 mod flow;
 mod grant;
 mod id;
+mod idempotency;
 mod import;
 mod inventory;
 mod meta;
@@ -46,8 +48,8 @@ pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connect_link::{ConnectLinkRecord, ConnectLinks, LinkOutcome, LinkStart, LinkState};
 pub use self::connection::{
-    Connected, ConnectionCursor, ConnectionFilter, ConnectionRecord, ConnectionState, Connections, Disconnect,
-    Disconnection, Link, Linked, Links, NewConnection, StateCount,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionPage, ConnectionRecord, ConnectionState, Connections,
+    Disconnect, Disconnection, Link, Linked, Links, NewConnection, StateCount,
 };
 pub use self::delivery::{
     Attempted, Deliveries, Delivery, DeliveryOutcome, DeliveryRecord, ReceiverRecord, Receivers, Resend,
@@ -57,9 +59,12 @@ pub use self::event::{
     ConnectionStanding, EventCursor, EventDetail, EventFacts, EventFilter, EventId, EventKind, EventRecord, Events,
     ListedEvent,
 };
-pub use self::flow::{FlowRecord, Flows};
+pub use self::flow::{FlowFilter, FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
-pub use self::id::{ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, ReceiverId, RevocationId, new_id};
+pub use self::id::{
+    ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, ReceiverId, RequestId, RevocationId, new_id,
+};
+pub use self::idempotency::{Idempotency, RequestRecord};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};
@@ -76,7 +81,7 @@ pub use self::refresh::{
 };
 pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
-pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample, history_page};
+pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]
@@ -105,6 +110,7 @@ pub trait Store:
     + Events
     + Receivers
     + Deliveries
+    + Idempotency
     + Debug
     + Send
     + Sync
@@ -130,6 +136,7 @@ impl<T> Store for T where
         + Events
         + Receivers
         + Deliveries
+        + Idempotency
         + Debug
         + Send
         + Sync

@@ -22,6 +22,7 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable { name: "grants", generation: "generation", columns: OF_GRANTS },
     SealedTable { name: "revocations", generation: "0", columns: TOKENS },
     SealedTable { name: "event_receivers", generation: "0", columns: OF_RECEIVERS },
+    SealedTable { name: "requests", generation: "0", columns: &[("answer", field::REQUEST)] },
 ];
 
 const OF_GRANTS: &[(&str, &str)] =

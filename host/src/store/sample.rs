@@ -133,11 +133,3 @@ impl SamplePage {
         Self { samples, next }
     }
 }
-
-/// The page of these values, of which there is one more than fits when there is another page.
-pub fn history_page(mut found: Vec<Sample>, limit: u32) -> Page<Sample, Timestamp> {
-    let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
-    let next = found.get(limit).map(|first| first.observed_at);
-    found.truncate(limit);
-    Page { items: found, next }
-}

@@ -9,7 +9,7 @@ use super::sealed::FORMAT;
 pub struct Binding<'a> {
     /// Whose it is.
     pub tenant: &'a str,
-    /// The id of the grant, flow, revocation or receiver it is part of.
+    /// The id of the grant, flow, revocation, receiver or request it is part of.
     pub owner: &'a str,
     /// Which part of it, see [`field`].
     pub field: &'a str,
@@ -29,6 +29,8 @@ pub mod field {
     pub const SIGNING: &str = "signing";
     /// What they were signed with before, and are for a while.
     pub const PREVIOUS_SIGNING: &str = "previous_signing";
+    /// What a request under a key was answered.
+    pub const REQUEST: &str = "request";
     /// What a pending flow keeps: its verifier and the provider's own state.
     pub const FLOW: &str = "flow";
 }

@@ -1,116 +1,15 @@
 //! The API of a host that runs: what a product does with a key.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use connector_core::http::{Policy, RawAnswer, Request, Retries};
-use http::{HeaderName, HeaderValue, Method};
+use http::Method;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::support::{Cli, Leaks, MIRA, Running, Stage, param, person, unticking};
-
-/// Where the product has the browser sent back to. The emulator lets a desktop app return to this machine alone.
-const REDIRECT: &str = "http://127.0.0.1:3000/callback/";
-
-/// A test asks as fast as it can.
-const SERVE: &str = "serve --listen 127.0.0.1:0 --json --every 1h --key-rate 10000";
-
-const PROBLEM: &str = "urn:connector-host:problem:";
-
-/// A host that runs, and a product with a key.
-pub(crate) struct Api {
-    pub(crate) stage: Stage,
-    running: Running,
-    base: Url,
-    pub(crate) key: String,
-}
-
-impl Api {
-    fn new(rights: &str) -> Self {
-        let stage = Stage::new();
-        let command = stage.cli(SERVE);
-        Self::of(stage, command, rights)
-    }
-
-    pub(crate) fn of(stage: Stage, command: Cli, rights: &str) -> Self {
-        let key = key(&stage, "product", &format!("--rights {rights}"));
-        let mut running = command.start();
-        let base: Url = running.document()["listening"].as_str().unwrap().parse().unwrap();
-        Self { stage, running, base, key }
-    }
-
-    pub(crate) fn send(
-        &self,
-        method: Method,
-        path: &str,
-        key: &str,
-        tenant: Option<&str>,
-        body: Option<&Value>,
-    ) -> RawAnswer {
-        let url = self.base.join("/api/v1/").unwrap().join(path).unwrap();
-        let mut request = Request::new(method, url, Policy { retries: Retries::Never, ..Policy::TOKEN });
-        if !key.is_empty() {
-            request = request.bearer(&key.into()).unwrap();
-        }
-        if let Some(tenant) = tenant {
-            request =
-                request.header(HeaderName::from_static("connector-tenant"), HeaderValue::from_str(tenant).unwrap());
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        self.stage.web.wait(self.stage.web.cx.send(request)).unwrap()
-    }
-
-    pub(crate) fn get(&self, path: &str) -> RawAnswer {
-        self.send(Method::GET, path, &self.key, None, None)
-    }
-
-    pub(crate) fn post(&self, path: &str, body: &Value) -> RawAnswer {
-        self.send(Method::POST, path, &self.key, None, Some(body))
-    }
-
-    /// Starts a flow of the product and walks its consent page. Gives the flow's id and what the browser came back with.
-    fn flow(&self, start: &Value, walk: impl FnOnce(&Url) -> Url) -> (String, String) {
-        let flow = fine(&self.post("flows", start));
-        let back = walk(&flow["authorize_url"].as_str().unwrap().parse().unwrap());
-        assert!(back.as_str().starts_with(REDIRECT), "{}", back.path());
-        (flow["id"].as_str().unwrap().to_owned(), back.query().unwrap().to_owned())
-    }
-
-    fn connect(&self, name: &str) -> Value {
-        let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT, "reference": format!("user-{name}") });
-        let (flow, query) = self.flow(&start, |url| self.stage.consent_at(url, &person(name)));
-        let ended = fine(&self.post(&format!("flows/{flow}/complete"), &json!({ "query": query })));
-        ended["connections"][0].clone()
-    }
-
-    pub(crate) fn end(self) {
-        self.running.terminate();
-        self.running.done().ends(0, &[]);
-    }
-}
-
-pub(crate) fn key(stage: &Stage, name: &str, args: &str) -> String {
-    stage.cli("api-keys create").arg(name).args(args).run().ok().out.trim().to_owned()
-}
-
-/// What a request that was done brought.
-pub(crate) fn fine(answer: &RawAnswer) -> Value {
-    let text = String::from_utf8_lossy(&answer.body);
-    assert!((200..300).contains(&answer.status), "{}: {text}", answer.status);
-    answer.json().unwrap()
-}
-
-/// That a request was refused so.
-pub(crate) fn refused(answer: &RawAnswer, status: u16, word: &str) -> Value {
-    let problem: Value = answer.json().unwrap();
-    assert_eq!((answer.status, problem["type"].as_str()), (status, Some(&*format!("{PROBLEM}{word}"))), "{problem}");
-    assert_eq!(answer.headers["content-type"], "application/problem+json");
-    assert!(answer.headers.contains_key("x-request-id"));
-    problem
-}
+use crate::support::api::{Api, REDIRECT, SERVE, fine, key, refused};
+use crate::support::{Leaks, MIRA, Stage, param, person, unticking};
 
 #[test]
 fn a_product_connects_an_account_reads_its_counts_takes_its_token_and_gives_it_up() {
@@ -169,11 +68,13 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
     let api = Api::new("connections:read");
     let document = fine(&api.send(Method::GET, "openapi.json", "", None, None));
     let mut routes = 0;
+    let mut names = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path = path.trim_start_matches('/').replace(['{', '}'], "");
         for method in
             methods.as_object().unwrap().keys().filter(|word| ["get", "post", "delete"].contains(&word.as_str()))
         {
+            assert!(names.insert(methods[method]["operationId"].to_string()), "each operation has a name of its own");
             let method: Method = method.to_uppercase().parse().unwrap();
             let body = (method == Method::POST).then(|| json!({}));
             for key in ["", "chk_nobody", "chk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
@@ -203,6 +104,7 @@ fn nothing_is_told_without_a_key_and_nothing_done_without_its_right() {
 /// A body that a route takes.
 fn well_formed(path: &str) -> Value {
     match path.split('/').collect::<Vec<_>>()[..] {
+        ["config", ..] => json!({ "file": "" }),
         ["flows"] => json!({ "platform": "tiktok", "redirect_uri": REDIRECT }),
         ["connect-links"] => json!({ "platform": "tiktok" }),
         ["event-receivers"] => json!({ "url": "https://receiver.example/" }),
@@ -243,6 +145,7 @@ fn nothing_of_another_tenant_is_there() {
         "invalid_callback",
     );
     assert_eq!(api.stage.tiktok.requests("token").len(), exchanges, "nobody's code was exchanged");
+    fine(&api.post(&format!("flows/{flow}/complete"), &json!({ "query": query })));
     assert_eq!(fine(&api.send(Method::GET, &format!("connections/{id}"), &server, Some("default"), None))["id"], id);
     refused(&api.send(Method::GET, "connections", &server, None, None), 400, "bad_request");
     refused(&api.send(Method::GET, "connections", &other, Some("default"), None), 400, "bad_request");
@@ -274,7 +177,7 @@ fn a_flow_is_ended_once_by_whoever_has_its_id_at_the_address_it_was_begun_for() 
     for (wrong, status, word) in [
         (json!({ "platform": "nowhere", "redirect_uri": REDIRECT }), 404, "not_found"),
         (json!({ "platform": "tiktok", "app": "nothing", "redirect_uri": REDIRECT }), 404, "not_found"),
-        (json!({ "platform": "tiktok", "redirect_uri": "http://127.0.0.1:3000" }), 400, "bad_request"),
+        (json!({ "platform": "tiktok", "redirect_uri": "http://127.0.0.1:3000" }), 422, "bad_value"),
         (json!({ "platform": "tiktok", "redirect_uri": REDIRECT, "surprise": 1 }), 400, "bad_request"),
         (json!({ "platform": "tiktok" }), 400, "bad_request"),
     ] {

@@ -1,7 +1,7 @@
 //! Connecting, and reading counts later.
 
 use connector_core::Secret;
-use connector_host::store::Flows as _;
+use connector_host::store::{FlowFilter, Flows as _};
 use serde_json::json;
 use url::Url;
 
@@ -100,7 +100,7 @@ fn an_address_that_is_only_printed_starts_nothing() {
 
     let digest = Secret::from(param(&url, "state").unwrap()).digest();
     let store = stage.store();
-    assert!(stage.web.wait(store.take_flow(&digest)).unwrap().is_none());
+    assert!(stage.web.wait(store.take_flow(&digest, &FlowFilter::default())).unwrap().is_none());
     assert_eq!(stage.tiktok.record()["seen"], 0);
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, header};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::api::{Api, fine, key, refused};
+use crate::support::api::{Api, fine, key, refused};
 use crate::support::browser::{Browser, sent_on};
 use crate::support::{MIRA, Stage, declining, param, person, unticking};
 

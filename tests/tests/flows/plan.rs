@@ -1,7 +1,9 @@
 //! What a change of the configuration would mean is told before it is made, and nothing happens.
 
+use http::Method;
 use serde_json::{Value, json};
 
+use crate::support::api::{Api, SERVE, fine, key, refused};
 use crate::support::{Done, MIRA, Stage, person, unticking};
 
 const NARROW: &str = r#"
@@ -217,4 +219,40 @@ fn nothing_is_claimed_made_or_needed_but_the_store() {
     stage.by_others(&format!("PRAGMA user_version = {step}"));
     stage.cli_in("nowhere", "config plan").arg(&file).run().ends(1, &["there is no store"]);
     assert!(!stage.path("nowhere").exists());
+}
+
+#[test]
+fn over_http_a_plan_is_of_the_tenant_alone_and_names_no_path() {
+    let stage = Stage::new();
+    stage.connect(&person(MIRA));
+    let text = "[platforms.tiktok.apps.default]\nscopes = [\"user.info.basic\"]\n";
+    let file = stage.file("candidate.toml", text);
+    let printed = stage.cli("config plan --json").arg(&file).run().ends(2, &[]).json();
+    let command = stage.cli(SERVE);
+    let api = Api::of(stage, command, "config:read");
+    let body = json!({ "file": text });
+    let plan = fine(&api.post("config/plan", &body));
+    assert_eq!((&plan["apps"], &plan["changes"]), (&printed["apps"], &json!(true)), "the same as on the command line");
+    assert_eq!(plan["candidate"], json!(["built-in", "operator", "request"]));
+    let connections = |plan: &Value| {
+        plan["apps"].as_array().unwrap().iter().map(|app| app["connections"].as_u64()).sum::<Option<u64>>()
+    };
+    assert_eq!(connections(&plan), Some(1));
+    let elsewhere = key(&api.stage, "elsewhere", "--tenant other --rights config:read");
+    let theirs = fine(&api.send(Method::POST, "config/plan", &elsewhere, None, Some(&body)));
+    assert_eq!(connections(&theirs), Some(0), "of others nothing is counted");
+
+    let wrong =
+        "[platforms.tiktok.apps.default]\nscopes = [\"user.info.basic\", \"nothing\"]\npending = [\"nowhere\"]\n";
+    let problem = refused(&api.post("config/plan", &json!({ "file": wrong })), 422, "configuration_refused");
+    let problems = problem["problems"].as_array().unwrap();
+    assert!(problems.len() > 1, "all at once: {problem}");
+    assert!(problems.iter().all(|problem| problem["file"] == "request"), "{problem}");
+    refused(&api.post("config/plan", &json!({ "file": "[platforms" })), 422, "configuration_refused");
+    for told in [&plan, &problem] {
+        assert!(!told.to_string().contains(".toml") && !told.to_string().contains("TIKTOK"), "{told}");
+    }
+    let alone = fine(&api.post("config/plan", &json!({ "file": text, "replace": true })));
+    assert_eq!(alone["candidate"], json!(["built-in", "request"]));
+    api.end();
 }

@@ -8,9 +8,9 @@ use connector_core::account::Profile;
 use connector_core::{PlatformId, ScopeSet};
 use connector_host::store::{
     AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionCursor, ConnectionFilter, ConnectionId,
-    Connections, Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState, Grants,
-    LastError, Links, NewConnection, Page, Place, RefreshClaim, Refreshes, Result, RevocationOutcome, RevocationRecord,
-    RevocationTokens, Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
+    ConnectionPage, Connections, Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState,
+    Grants, LastError, Links, NewConnection, Place, RefreshClaim, Refreshes, Result, RevocationOutcome,
+    RevocationRecord, RevocationTokens, Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
 };
 use connector_host::vault::{Binding, Sealed, field};
 use jiff::{SignedDuration, Timestamp};
@@ -366,7 +366,7 @@ impl Connections for NodeStore {
         filter: &ConnectionFilter,
         after: Option<ConnectionCursor>,
         limit: u32,
-    ) -> Result<Page<Connected, ConnectionCursor>> {
+    ) -> Result<ConnectionPage> {
         self.call(self.memory().connections_page(filter, after, limit)).await
     }
 

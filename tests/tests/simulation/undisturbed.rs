@@ -7,11 +7,11 @@ use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
     ApiKeyId, ApiKeyRecord, ApiKeys, Attempted, AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectLinks, Connected,
-    ConnectionId, ConnectionRecord, Deliveries, Delivery, EventCursor, EventFilter, EventRecord, Events, FlowRecord,
-    Flows, GrantId, GrantRecord, HeldPage, Import, Imported, Imports, InstanceId, InstanceName, Inventory, LinkOutcome,
-    LinkStart, ListedEvent, Meta, Ownership, Page, Purge, Purged, Purges, Reading, ReceiverId, ReceiverRecord,
-    Receivers, Reseal, Resealed, Resend, Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow,
-    SealedRowId, Stock,
+    ConnectionId, ConnectionRecord, Deliveries, Delivery, EventCursor, EventFilter, EventRecord, Events, FlowFilter,
+    FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Idempotency, Import, Imported, Imports, InstanceId,
+    InstanceName, Inventory, LinkOutcome, LinkStart, ListedEvent, Meta, Ownership, Page, Purge, Purged, Purges,
+    Reading, ReceiverId, ReceiverRecord, Receivers, RequestId, RequestRecord, Reseal, Resealed, Resend, Result, Sample,
+    SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -24,8 +24,8 @@ impl Flows for NodeStore {
         self.memory().put_flow(flow).await
     }
 
-    async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
-        self.memory().take_flow(state_digest).await
+    async fn take_flow(&self, state_digest: &str, filter: &FlowFilter) -> Result<Option<FlowRecord>> {
+        self.memory().take_flow(state_digest, filter).await
     }
 
     async fn prune_flows(&self, now: Timestamp) -> Result<u64> {
@@ -79,6 +79,25 @@ impl ConnectLinks for NodeStore {
 
     async fn prune_connect_links(&self, expired_at: Timestamp) -> Result<u64> {
         self.memory().prune_connect_links(expired_at).await
+    }
+}
+
+#[async_trait]
+impl Idempotency for NodeStore {
+    async fn begin_request(&self, request: &RequestRecord, now: Timestamp) -> Result<Option<RequestRecord>> {
+        self.memory().begin_request(request, now).await
+    }
+
+    async fn answer_request(&self, id: &RequestId, answer: &Sealed) -> Result<bool> {
+        self.memory().answer_request(id, answer).await
+    }
+
+    async fn forget_request(&self, id: &RequestId) -> Result<()> {
+        self.memory().forget_request(id).await
+    }
+
+    async fn prune_requests(&self, now: Timestamp) -> Result<u64> {
+        self.memory().prune_requests(now).await
     }
 }
 
@@ -173,8 +192,8 @@ impl Inventory for NodeStore {
         self.memory().every_connection().await
     }
 
-    async fn held_scopes(&self, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
-        self.memory().held_scopes(after, grants).await
+    async fn held_scopes(&self, tenant: Option<&str>, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
+        self.memory().held_scopes(tenant, after, grants).await
     }
 
     async fn doubt_refresh(&self, id: &GrantId, ago: SignedDuration, audit: &AuditRecord) -> Result<bool> {

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::EXIT_CODES;
 use crate::store::ConnectionState;
+use crate::usual;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -73,7 +74,7 @@ pub(in crate::cli) struct Import {
     #[arg(long)]
     pub(in crate::cli) platform: String,
     /// The app of the configuration that the tokens were made under
-    #[arg(long, default_value = "default", value_name = "NAME")]
+    #[arg(long, default_value = usual::APP, value_name = "NAME")]
     pub(in crate::cli) app: String,
     /// Say what would happen, and change nothing
     #[arg(long)]
@@ -88,7 +89,7 @@ pub(in crate::cli) struct Export {
     #[arg(long)]
     pub(in crate::cli) platform: String,
     /// The app of the configuration
-    #[arg(long, default_value = "default", value_name = "NAME")]
+    #[arg(long, default_value = usual::APP, value_name = "NAME")]
     pub(in crate::cli) app: String,
     /// Also export what is held here already
     #[arg(long)]

@@ -16,6 +16,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use crate::store::InstanceName;
+use crate::usual;
 
 pub(super) use self::api_keys::{ApiKeys, ApiKeysAction, CreateApiKey};
 pub(super) use self::connections::{Adopt, Connections, ConnectionsAction, Export, Import, ListConnections, Purge};
@@ -318,7 +319,7 @@ pub(super) struct Connect {
     /// The platform, as `list` names it
     pub(super) platform: String,
     /// The app of the configuration
-    #[arg(long, default_value = "default", value_name = "NAME")]
+    #[arg(long, default_value = usual::APP, value_name = "NAME")]
     pub(super) app: String,
     /// Your own id for the connection, such as a customer's number; later commands take it in place of the connection's id
     #[arg(long, value_name = "TEXT")]
@@ -378,9 +379,9 @@ pub(super) struct Disconnect {
 pub(super) struct Metrics {
     /// The connection: its id, the beginning of it, its reference, or the account's handle or name [default: all]
     pub(super) connection: Option<String>,
-    /// How old a stored value may be, such as 30s, 15m, 6h; 0 fetches all anew
-    #[arg(long, default_value = "15m", value_name = "TIME", value_parser = parse_duration)]
-    pub(super) max_age: SignedDuration,
+    /// How old a stored value may be, such as 30s, 15m, 6h; 0 fetches all anew [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) max_age: Option<SignedDuration>,
 }
 
 #[derive(Debug, clap::Args)]

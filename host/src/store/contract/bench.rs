@@ -8,10 +8,10 @@ use connector_core::{Context, PlatformId, ScopeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowId, FlowRecord,
-    GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links, NewConnection, RefreshClaim, RefreshTerms,
-    Refreshed, RevocationId, RevocationOutcome, RevocationRecord, RevocationTokens, Settle, Settlement, StateChange,
-    Store, StoreError,
+    AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowFilter, FlowId,
+    FlowRecord, GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links, NewConnection, RefreshClaim,
+    RefreshTerms, Refreshed, RequestId, RequestRecord, RevocationId, RevocationOutcome, RevocationRecord,
+    RevocationTokens, Settle, Settlement, StateChange, Store, StoreError,
 };
 use crate::vault::Sealed;
 
@@ -59,6 +59,24 @@ impl Bench {
             created_at: self.now(),
             expires_at: self.minutes(10),
         })
+    }
+
+    /// A request under a key that is leased for five minutes and remembered for an hour.
+    pub(super) fn request(&self, key: &str) -> Result<RequestRecord> {
+        Ok(RequestRecord {
+            id: RequestId::new(&self.cx)?,
+            tenant: TENANT.to_owned(),
+            key_digest: key.to_owned(),
+            request_digest: "cd".repeat(32),
+            answer: None,
+            leased_until: self.minutes(5),
+            expires_at: self.minutes(60),
+        })
+    }
+
+    /// Takes a flow out, whosever it is.
+    pub(super) async fn take_flow(&self, state_digest: &str) -> crate::store::Result<Option<FlowRecord>> {
+        self.store.take_flow(state_digest, &FlowFilter::default()).await
     }
 
     /// A grant with every field set that an active one can have.

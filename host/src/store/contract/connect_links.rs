@@ -108,8 +108,8 @@ async fn one_browser(bench: Bench) -> Outcome {
     assert_eq!(bench.store.connect_link_by_state("first").await?, Some(begun));
     assert!(start(&bench, &link, "mine", "second").await?, "the same browser begins again");
     assert_eq!(bench.store.connect_link_by_state("first").await?, None);
-    assert_eq!(bench.store.take_flow("first").await?, None, "the flow before it is over");
-    assert!(bench.store.take_flow("second").await?.is_some());
+    assert_eq!(bench.take_flow("first").await?, None, "the flow before it is over");
+    assert!(bench.take_flow("second").await?.is_some());
     Ok(())
 }
 
@@ -174,7 +174,7 @@ async fn cancelled(bench: Bench) -> Outcome {
     );
     assert!(bench.store.cancel_connect_link(TENANT, &link.id, bench.now(), &record).await?);
     assert!(!bench.store.cancel_connect_link(TENANT, &link.id, bench.now(), &record).await?);
-    assert_eq!(bench.store.take_flow("state").await?, None);
+    assert_eq!(bench.take_flow("state").await?, None);
     assert!(!start(&bench, &link, "mine", "again").await?);
     assert_eq!(now(&bench, &link).await?.state(bench.now()), LinkState::Cancelled);
     let events: Vec<_> = bench.on_record().await?.into_iter().map(|(event, _)| event).collect();

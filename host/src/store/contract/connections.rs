@@ -340,8 +340,7 @@ async fn found(bench: Bench) -> Outcome {
     let cases = [
         (all.clone(), vec![&one, &two]),
         (ConnectionFilter { platform: Some(platform("lantern")?), ..all.clone() }, vec![&one]),
-        (ConnectionFilter { state: Some(ConnectionState::ReauthRequired), ..all.clone() }, vec![&two]),
-        (ConnectionFilter { state: Some(ConnectionState::Disconnected), ..all }, vec![]),
+        (ConnectionFilter { platform: Some(platform("beacon")?), ..all }, vec![&two]),
         (ConnectionFilter { tenant: "other".to_owned(), ..ConnectionFilter::default() }, vec![]),
     ];
     for (filter, expected) in cases {

@@ -1,16 +1,15 @@
 //! Flows under way.
 
-use std::sync::Arc;
-
 use tokio::task::JoinSet;
 
-use super::bench::Bench;
+use super::bench::{Bench, TENANT, platform};
 use super::{Check, Outcome};
-use crate::store::StoreError;
+use crate::store::{FlowFilter, StoreError};
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a flow comes back as it was put, once", run: |bench| Box::pin(comes_back_once(bench)) },
     Check { name: "of a thousand takers one gets the flow", run: |bench| Box::pin(one_taker(bench)) },
+    Check { name: "a flow is taken by whom it is for alone", run: |bench| Box::pin(taken_where_meant(bench)) },
     Check { name: "flows are pruned when they have expired", run: |bench| Box::pin(pruned(bench)) },
     Check { name: "no two flows have one state", run: |bench| Box::pin(one_state(bench)) },
 ];
@@ -22,10 +21,10 @@ async fn comes_back_once(bench: Bench) -> Outcome {
     for flow in [full, bare] {
         bench.store.put_flow(&flow).await?;
         let digest = flow.state_digest.clone();
-        assert_eq!(bench.store.take_flow(&digest).await?, Some(flow));
-        assert_eq!(bench.store.take_flow(&digest).await?, None, "a flow is for one use");
+        assert_eq!(bench.take_flow(&digest).await?, Some(flow));
+        assert_eq!(bench.take_flow(&digest).await?, None, "a flow is for one use");
     }
-    assert_eq!(bench.store.take_flow("unknown").await?, None);
+    assert_eq!(bench.take_flow("unknown").await?, None);
     Ok(())
 }
 
@@ -33,14 +32,34 @@ async fn one_taker(bench: Bench) -> Outcome {
     bench.store.put_flow(&bench.flow("raced")?).await?;
     let mut takers = JoinSet::new();
     for _ in 0..1_000 {
-        let store = Arc::clone(&bench.store);
-        takers.spawn(async move { store.take_flow("raced").await });
+        let bench = bench.clone();
+        takers.spawn(async move { bench.take_flow("raced").await });
     }
     let mut taken = 0;
     while let Some(taker) = takers.join_next().await {
         taken += usize::from(taker??.is_some());
     }
     assert_eq!(taken, 1);
+    Ok(())
+}
+
+async fn taken_where_meant(bench: Bench) -> Outcome {
+    let flow = bench.flow("meant")?;
+    bench.store.put_flow(&flow).await?;
+    let own = FlowFilter {
+        tenant: Some(TENANT.to_owned()),
+        platform: Some(flow.platform.clone()),
+        app: Some(flow.app.clone()),
+    };
+    for other in [
+        FlowFilter { tenant: Some("other".to_owned()), ..own.clone() },
+        FlowFilter { platform: Some(platform("beacon")?), ..own.clone() },
+        FlowFilter { app: Some("second".to_owned()), ..own.clone() },
+    ] {
+        assert_eq!(bench.store.take_flow("meant", &other).await?, None, "{other:?}");
+    }
+    assert_eq!(bench.store.take_flow("meant", &own).await?, Some(flow), "who it is not for uses up nothing");
+    assert_eq!(bench.store.take_flow("meant", &own).await?, None);
     Ok(())
 }
 
@@ -53,7 +72,7 @@ async fn pruned(bench: Bench) -> Outcome {
     let now = bench.now();
     assert_eq!(bench.store.prune_flows(now).await?, 2);
     assert_eq!(bench.store.prune_flows(now).await?, 0);
-    assert!(bench.store.take_flow("later").await?.is_some());
+    assert!(bench.take_flow("later").await?.is_some());
     Ok(())
 }
 

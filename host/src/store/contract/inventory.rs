@@ -49,10 +49,14 @@ async fn all_tenants(bench: Bench) -> Outcome {
 }
 
 /// How many connections hold what, so many grants a page.
-async fn held_by(bench: &Bench, grants: u32) -> Result<BTreeMap<Shape, u64>, Box<dyn std::error::Error + Send + Sync>> {
+async fn held_by(
+    bench: &Bench,
+    tenant: Option<&str>,
+    grants: u32,
+) -> Result<BTreeMap<Shape, u64>, Box<dyn std::error::Error + Send + Sync>> {
     let (mut all, mut after) = (BTreeMap::new(), None);
     loop {
-        let page = bench.store.held_scopes(after.as_ref(), grants).await?;
+        let page = bench.store.held_scopes(tenant, after.as_ref(), grants).await?;
         assert!(page.held.len() <= grants as usize && page.held.iter().all(|held| held.connections > 0), "{page:?}");
         for held in page.held {
             let shape = (held.platform.to_string(), held.app, format!("{:?}", held.scopes));
@@ -71,7 +75,7 @@ fn shape(grant: &GrantRecord) -> Shape {
 }
 
 async fn held(bench: Bench) -> Outcome {
-    assert!(held_by(&bench, 3).await?.is_empty(), "an empty store holds nothing");
+    assert!(held_by(&bench, None, 3).await?.is_empty(), "an empty store holds nothing");
     bench.stored_grant().await?;
     let (two, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
     let (one, _) = bench.linked(&["acct-3"]).await?;
@@ -88,10 +92,16 @@ async fn held(bench: Bench) -> Outcome {
     assert_eq!(alike, shape(&bench.read(&one).await?));
     let expected = BTreeMap::from([(alike.clone(), 3), (other.clone(), 1)]);
     for grants in [1, 2, 100] {
-        assert_eq!(held_by(&bench, grants).await?, expected, "{grants} grants a page");
+        assert_eq!(held_by(&bench, None, grants).await?, expected, "{grants} grants a page");
+        for (tenant, expected) in
+            [(TENANT, &[(alike.clone(), 3)][..]), ("other", &[(other.clone(), 1)]), ("nobody", &[])]
+        {
+            let expected = expected.iter().cloned().collect();
+            assert_eq!(held_by(&bench, Some(tenant), grants).await?, expected, "{tenant}, {grants} grants a page");
+        }
     }
     bench.disconnect(TENANT, &connections[0].id, bench.now(), vec![]).await?;
-    assert_eq!(held_by(&bench, 2).await?, BTreeMap::from([(alike, 2), (other, 1)]), "one of two is disconnected");
+    assert_eq!(held_by(&bench, None, 2).await?, BTreeMap::from([(alike, 2), (other, 1)]), "one of two is disconnected");
     Ok(())
 }
 

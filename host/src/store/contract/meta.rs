@@ -70,7 +70,7 @@ async fn sealed_rows(bench: Bench) -> Outcome {
     assert!(!bench.store.has_sealed_rows().await?);
     bench.store.put_flow(&bench.flow("waiting")?).await?;
     assert!(bench.store.has_sealed_rows().await?);
-    bench.store.take_flow("waiting").await?;
+    bench.take_flow("waiting").await?;
     assert!(!bench.store.has_sealed_rows().await?);
     let (grant, connection) = bench.linked_one().await?;
     assert!(bench.store.has_sealed_rows().await?);

@@ -23,6 +23,7 @@ mod events;
 mod feeds;
 mod flows;
 mod grants;
+mod idempotency;
 mod imports;
 mod inventory;
 mod meta;
@@ -94,6 +95,7 @@ pub fn checks() -> Vec<Check> {
         connect_links::CHECKS,
         events::CHECKS,
         deliveries::CHECKS,
+        idempotency::CHECKS,
     ];
     subjects.concat()
 }

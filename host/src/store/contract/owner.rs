@@ -51,7 +51,9 @@ async fn only_looked_at(bench: Bench) -> Outcome {
     let (check, other) = (sealed("check"), sealed("other"));
     not_ours("set_vault_check", bench.store.set_vault_check(Some(&check), &other, None).await);
     not_ours("put_flow", bench.store.put_flow(&bench.flow("second")?).await);
-    not_ours("take_flow", bench.store.take_flow("waiting").await);
+    let request = bench.request("key")?;
+    not_ours("begin_request", bench.store.begin_request(&request, bench.now()).await);
+    not_ours("take_flow", bench.take_flow("waiting").await);
     not_ours("disconnect", bench.disconnect(TENANT, &live.id, bench.now(), vec![]).await);
     not_ours("note_alive", bench.store.note_alive(bench.now()).await);
     let held = GrantState::Held { reason: "exported".to_owned() };

@@ -39,7 +39,7 @@ async fn leaves_nothing(bench: Bench) -> Outcome {
     assert_eq!(bench.store.grant(TENANT, &grant.id).await?, None);
     assert_eq!(bench.store.latest_reading(&connection.id).await?, None);
     assert!(bench.store.last_values(&connection.id).await?.is_empty());
-    assert_eq!(bench.store.take_flow("renews").await?, None);
+    assert_eq!(bench.take_flow("renews").await?, None);
     for link in links {
         assert_eq!(bench.store.connect_link(TENANT, &link).await?, None);
     }

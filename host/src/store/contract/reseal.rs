@@ -45,8 +45,8 @@ async fn all_but(bench: &Bench, number: u8, limit: u32) -> Result<Vec<SealedRow>
     }
 }
 
-/// A flow, grants and a revocation under the first key but for one token.
-async fn some_of_each(bench: &Bench) -> Result<[String; 3]> {
+/// A flow, grants, a revocation and an answer under the first key but for one token.
+async fn some_of_each(bench: &Bench) -> Result<[String; 4]> {
     let mut flow = bench.flow("waiting")?;
     flow.sealed = under(1, "verifier")?;
     bench.store.put_flow(&flow).await?;
@@ -56,7 +56,10 @@ async fn some_of_each(bench: &Bench) -> Result<[String; 3]> {
     revocation.tokens.refresh = None;
     bench.disconnect(TENANT, &connection.id, bench.now(), vec![revocation.clone()]).await?;
     let grant = grant(bench, 1, 2).await?;
-    Ok([flow.id.to_string(), grant.id.to_string(), revocation.id.to_string()])
+    let request = bench.request("key")?;
+    bench.store.begin_request(&request, bench.now()).await?;
+    assert!(bench.store.answer_request(&request.id, &under(1, "answer")?).await?);
+    Ok([flow.id.to_string(), grant.id.to_string(), revocation.id.to_string(), request.id.to_string()])
 }
 
 async fn counted(bench: Bench) -> Outcome {
@@ -67,7 +70,7 @@ async fn counted(bench: Bench) -> Outcome {
     bench.put_grant(&unreadable).await?;
     let mut counts = bench.store.count_sealed().await?;
     counts.sort_by_key(|count| count.key);
-    let expected = [(None, 2), (Some(key(1)?), 3), (Some(key(2)?), 1)];
+    let expected = [(None, 2), (Some(key(1)?), 4), (Some(key(2)?), 1)];
     assert_eq!(counts, expected.map(|(key, values)| SealedCount { key, values }));
     Ok(())
 }
@@ -81,7 +84,7 @@ async fn found(bench: Bench) -> Outcome {
     }
     grants.sort();
     let expected = |grants: &[String]| {
-        let rows = [(0, &ids[..1]), (1, grants), (2, &ids[2..])];
+        let rows = [(0, &ids[..1]), (1, grants), (2, &ids[2..3]), (3, &ids[3..])];
         let rows = rows.into_iter().flat_map(|(table, ids)| ids.iter().map(move |id| (table, id.clone())));
         rows.map(|(table, id)| SealedRowId { table, id }).collect::<Vec<_>>()
     };
@@ -100,15 +103,16 @@ async fn found(bench: Bench) -> Outcome {
 }
 
 async fn bound(bench: Bench) -> Outcome {
-    let [flow, grant, revocation] = some_of_each(&bench).await?;
+    let [flow, grant, revocation, request] = some_of_each(&bench).await?;
     let rows = all_but(&bench, 9, 10).await?;
     let names: Vec<_> = rows.iter().map(|row| (SEALED_TABLES[row.row.table].name, row.row.id.clone())).collect();
-    assert_eq!(names, [("flows", flow), ("grants", grant), ("revocations", revocation)]);
+    assert_eq!(names, [("flows", flow), ("grants", grant), ("revocations", revocation), ("requests", request)]);
     assert!(rows.iter().all(|row| row.tenant == TENANT));
-    assert_eq!(rows.iter().map(|row| row.generation).collect::<Vec<_>>(), [0, 1, 0]);
+    assert_eq!(rows.iter().map(|row| row.generation).collect::<Vec<_>>(), [0, 1, 0, 0]);
     let values = [vec![Some(under(1, "verifier")?)], vec![Some(under(1, "access")?), Some(under(2, "refresh")?), None]];
     assert_eq!(rows.iter().take(2).map(|row| row.values.clone()).collect::<Vec<_>>(), values);
     assert_eq!(rows[2].values, [Some(under(1, "access")?), None]);
+    assert_eq!(rows[3].values, [Some(under(1, "answer")?)]);
     Ok(())
 }
 

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, disconnect, grants, json, link, statement};
 use crate::store::{
-    Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect,
-    Disconnection, GrantId, GrantRecord, Links, NewConnection, Page, Result, StateCount, StoreError,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionPage, ConnectionRecord, Connections,
+    Disconnect, Disconnection, GrantId, GrantRecord, Links, NewConnection, Result, StateCount, StoreError,
 };
 
 #[async_trait]
@@ -37,14 +37,13 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         filter: &ConnectionFilter,
         after: Option<ConnectionCursor>,
         limit: u32,
-    ) -> Result<Page<Connected, ConnectionCursor>> {
-        let looked_at = filter.looked_at(limit);
-        let next = next(filter, after, looked_at);
+    ) -> Result<ConnectionPage> {
+        let next = next(filter, after, limit);
         let mut view = self.read().await?;
         let grants = grants_of(&mut view, &next).await?;
         let rows = view.fetch_all(next).await?;
         let found = rows.iter().map(|row| connected(row, &grants)).collect::<Result<Vec<_>>>()?;
-        Ok(Page::of(found, limit, looked_at, |found| filter.wants(found)))
+        Ok(ConnectionPage::of(found, limit, |(place, _), _| *place))
     }
 
     async fn count_by_state(&self) -> Result<Vec<StateCount>> {
@@ -147,9 +146,9 @@ pub(super) fn missing(id: &ConnectionId) -> StoreError {
     StoreError::NotFound { what: "connection", id: id.to_string() }
 }
 
-/// The next connections after the cursor, and one more than are looked at. The numbers of a tenant's connections are given under its lock, so
+/// The next connections after the cursor, and one more than fits on a page. The numbers of a tenant's connections are given under its lock, so
 /// that none comes in late before one that was seen.
-pub(super) fn next(filter: &ConnectionFilter, after: Option<ConnectionCursor>, looked_at: u32) -> Statement {
+pub(super) fn next(filter: &ConnectionFilter, after: Option<ConnectionCursor>, limit: u32) -> Statement {
     statement("SELECT * FROM connections WHERE tenant = $1 AND number > $2")
         .bind(filter.tenant.clone())
         .bind(after.map_or(i64::MIN, ConnectionCursor::number))
@@ -157,7 +156,7 @@ pub(super) fn next(filter: &ConnectionFilter, after: Option<ConnectionCursor>, l
         .and("account_id = $?", filter.account_id.clone())
         .and("platform = $?", filter.platform.as_ref().map(PlatformId::to_string))
         .then(" ORDER BY number")
-        .limit(i64::from(looked_at) + 1)
+        .limit(i64::from(limit.max(1)) + 1)
 }
 
 /// The grants of the connections that this selects.

@@ -23,12 +23,12 @@ impl<D: Send + Sync> Events for SqlStore<D> {
         let mut found = Vec::new();
         for row in view.fetch_all(next(filter, from, limit)).await? {
             let event = event(&row)?;
-            found.push((event.place, ListedEvent { deliveries: Vec::new(), event }));
+            found.push(ListedEvent { deliveries: Vec::new(), event });
         }
-        for (_, listed) in &mut found {
+        for listed in &mut found {
             listed.deliveries = deliveries_of(&mut view, &listed.event).await?;
         }
-        Ok(Page::of(found, limit, limit.max(1), |_| true))
+        Ok(Page::of(found, limit, |last, _| last.event.place))
     }
 
     async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<String> {

@@ -1,11 +1,12 @@
 //! Flows in SQL.
 
 use async_trait::async_trait;
+use connector_core::PlatformId;
 use jiff::Timestamp;
 
 use super::fields::Fields;
 use super::{Row, SqlStore, statement};
-use crate::store::{FlowRecord, Flows, Result};
+use crate::store::{FlowFilter, FlowRecord, Flows, Result};
 
 #[async_trait]
 impl<D: Send + Sync> Flows for SqlStore<D> {
@@ -31,8 +32,13 @@ impl<D: Send + Sync> Flows for SqlStore<D> {
         transaction.commit().await
     }
 
-    async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
-        let take = statement("DELETE FROM flows WHERE state_digest = $1 RETURNING *").bind(state_digest.to_owned());
+    async fn take_flow(&self, state_digest: &str, filter: &FlowFilter) -> Result<Option<FlowRecord>> {
+        let take = statement("DELETE FROM flows WHERE state_digest = $1")
+            .bind(state_digest)
+            .and("tenant = $?", filter.tenant.clone())
+            .and("platform = $?", filter.platform.as_ref().map(PlatformId::to_string))
+            .and("app = $?", filter.app.clone())
+            .then(" RETURNING *");
         let mut transaction = self.write_ours().await?;
         let row = transaction.fetch(take).await?;
         transaction.commit().await?;

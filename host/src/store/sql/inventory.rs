@@ -6,22 +6,10 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 
 use super::fields::Fields;
-use super::{Row, SqlStore, Transaction, connections, grants, statement};
+use super::{Row, SqlStore, Statement, Transaction, connections, grants, statement};
 use crate::store::{
     AuditRecord, ConnectionRecord, GrantId, GrantRecord, HeldPage, HeldScopes, Inventory, Result, Stock, StoreError,
 };
-
-/// The next grants, with what is alike together: few shapes of scopes are read, however many grants have them.
-const HELD: &str = "
-    SELECT platform, app, scopes, CAST(sum(connections) AS BIGINT) AS connections, max(max(id)) OVER () AS last
-    FROM (
-        SELECT g.id, g.platform, g.app, g.scopes,
-               CASE WHEN g.state IN ('disconnecting', 'disconnected') THEN 0
-                    ELSE (SELECT count(*) FROM connections c WHERE c.grant_id = g.id AND c.disconnected_at IS NULL)
-               END AS connections
-        FROM grants g WHERE g.id > $1 ORDER BY g.id LIMIT $2
-    ) AS page
-    GROUP BY platform, app, scopes";
 
 #[async_trait]
 impl<D: Send + Sync> Inventory for SqlStore<D> {
@@ -58,9 +46,8 @@ impl<D: Send + Sync> Inventory for SqlStore<D> {
         self.fetch_all(select).await?.iter().map(connections::connection).collect()
     }
 
-    async fn held_scopes(&self, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
-        let after = after.map(GrantId::to_string).unwrap_or_default();
-        let rows = self.fetch_all(statement(HELD).bind(after).bind(grants)).await?;
+    async fn held_scopes(&self, tenant: Option<&str>, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
+        let rows = self.fetch_all(held(tenant, after, grants)).await?;
         let last = rows.first().map(|row| Fields::of("grant", row).parse("last")).transpose()?;
         let held = rows.iter().map(held_scopes).collect::<Result<Vec<_>>>()?;
         Ok(HeldPage { held: held.into_iter().filter(|held| held.connections > 0).collect(), last })
@@ -83,6 +70,24 @@ impl<D: Send + Sync> Inventory for SqlStore<D> {
         }
         self.change_one(grants::replace(grant)?, audit).await
     }
+}
+
+/// The next grants, with what is alike together: few shapes of scopes are read, however many grants have them.
+pub(super) fn held(tenant: Option<&str>, after: Option<&GrantId>, grants: u32) -> Statement {
+    statement(
+        "SELECT platform, app, scopes, CAST(sum(connections) AS BIGINT) AS connections, max(max(id)) OVER () AS last
+         FROM (
+            SELECT g.id, g.platform, g.app, g.scopes,
+                   CASE WHEN g.state IN ('disconnecting', 'disconnected') THEN 0
+                        ELSE (SELECT count(*) FROM connections c WHERE c.grant_id = g.id AND c.disconnected_at IS NULL)
+                   END AS connections
+            FROM grants g WHERE g.id > $1",
+    )
+    .bind(after.map(GrantId::to_string).unwrap_or_default())
+    .and("g.tenant = $?", tenant)
+    .then(" ORDER BY g.id")
+    .limit(grants.into())
+    .then(") AS page GROUP BY platform, app, scopes")
 }
 
 fn held_scopes(row: &Row) -> Result<HeldScopes> {

@@ -19,6 +19,7 @@ mod feed;
 mod fields;
 mod flows;
 mod grants;
+mod idempotency;
 mod import;
 mod inventory;
 mod json;

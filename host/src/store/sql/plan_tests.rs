@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::fields::Fields;
-use super::{Statement, audit, connections, feed, samples};
+use super::{Statement, audit, connections, feed, inventory, samples};
 use crate::store::{
     AuditCursor, AuditFilter, AuditId, ConnectionFilter, ConnectionId, GrantId, SampleCursor, SqliteStore,
 };
@@ -29,7 +29,6 @@ fn connections_with(reference: Option<&str>, account: Option<&str>, platform: Op
         platform: platform.map(|id| id.parse().unwrap()),
         reference: reference.map(str::to_owned),
         account_id: account.map(str::to_owned),
-        state: None,
     };
     connections::next(&filter, None, 50)
 }
@@ -60,6 +59,8 @@ async fn no_list_is_sorted_and_no_table_is_read_as_a_whole() {
         goes_by(&store, audit::select("default", filter), index).await;
     }
 
+    let held = plan(&store, inventory::held(Some("default"), None, 50)).await;
+    assert!(held.iter().any(|step| step.contains("grants_in_order (tenant=? AND id>?)")), "{held:#?}");
     let feed = feed::after("default", SampleCursor::default(), 50);
     goes_by(&store, feed, "samples_in_order (feed=? AND position>?)").await;
     let (id, metric) = (ConnectionId::new(&cx).unwrap(), "followers".parse().unwrap());

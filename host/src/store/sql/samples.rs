@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, connections, events, feed, json, statement};
 use crate::store::event::NewEvent;
-use crate::store::sample::history_page;
 use crate::store::{ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples};
 
 #[async_trait]
@@ -63,7 +62,7 @@ impl<D: Send + Sync> Samples for SqlStore<D> {
         limit: u32,
     ) -> Result<Page<Sample, Timestamp>> {
         let found = self.fetch_all(history(connection, metric, from, to, limit)).await?;
-        Ok(history_page(found.iter().map(sample).collect::<Result<_>>()?, limit))
+        Ok(Page::of(found.iter().map(sample).collect::<Result<_>>()?, limit, |_, first| first.observed_at))
     }
 
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {

@@ -22,6 +22,8 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/sqlite/0003_api_keys.sql")),
     M::up(include_str!("../../../migrations/sqlite/0004_connect_links.sql")),
     M::up(include_str!("../../../migrations/sqlite/0005_events.sql")),
+    M::up(include_str!("../../../migrations/sqlite/0006_idempotency.sql")),
+    M::up(include_str!("../../../migrations/sqlite/0007_grants_of_a_tenant.sql")),
 ];
 
 pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {

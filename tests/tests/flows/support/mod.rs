@@ -1,5 +1,6 @@
 //! What every flow needs: the program, emulators, a person in front of a browser, and a place to play.
 
+pub(crate) mod api;
 pub(crate) mod browser;
 mod cli;
 mod emulator;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{MemoryStore, State};
 use crate::store::{
-    Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionRecord, Connections, Disconnect,
-    Disconnection, GrantId, Links, NewConnection, Page, Result, StateCount, StoreError,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionPage, ConnectionRecord, Connections,
+    Disconnect, Disconnection, GrantId, Links, NewConnection, Result, StateCount, StoreError,
 };
 
 #[async_trait]
@@ -39,14 +39,14 @@ impl Connections for MemoryStore {
         filter: &ConnectionFilter,
         after: Option<ConnectionCursor>,
         limit: u32,
-    ) -> Result<Page<Connected, ConnectionCursor>> {
-        let (state, looked_at) = (self.lock(), filter.looked_at(limit));
+    ) -> Result<ConnectionPage> {
+        let state = self.lock();
         let placed = state.connections.iter().filter(|connection| passes(connection, filter));
         let placed = placed.map(|connection| (state.cursor_of(&connection.id), connection.clone()));
         let next = placed.filter(|(place, _)| Some(*place) > after);
-        let most = usize::try_from(looked_at).unwrap_or(usize::MAX).saturating_add(1);
+        let most = usize::try_from(limit.max(1)).unwrap_or(usize::MAX).saturating_add(1);
         let found = next.take(most).map(|(place, connection)| Ok((place, state.with_grant(connection)?)));
-        Ok(Page::of(found.collect::<Result<_>>()?, limit, looked_at, |found| filter.wants(found)))
+        Ok(ConnectionPage::of(found.collect::<Result<_>>()?, limit, |(place, _), _| *place))
     }
 
     async fn count_by_state(&self) -> Result<Vec<StateCount>> {

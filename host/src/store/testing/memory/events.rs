@@ -26,8 +26,7 @@ impl Events for MemoryStore {
         if filter.latest_first {
             found.reverse();
         }
-        let placed = found.into_iter().map(|listed| (listed.event.place, listed)).collect();
-        Ok(Page::of(placed, limit, limit.max(1), |_| true))
+        Ok(Page::of(found, limit, |last, _| last.event.place))
     }
 
     async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<String> {

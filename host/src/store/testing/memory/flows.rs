@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{MemoryStore, there_already};
-use crate::store::{FlowRecord, Flows, Result};
+use crate::store::{FlowFilter, FlowRecord, Flows, Result};
 
 #[async_trait]
 impl Flows for MemoryStore {
@@ -18,10 +18,11 @@ impl Flows for MemoryStore {
         Ok(())
     }
 
-    async fn take_flow(&self, state_digest: &str) -> Result<Option<FlowRecord>> {
+    async fn take_flow(&self, state_digest: &str, filter: &FlowFilter) -> Result<Option<FlowRecord>> {
         let mut state = self.lock();
         state.check_ours()?;
-        Ok(state.flows.remove(state_digest))
+        let is_meant = state.flows.get(state_digest).is_some_and(|flow| passes(flow, filter));
+        Ok(if is_meant { state.flows.remove(state_digest) } else { None })
     }
 
     async fn prune_flows(&self, now: Timestamp) -> Result<u64> {
@@ -30,4 +31,10 @@ impl Flows for MemoryStore {
         state.flows.retain(|_, flow| flow.expires_at > now);
         Ok(u64::try_from(before - state.flows.len()).unwrap_or(u64::MAX))
     }
+}
+
+fn passes(flow: &FlowRecord, filter: &FlowFilter) -> bool {
+    filter.tenant.as_ref().is_none_or(|tenant| *tenant == flow.tenant)
+        && filter.platform.as_ref().is_none_or(|platform| *platform == flow.platform)
+        && filter.app.as_ref().is_none_or(|app| *app == flow.app)
 }

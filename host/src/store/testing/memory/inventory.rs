@@ -69,10 +69,11 @@ impl Inventory for MemoryStore {
         Ok(self.lock().connections.clone())
     }
 
-    async fn held_scopes(&self, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
+    async fn held_scopes(&self, tenant: Option<&str>, after: Option<&GrantId>, grants: u32) -> Result<HeldPage> {
         let state = self.lock();
         let next =
             state.grants.range::<GrantId, _>((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        let next = next.filter(|(_, row)| tenant.is_none_or(|tenant| row.grant.tenant == tenant));
         let mut page = HeldPage::default();
         for (id, Row { grant, .. }) in next.take(usize::try_from(grants).unwrap_or(usize::MAX)) {
             page.last = Some(id.clone());

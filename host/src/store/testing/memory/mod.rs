@@ -13,6 +13,7 @@ mod events;
 mod flows;
 mod grants;
 mod health;
+mod idempotency;
 mod import;
 mod inventory;
 mod link;
@@ -38,7 +39,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::store::{
     ApiKeyRecord, AppHealth, AuditRecord, ConnectLinkRecord, ConnectionId, ConnectionRecord, DeliveryRecord,
     EventCursor, EventRecord, FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName, Reading, ReceiverId,
-    ReceiverRecord, Result, RevocationId, RevocationRecord, StoreError, new_id,
+    ReceiverRecord, RequestRecord, Result, RevocationId, RevocationRecord, StoreError, new_id,
 };
 use crate::vault::Sealed;
 
@@ -70,6 +71,8 @@ struct State {
     readings: BTreeMap<ConnectionId, Reading>,
     api_keys: Vec<ApiKeyRecord>,
     connect_links: Vec<ConnectLinkRecord>,
+    /// By tenant and digest of the key.
+    requests: BTreeMap<(String, String), RequestRecord>,
     audit: Vec<AuditRecord>,
     /// When each tenant's latest grant was made, or its latest connection given up.
     latest: BTreeMap<String, Timestamp>,
@@ -139,7 +142,8 @@ impl State {
         let previous = self.receivers.iter().map(|receiver| &receiver.previous_secret);
         let optional = grants.chain(revocations).chain(previous).chain([&self.vault_check]).flatten();
         let optional = optional.chain(self.receivers.iter().map(|receiver| &receiver.secret));
-        optional.chain(self.flows.values().map(|flow| &flow.sealed))
+        let answers = self.requests.values().filter_map(|request| request.answer.as_ref());
+        optional.chain(self.flows.values().map(|flow| &flow.sealed)).chain(answers)
     }
 
     fn of_tenant(&self, tenant: &str, id: &GrantId) -> Option<&Row> {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, State};
 use crate::store::{
-    FlowRecord, GrantRecord, ReceiverRecord, Reseal, Resealed, Result, RevocationRecord, SealedCount, SealedRow,
-    SealedRowId, StoreError,
+    FlowRecord, GrantRecord, ReceiverRecord, RequestRecord, Reseal, Resealed, Result, RevocationRecord, SealedCount,
+    SealedRow, SealedRowId, StoreError,
 };
 use crate::vault::{KeyId, Sealed};
 
@@ -16,6 +16,7 @@ const FLOWS: usize = 0;
 const GRANTS: usize = 1;
 const REVOCATIONS: usize = 2;
 const RECEIVERS: usize = 3;
+const REQUESTS: usize = 4;
 
 #[async_trait]
 impl Reseal for MemoryStore {
@@ -55,7 +56,8 @@ impl State {
         let flows = self.flows.values().map(of_flow);
         let grants = self.grants.values().map(|row| of_grant(&row.grant));
         let revocations = self.revocations.values().map(of_revocation);
-        flows.chain(grants).chain(revocations).chain(self.receivers.iter().map(of_receiver)).collect()
+        let receivers = self.receivers.iter().map(of_receiver);
+        flows.chain(grants).chain(revocations).chain(receivers).chain(self.requests.values().map(of_request)).collect()
     }
 
     /// Replaces what is sealed in a row that is still as it was read.
@@ -92,6 +94,11 @@ impl State {
                 (receiver.secret, receiver.previous_secret) = (secret, next());
                 Ok(true)
             }
+            REQUESTS => {
+                let request = self.requests.values_mut().find(|request| request.id.as_str() == id);
+                let request = request.filter(|request| of_request(request).values == old.values);
+                Ok(request.map(|request| request.answer = next()).is_some())
+            }
             other => Err(StoreError::NotFound { what: "table of sealed values", id: other.to_string() }),
         }
     }
@@ -123,4 +130,9 @@ fn of_receiver(receiver: &ReceiverRecord) -> SealedRow {
     let row = SealedRowId { table: RECEIVERS, id: receiver.id.to_string() };
     let values = vec![Some(receiver.secret.clone()), receiver.previous_secret.clone()];
     SealedRow { row, tenant: receiver.tenant.clone(), generation: 0, values }
+}
+
+fn of_request(request: &RequestRecord) -> SealedRow {
+    let row = SealedRowId { table: REQUESTS, id: request.id.to_string() };
+    SealedRow { row, tenant: request.tenant.clone(), generation: 0, values: vec![request.answer.clone()] }
 }

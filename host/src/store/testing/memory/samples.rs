@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::{Kept, MemoryStore};
 use crate::store::event::NewEvent;
-use crate::store::sample::history_page;
 use crate::store::{
     ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, StoreError,
     StoredSample,
@@ -57,7 +56,8 @@ impl Samples for MemoryStore {
         let state = self.lock();
         let all = state.samples.get(connection).into_iter().flatten();
         let wanted = all.filter(|((name, at), _)| name == metric && (from..=to).contains(at));
-        Ok(history_page(wanted.map(|((_, at), kept)| sample(*at, *kept)).collect(), limit))
+        let found = wanted.map(|((_, at), kept)| sample(*at, *kept)).collect();
+        Ok(Page::of(found, limit, |_, first: &Sample| first.observed_at))
     }
 
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {

@@ -21,7 +21,7 @@ impl Came {
     /// Takes the next request and answers that it was received.
     fn next(listener: &TcpListener) -> Self {
         let (stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let came = Self::read(&stream);
         (&stream).write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").unwrap();
         came
@@ -77,7 +77,7 @@ fn a_receiver_is_told_of_what_happens_and_can_be_told_again() {
     assert_eq!((&body["type"], &body["data"]["connection"]["state"]), (&"connection.created".into(), &"active".into()));
     assert!(came.is_signed_with(&secret) && came.head[0].starts_with("POST /hooks "));
     let id = came.header("webhook-id").to_owned();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while listed(&stage, "")[0]["deliveries"][0]["state"] != "delivered" {
         assert!(Instant::now() < deadline, "{:?}", listed(&stage, ""));
         std::thread::yield_now();

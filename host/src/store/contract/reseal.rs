@@ -84,8 +84,9 @@ async fn found(bench: Bench) -> Outcome {
     }
     grants.sort();
     let expected = |grants: &[String]| {
-        let rows = [(0, &ids[..1]), (1, grants), (2, &ids[2..3]), (3, &ids[3..])];
-        let rows = rows.into_iter().flat_map(|(table, ids)| ids.iter().map(move |id| (table, id.clone())));
+        let rows = [("flows", &ids[..1]), ("grants", grants), ("revocations", &ids[2..3]), ("requests", &ids[3..])];
+        let place = |name| SEALED_TABLES.iter().position(|table| table.name == name).unwrap_or(usize::MAX);
+        let rows = rows.into_iter().flat_map(|(name, ids)| ids.iter().map(move |id| (place(name), id.clone())));
         rows.map(|(table, id)| SealedRowId { table, id }).collect::<Vec<_>>()
     };
     for limit in [1, 2, 5, 100] {

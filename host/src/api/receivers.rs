@@ -46,7 +46,7 @@ pub(super) struct Removed {
 }
 
 /// The tenant's receivers, the oldest first.
-#[utoipa::path(get, path = "/event-receivers", tag = "events", responses(
+#[utoipa::path(get, path = "/event-receivers", tag = "event-receivers", responses(
     (status = 200, body = Receivers),
 ))]
 pub(super) async fn list(caller: Caller, State(host): State<Host>) -> Result<Json<Receivers>> {
@@ -56,7 +56,7 @@ pub(super) async fn list(caller: Caller, State(host): State<Host>) -> Result<Jso
 }
 
 /// Adds a receiver. It is told of what happens from then on; its secret is shown in this answer alone.
-#[utoipa::path(post, path = "/event-receivers", tag = "events", request_body = Add, responses(
+#[utoipa::path(post, path = "/event-receivers", tag = "event-receivers", request_body = Add, responses(
     (status = 201, body = ReceiverData),
 ))]
 pub(super) async fn add(
@@ -78,7 +78,7 @@ pub(super) async fn add(
 }
 
 /// Gives a receiver a new secret. For a day its events are signed with the one before as well.
-#[utoipa::path(post, path = "/event-receivers/{receiver}/rotate-secret", tag = "events", responses(
+#[utoipa::path(post, path = "/event-receivers/{receiver}/rotate-secret", tag = "event-receivers", responses(
     (status = 200, body = ReceiverData),
 ))]
 pub(super) async fn rotate(
@@ -91,7 +91,7 @@ pub(super) async fn rotate(
 }
 
 /// Removes a receiver, with what was on its way there.
-#[utoipa::path(delete, path = "/event-receivers/{receiver}", tag = "events", responses(
+#[utoipa::path(delete, path = "/event-receivers/{receiver}", tag = "event-receivers", responses(
     (status = 200, body = Removed),
 ))]
 pub(super) async fn remove(

@@ -67,6 +67,13 @@ impl Settings {
 }
 
 impl PlatformSettings {
+    /// The same with the apps alone that a tenant's people may connect under.
+    pub fn of_tenant(&self, tenant: &str) -> Self {
+        let apps = self.apps.iter().filter(|(_, app)| app.is_for(tenant));
+        let apps = apps.map(|(name, app)| (name.clone(), app.clone())).collect();
+        Self { catalogue: Arc::clone(&self.catalogue), apps }
+    }
+
     /// One app.
     ///
     /// # Errors

@@ -26,16 +26,19 @@ pub(super) struct Scopes {
 /// The platforms that can be connected here, with their apps and abilities.
 #[utoipa::path(get, path = "/platforms", tag = "platforms", responses(
     (status = 200, body = Platforms)))]
-pub(super) async fn list(_: Caller, State(host): State<Host>) -> Json<Platforms> {
+pub(super) async fn list(caller: Caller, State(host): State<Host>) -> Json<Platforms> {
     let emulated = host.is_emulated();
-    let platforms = host.platforms().iter().map(|platform| PlatformData::of_host(platform, emulated)).collect();
+    let platforms =
+        host.platforms().iter().map(|platform| PlatformData::of_host(platform, &caller.tenant, emulated)).collect();
     Json(Platforms { platforms })
 }
 
 /// The catalogue of a platform: each scope, what it unlocks, and which apps ask for it.
 #[utoipa::path(get, path = "/platforms/{platform}/scopes", tag = "platforms", responses(
     (status = 200, body = Scopes)))]
-pub(super) async fn scopes(_: Caller, State(host): State<Host>, Named(id): Named<String>) -> Result<Json<Scopes>> {
+pub(super) async fn scopes(caller: Caller, State(host): State<Host>, Named(id): Named<String>) -> Result<Json<Scopes>> {
     let platform = host.platform(&id).map_err(|_| Problem::not_found("platform"))?;
-    Ok(Json(Scopes { scopes: ScopeEntryData::all_of(platform.linked.id(), &platform.settings) }))
+    Ok(Json(Scopes {
+        scopes: ScopeEntryData::all_of(platform.linked.id(), &platform.settings.of_tenant(&caller.tenant)),
+    }))
 }

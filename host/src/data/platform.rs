@@ -71,10 +71,11 @@ impl PlatformData {
         Self::with(id, linked, connector.as_deref(), settings, emulated)
     }
 
-    /// A platform of a host, for whoever has a key: the operator's variables and files are not named.
-    pub(crate) fn of_host(platform: &ConfiguredPlatform, emulated: bool) -> Self {
+    /// A platform of a host, for a tenant: the operator's variables and files are not named, nor apps of others.
+    pub(crate) fn of_host(platform: &ConfiguredPlatform, tenant: &str, emulated: bool) -> Self {
         let ConfiguredPlatform { linked, settings, connector } = platform;
-        let mut data = Self::with(linked.id(), Some(linked), Some(connector.as_ref()), settings, emulated);
+        let settings = settings.of_tenant(tenant);
+        let mut data = Self::with(linked.id(), Some(linked), Some(connector.as_ref()), &settings, emulated);
         for lacks in data.apps.iter_mut().filter_map(|app| app.lacks.as_mut()) {
             "credentials".clone_into(lacks);
         }
@@ -132,12 +133,12 @@ mod tests {
         let (registry, settings) = (Example::default().registry().unwrap(), Example::default().settings().unwrap());
         let linked = registry.get("example").unwrap();
         let platform = ConfiguredPlatform::new(linked, settings.platforms[linked.id()].clone());
-        let product = PlatformData::of_host(&platform, false).apps.remove(0);
+        let product = PlatformData::of_host(&platform, "any", false).apps.remove(0);
         assert_eq!((product.configured, product.lacks.as_deref()), (false, Some("credentials")));
         let operator = PlatformData::of(linked.id(), Some(linked), &platform.settings, false).apps.remove(0);
         assert!(operator.lacks.is_some_and(|lacks| lacks.contains("UNUSED")), "the variable is named");
         assert_eq!(
-            PlatformData::of_host(&platform, true).apps[0].lacks.as_deref(),
+            PlatformData::of_host(&platform, "any", true).apps[0].lacks.as_deref(),
             Some("credentials"),
             "it has no emulator"
         );

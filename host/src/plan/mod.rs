@@ -8,7 +8,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connector_core::config::{PlatformSettings, Settings};
+use connector_core::config::{AppSettings, PlatformSettings, Settings};
 use connector_core::{PlatformId, Registry};
 
 pub use self::app::{AppPlan, Extra, Presence, ScopePlan, Unlock};
@@ -33,7 +33,7 @@ impl Plan {
     /// # Errors
     /// What the store says.
     pub async fn of(store: &dyn Store, registry: &Registry, present: &Settings, candidate: &Settings) -> Result<Self> {
-        Self::compare(store, None, Comparisons::new(registry, present, candidate)).await
+        Self::compare(store, None, Comparisons::new(registry, present, candidate, |_| true)).await
     }
 
     /// Over the connections of one tenant, or of all.
@@ -63,7 +63,7 @@ impl Host {
     /// What the store says.
     pub async fn plan(&self, tenant: &str, candidate: &Settings) -> Result<Plan> {
         let present = self.configuration();
-        let apps = Comparisons::new(self.registry(), &present.settings, candidate);
+        let apps = Comparisons::new(self.registry(), &present.settings, candidate, |app| app.is_for(tenant));
         Plan::compare(self.store(), Some(tenant), apps).await
     }
 }
@@ -77,11 +77,17 @@ struct Comparisons<'a> {
 }
 
 impl<'a> Comparisons<'a> {
-    /// Of every app that one of the two describes.
-    fn new(registry: &'a Registry, present: &'a Settings, candidate: &'a Settings) -> Self {
+    /// Of every app like this that one of the two describes. Others come with connections under them.
+    fn new(
+        registry: &'a Registry,
+        present: &'a Settings,
+        candidate: &'a Settings,
+        is_meant: impl Fn(&AppSettings) -> bool,
+    ) -> Self {
         let names = [present, candidate].into_iter().flat_map(|settings| &settings.platforms);
-        let names: BTreeSet<_> =
-            names.flat_map(|(id, PlatformSettings { apps, .. })| apps.keys().map(move |app| (id, app))).collect();
+        let apps =
+            names.flat_map(|(id, PlatformSettings { apps, .. })| apps.iter().map(move |(name, app)| (id, name, app)));
+        let names: BTreeSet<_> = apps.filter(|(.., app)| is_meant(app)).map(|(id, name, _)| (id, name)).collect();
         let mut comparisons = Self { registry, present, candidate, all: BTreeMap::new() };
         for (platform, app) in names {
             comparisons.of(platform, app);

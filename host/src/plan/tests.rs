@@ -54,7 +54,7 @@ fn scopes((requested, granted, _): &Held<'_>) -> GrantScopes {
 
 fn apps(present: &Settings, candidate: &Settings, held: &[Held<'_>]) -> Plan {
     let registry = Example::default().registry().unwrap();
-    let mut all = Comparisons::new(&registry, present, candidate);
+    let mut all = Comparisons::new(&registry, present, candidate, |_| true);
     for row in held {
         let (platform, app) = ("example".parse().unwrap(), "default".to_owned());
         all.count(&HeldScopes { platform, app, scopes: scopes(row), connections: row.2 });

@@ -227,3 +227,42 @@ fn what_is_asked_for_shown_and_read_follows_the_file_with_no_restart() {
     assert!(followers()["value"].is_i64());
     api.end();
 }
+
+/// A registration of the tenant `shop`, beside everybody's.
+const SHOPS_OWN: &str = r#"
+[platforms.tiktok.apps.shops_own]
+kind = "desktop"
+client_id = { env = "SHOP_CLIENT_KEY" }
+client_secret = { env = "SHOP_CLIENT_SECRET" }
+scopes = ["user.info.basic"]
+tenants = ["shop"]
+"#;
+
+#[test]
+fn an_app_of_one_tenant_is_not_there_for_another() {
+    let stage = Stage::new();
+    let overlay = stage.file("shop.toml", SHOPS_OWN);
+    let command = stage.cli(SERVE).overlay(&overlay);
+    let api = Api::of(stage, command, "all");
+    let shop = key(&api.stage, "shop", "--tenant shop --rights all");
+    let of = |key: &str, method: Method, path: &str, body: Option<&Value>| api.send(method, path, key, None, body);
+    let flow = json!({ "platform": "tiktok", "app": "shops_own", "redirect_uri": REDIRECT });
+    let link = json!({ "platform": "tiktok", "app": "shops_own" });
+    let plan =
+        json!({ "file": "[platforms.tiktok.apps.shops_own]\nscopes = [\"user.info.basic\", \"user.info.stats\"]\n" });
+    for (key, is_theirs) in [(&shop, true), (&api.key, false)] {
+        for path in ["platforms", "platforms/tiktok/scopes"] {
+            let told = fine(&of(key, Method::GET, path, None)).to_string();
+            assert_eq!(told.contains("shops_own"), is_theirs, "{told}");
+        }
+        let planned = fine(&of(key, Method::POST, "config/plan", Some(&plan))).to_string();
+        assert_eq!(planned.contains("shops_own"), is_theirs, "{planned}");
+        for (path, body) in [("flows", &flow), ("connect-links", &link)] {
+            let answer = of(key, Method::POST, path, Some(body));
+            if is_theirs { drop(fine(&answer)) } else { drop(refused(&answer, 404, "not_found")) }
+        }
+    }
+    let connect = api.stage.cli("connect tiktok --app shops_own --no-browser").overlay(&overlay).run();
+    connect.ends(2, &["is not for the tenant `default`", "`tenants` of [platforms.tiktok.apps.shops_own]"]);
+    api.end();
+}

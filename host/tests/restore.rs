@@ -2,6 +2,7 @@
 #![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use connector_core::testing::FakeTransport;
 use connector_core::{Context, Registry};
 use connector_host::store::{
     ApiKeyId, ApiKeyRecord, ApiKeys as _, Audit as _, AuditFilter, AuditRecord, GrantId, GrantRecord, GrantState,
-    Grants as _, InstanceName, Inventory as _, Meta as _, Ownership as _, SqliteStore, Store,
+    Grants as _, InstanceName, Inventory as _, Meta as _, Ownership as _, ReceiverId, ReceiverRecord, Receivers as _,
+    SqliteStore, Store,
 };
 use connector_host::testing::{DatabaseFile, Example, TENANT, allowed, sealed};
 use connector_host::vault::{KeyFile, KeySource, Sealed, Vault, unlock};
@@ -357,6 +359,43 @@ async fn an_api_key_that_was_revoked_since_the_backup_stays_revoked() {
     let records = restored.audit(TENANT, &filter).await.unwrap();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert!(record.detail.contains("restored") && record.detail.contains(keys[0].id.as_str()), "{record:?}");
+}
+
+#[tokio::test]
+async fn events_are_told_to_nobody_who_was_not_told_them_in_the_end() {
+    let place = Place::new();
+    let store = place.store("data").await;
+    let note = || AuditRecord::new(&place.cx, TENANT, "noted").unwrap();
+    let mut receivers = Vec::new();
+    for name in ["kept", "rotated", "disabled", "removed"] {
+        let receiver = ReceiverRecord {
+            id: ReceiverId::new(&place.cx).unwrap(),
+            tenant: TENANT.to_owned(),
+            url: format!("https://{name}.example/"),
+            kinds: BTreeSet::new(),
+            secret: Sealed::from_stored(name.as_bytes().to_vec()),
+            previous_secret: None,
+            previous_until: None,
+            created_at: place.cx.now(),
+            disabled_at: None,
+            disabled_reason: None,
+        };
+        store.put_receiver(&receiver, &note()).await.unwrap();
+        receivers.push(receiver);
+    }
+    store.back_up(&place.path("backup")).await.unwrap();
+    let newer = ReceiverRecord { secret: Sealed::from_stored(b"newer".to_vec()), ..receivers[1].clone() };
+    assert!(store.rotate_receiver(&receivers[1].secret, &newer, &note()).await.unwrap());
+    assert!(store.disable_receiver(&receivers[2].id, "gone", place.cx.now(), &note()).await.unwrap());
+    assert!(store.remove_receiver(TENANT, &receivers[3].id, &note()).await.unwrap());
+    store.close().await;
+    drop(store);
+
+    place.restore(None).await.unwrap();
+    let restored = place.store("data").await.receivers(TENANT).await.unwrap();
+    let standing: Vec<_> = restored.iter().map(|one| (one.secret.clone(), one.disabled_at.is_some())).collect();
+    let secret = |at: usize| receivers[at].secret.clone();
+    assert_eq!(standing, [(secret(0), false), (newer.secret, false), (secret(2), true), (secret(3), true)]);
 }
 
 #[tokio::test]

@@ -55,7 +55,9 @@ impl LinkData {
         let (connections, error) = match &link.outcome {
             Some(LinkOutcome::Connected { connections }) => (texts(connections), None),
             Some(LinkOutcome::Failed { error, .. }) => (Vec::new(), Some(error.clone())),
-            Some(LinkOutcome::Waiting | LinkOutcome::Cancelled) | None => (Vec::new(), None),
+            Some(LinkOutcome::Completing { .. } | LinkOutcome::Waiting | LinkOutcome::Cancelled) | None => {
+                (Vec::new(), None)
+            }
         };
         Self {
             id: link.id.to_string(),

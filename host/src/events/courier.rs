@@ -1,6 +1,6 @@
 //! Delivers what is due: to each receiver by itself, so that a slow one holds up no other, and of each connection one event after the other.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,13 @@ use super::signature::sign;
 use super::verdict::{Verdict, after_failure};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{Attempted, Delivery, ReceiverId, ReceiverRecord};
+use crate::moment::Moment;
+use crate::store::{Attempted, Delivery, EventRecord, ReceiverId, ReceiverRecord, StoreError};
 
 /// How often it is looked what is due.
 const EVERY: Duration = Duration::from_secs(1);
+/// How many times as long as it took to find nothing it is not looked again, where a receiver that takes nothing has a long queue.
+const REST: i32 = 20;
 /// How many events are on their way to one receiver at the same time.
 const TO_ONE: u32 = 8;
 /// How many are to all receivers.
@@ -59,7 +62,6 @@ impl Courier {
 
     /// Sends one event once, and says what came of it. Nothing is sent any more once it is told to stop.
     async fn send(&self, host: &Host, receiver: &ReceiverRecord, delivery: &Delivery) -> Result<Option<Verdict>> {
-        let Ok(_room) = self.room.acquire().await else { return Ok(None) };
         let request = request(host, receiver, delivery).await?;
         Ok(tokio::select! {
             biased;
@@ -80,23 +82,19 @@ impl Host {
             let (host, courier) = (self.clone(), courier.clone());
             under_way.spawn(async move { host.deliver_to(&courier, &receiver).await });
         }
-        let mut delivered = 0;
-        while let Some(done) = under_way.join_next().await {
-            delivered += done.map_err(|_| failed_inside())??;
-        }
-        Ok(delivered)
+        Ok(all(under_way).await?.into_iter().map(|done| done.received).sum())
     }
 
     /// Delivers what is due again and again until the courier is told to stop, and ends when nothing is under way any more.
     pub async fn deliver_on(&self, courier: &Courier) {
-        let (mut under_way, mut busy, mut pruned) = (JoinSet::new(), HashSet::new(), None);
+        let (mut under_way, mut busy, mut pruned) = (JoinSet::new(), Busy::new(), None);
         loop {
             tokio::select! {
                 biased;
                 () = courier.stop.cancelled() => break,
                 Some(done) = under_way.join_next() => {
-                    if let Ok(id) = done {
-                        busy.remove(&id);
+                    if let Ok((id, rest)) = done {
+                        busy.insert(id, Some((Moment::now(self.context()), rest)));
                     }
                     continue;
                 }
@@ -114,19 +112,25 @@ impl Host {
     async fn begin_deliveries(
         &self,
         courier: &Courier,
-        under_way: &mut JoinSet<ReceiverId>,
-        busy: &mut HashSet<ReceiverId>,
+        under_way: &mut JoinSet<(ReceiverId, SignedDuration)>,
+        busy: &mut Busy,
     ) -> Result<()> {
+        let is_over =
+            |(since, rest): &(Moment, SignedDuration)| since.elapsed(self.context()).is_none_or(|past| past >= *rest);
+        busy.retain(|_, resting| !resting.as_ref().is_some_and(is_over));
         for receiver in self.store().receivers_due().await? {
-            if !busy.insert(receiver.id.clone()) {
+            if busy.contains_key(&receiver.id) {
                 continue;
             }
+            busy.insert(receiver.id.clone(), None);
             let (host, courier) = (self.clone(), courier.clone());
             under_way.spawn(async move {
-                if let Err(error) = host.deliver_to(&courier, &receiver).await {
+                let done = host.deliver_to(&courier, &receiver).await;
+                let rest = done.as_ref().map(|done| done.last_look * REST).unwrap_or_default();
+                if let Err(error) = done {
                     tracing::error!(%error, receiver = %receiver.id, "events could not be delivered");
                 }
-                receiver.id
+                (receiver.id, rest)
             });
         }
         Ok(())
@@ -145,42 +149,50 @@ impl Host {
         Some(now)
     }
 
-    /// Delivers to one receiver until nothing is due there, and says how many events it has received.
-    async fn deliver_to(&self, courier: &Courier, receiver: &ReceiverRecord) -> Result<u64> {
-        let mut delivered = 0;
+    /// Delivers to one receiver until nothing is due there.
+    async fn deliver_to(&self, courier: &Courier, receiver: &ReceiverRecord) -> Result<Done> {
+        let mut done = Done::default();
         while !courier.stop.is_cancelled() {
-            let mut under_way = JoinSet::new();
-            for due in self.store().deliveries_due(&receiver.id, TO_ONE).await? {
+            // It may have been removed, or have another secret by now.
+            let receivers = self.store().receivers(&receiver.tenant).await?;
+            let Some(receiver) = receivers.into_iter().find(|now| now.id == receiver.id) else { break };
+            let (mut under_way, looking) = (JoinSet::new(), Moment::now(self.context()));
+            let due = self.store().deliveries_due(&receiver.id, TO_ONE).await?;
+            done.last_look = looking.elapsed(self.context()).unwrap_or_default();
+            for due in due {
                 let (host, courier, receiver) = (self.clone(), courier.clone(), receiver.clone());
                 under_way.spawn(async move { host.attempt(&courier, &receiver, &due).await });
             }
-            let mut taken = false;
-            while let Some(done) = under_way.join_next().await {
-                let Some(was_received) = done.map_err(|_| failed_inside())?? else { continue };
-                taken = true;
-                delivered += u64::from(was_received);
-            }
-            if !taken {
+            let attempts: Vec<bool> = all(under_way).await?.into_iter().flatten().collect();
+            if attempts.is_empty() {
                 break;
             }
+            done.received += attempts.into_iter().map(u64::from).sum::<u64>();
         }
-        Ok(delivered)
+        Ok(done)
     }
 
     /// One attempt: whether the event was received. `None` where somebody else makes it.
     async fn attempt(&self, courier: &Courier, receiver: &ReceiverRecord, due: &Delivery) -> Result<Option<bool>> {
+        // Whoever has to wait for room has taken nothing yet.
+        let Ok(_room) = courier.room.acquire().await else { return Ok(None) };
+        if courier.stop.is_cancelled() {
+            return Ok(None);
+        }
         let Some(claimed) = self.store().claim_delivery(due, LEASE).await? else { return Ok(None) };
         let verdict = match courier.send(self, receiver, &claimed).await {
             Ok(verdict) => verdict,
             // What cannot be made into a request is tried again like what was not received: a key may come back.
-            Err(error) => Some(Verdict::Failed { why: error.to_string(), not_before: None }),
+            Err(error) => Some(Verdict::Failed { why: error.to_string(), asked: SignedDuration::ZERO }),
         };
-        let (now, tried) = (self.context().now(), (claimed.record.since, claimed.record.attempts));
+        // What the store's clock said when it was taken: how long it is tried is the store's to say.
+        let now = claimed.record.next_try_at.saturating_sub(LEASE).unwrap_or_default();
+        let tried = (claimed.record.since, claimed.record.attempts);
         let attempted = match verdict {
             None => Attempted::Released,
             Some(Verdict::Received) => Attempted::Delivered,
             Some(Verdict::Gone) => return self.gone(receiver, &claimed).await.map(|()| Some(false)),
-            Some(Verdict::Failed { why, not_before }) => after_failure(&why, not_before, tried, now, self.chance()),
+            Some(Verdict::Failed { why, asked }) => after_failure(&why, asked, tried, now, self.chance()),
         };
         if let Attempted::Dead(error) = &attempted {
             tracing::warn!(receiver = %receiver.id, event = %claimed.event.id, why = error.message, "an event was not received in time");
@@ -196,7 +208,7 @@ impl Host {
         let now = self.context().now();
         self.store().disable_receiver(&receiver.id, why, now, &record).await?;
         let long_ago = (Timestamp::MIN, claimed.record.attempts);
-        self.store().settle_delivery(claimed, &after_failure(why, None, long_ago, now, 0.0)).await?;
+        self.store().settle_delivery(claimed, &after_failure(why, SignedDuration::ZERO, long_ago, now, 0.0)).await?;
         tracing::warn!(receiver = %receiver.id, why, "a receiver of events is disabled");
         Ok(())
     }
@@ -207,11 +219,21 @@ async fn request(host: &Host, receiver: &ReceiverRecord, delivery: &Delivery) ->
     let event = &delivery.event;
     let body = match &event.body {
         Some(body) => body.clone(),
-        None => host.store().keep_event_body(event, &body::body(host, event)).await?,
+        None => made(host, event).await?,
     };
     let url =
         receiver.url.parse().map_err(|error| Error::Machine(format!("the receiver's URL is damaged: {error}")))?;
     signed(url, &host.signing_secrets(receiver)?, event.id.as_str(), host.context().now(), body)
+}
+
+/// The body of an event, which is made once. Where the connection was erased meanwhile, it says that.
+async fn made(host: &Host, event: &EventRecord) -> Result<String> {
+    if let Some(kept) = host.store().keep_event_body(event, &body::body(host, event)).await? {
+        return Ok(kept);
+    }
+    let erased = EventRecord { facts: None, ..event.clone() };
+    let kept = host.store().keep_event_body(&erased, &body::body(host, &erased)).await?;
+    Ok(kept.ok_or_else(|| StoreError::NotFound { what: "event", id: event.id.to_string() })?)
 }
 
 /// A request with a body and its signatures.
@@ -232,6 +254,27 @@ pub(crate) fn signed(
     }
     request.body = body.into_bytes();
     Ok(request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")))
+}
+
+/// The receivers that are being delivered to, and those that rest, since when and for how long.
+type Busy = HashMap<ReceiverId, Option<(Moment, SignedDuration)>>;
+
+/// What came of delivering to one receiver.
+#[derive(Default)]
+struct Done {
+    /// How many events it has received.
+    received: u64,
+    /// How long it took to look what is due, the last time.
+    last_look: SignedDuration,
+}
+
+/// What came of all of these. One that fails leaves the others to end.
+async fn all<T: 'static>(mut under_way: JoinSet<Result<T>>) -> Result<Vec<T>> {
+    let mut ended = Vec::new();
+    while let Some(done) = under_way.join_next().await {
+        ended.push(done.unwrap_or_else(|_| Err(failed_inside())));
+    }
+    ended.into_iter().collect()
 }
 
 fn failed_inside() -> Error {

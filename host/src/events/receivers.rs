@@ -17,6 +17,9 @@ use crate::vault::{Binding, field};
 /// For how long events are signed with the secret before as well.
 const BOTH_FOR: SignedDuration = SignedDuration::from_hours(24);
 
+/// How many receivers a tenant has at most: each may keep events waiting.
+const MOST: usize = 10;
+
 /// A receiver that is to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewReceiver {
@@ -32,11 +35,14 @@ impl Host {
     /// Adds a receiver, which is told of what happens from then on. Its secret exists in the result and, sealed, in the store.
     ///
     /// # Errors
-    /// A URL that the fence keeps events from, or that is none; a store that is another instance's or cannot be written.
+    /// A URL that the fence keeps events from, or that is none; a tenant that has ten already; a store that is another instance's or cannot be written.
     pub async fn add_receiver(&self, new: NewReceiver, fence: &Fence) -> Result<(ReceiverRecord, Secret)> {
         let refuse = |why: String| Error::Request(format!("no event can be sent to this URL: {why}"));
         let url: Url = new.url.parse().map_err(|error| refuse(format!("it is no URL: {error}")))?;
         fence.check(&url).map_err(refuse)?;
+        if self.store().receivers(&new.tenant).await?.len() >= MOST {
+            return Err(Error::Request(format!("a tenant has {MOST} receivers at most: remove one first")));
+        }
         let (cx, secret) = (self.context(), signature::fresh(self.context())?);
         let id = ReceiverId::new(cx)?;
         let sealed = self.vault().seal(cx, &place(&new.tenant, &id, field::SIGNING), &secret)?;
@@ -68,10 +74,15 @@ impl Host {
     /// Gives a receiver a new secret. For a day events are signed with the one before as well.
     ///
     /// # Errors
-    /// An unknown receiver; one whose secret somebody else replaces at the same moment; a store that is another instance's or cannot be
+    /// An unknown receiver; one whose secret was replaced less than a day ago, or by somebody else at the same moment; a store that is another instance's or cannot be
     /// written.
     pub async fn rotate_receiver(&self, tenant: &str, id: &ReceiverId) -> Result<(ReceiverRecord, Secret)> {
         let (cx, vault, old) = (self.context(), self.vault(), self.receiver(tenant, id).await?);
+        if let Some(until) = old.previous_until.filter(|until| cx.now() < *until) {
+            return Err(Error::Request(format!(
+                "the secret was replaced before: until {until:.0} events are signed with that one and the one before it, and a third would end the first; to stop using one at once, remove the receiver and add it again"
+            )));
+        }
         let (secret, before) = (signature::fresh(cx)?, vault.open(&place(tenant, id, field::SIGNING), &old.secret)?);
         let new = ReceiverRecord {
             secret: vault.seal(cx, &place(tenant, id, field::SIGNING), &secret)?,

@@ -19,8 +19,8 @@ pub(super) enum Verdict {
     Received,
     /// The receiver wants nothing more.
     Gone,
-    /// It was not received. Perhaps the receiver says when it may be tried again.
-    Failed { why: String, not_before: Option<Timestamp> },
+    /// It was not received. The receiver may ask for time.
+    Failed { why: String, asked: SignedDuration },
 }
 
 impl Verdict {
@@ -29,7 +29,9 @@ impl Verdict {
             // The status says that it was taken, however much of the rest came.
             Sent::CutOff(answer, _) if answer.is_success() => Self::Received,
             Sent::Answered(answer) => Self::of_answer(&answer),
-            Sent::CutOff(_, error) | Sent::Failed(error) => Self::Failed { why: error.message, not_before: None },
+            Sent::CutOff(_, error) | Sent::Failed(error) => {
+                Self::Failed { why: error.message, asked: SignedDuration::ZERO }
+            }
         }
     }
 
@@ -37,8 +39,11 @@ impl Verdict {
         match answer.status {
             200..=299 => Self::Received,
             410 => Self::Gone,
-            status @ (429 | 503) => Self::Failed { why: said(status), not_before: answer.retry_at() },
-            status => Self::Failed { why: said(status), not_before: None },
+            status @ (429 | 503) => {
+                let asked = answer.retry_at().map(|at| at.duration_since(answer.sent_at)).unwrap_or_default();
+                Self::Failed { why: said(status), asked }
+            }
+            status => Self::Failed { why: said(status), asked: SignedDuration::ZERO },
         }
     }
 }
@@ -47,10 +52,11 @@ fn said(status: u16) -> String {
     format!("the receiver answered HTTP {status}")
 }
 
-/// What becomes of a delivery that failed for the `attempts`th time, of an event that has been tried since then. `chance` is from 0 to 1.
+/// What becomes of a delivery that failed for the `attempts`th time, of an event that has been tried since then, both by one clock. `chance` is
+/// from 0 to 1.
 pub(super) fn after_failure(
     why: &str,
-    not_before: Option<Timestamp>,
+    asked: SignedDuration,
     (since, attempts): (Timestamp, u32),
     now: Timestamp,
     chance: f64,
@@ -60,7 +66,6 @@ pub(super) fn after_failure(
     if !left.is_positive() {
         return Attempted::Dead(error);
     }
-    let asked = not_before.map(|at| at.duration_since(now)).unwrap_or_default();
     // The last attempt is made when the time is over.
     Attempted::Again(backoff(attempts, chance).max(asked).min(left), error)
 }
@@ -81,7 +86,8 @@ mod tests {
     }
 
     fn wait(attempts: u32, age: i64, asked: Option<i64>) -> Option<i64> {
-        match after_failure("no", asked.map(at), (at(0), attempts), at(age), 0.5) {
+        match after_failure("no", SignedDuration::from_secs(asked.unwrap_or_default()), (at(0), attempts), at(age), 0.5)
+        {
             Attempted::Again(rest, _) => Some(rest.as_secs()),
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! A person's way with a link.
 
+use connector_core::Secret;
 use connector_core::oauth::CallbackParams;
-use connector_core::{ErrorKind, Secret};
 use url::Url;
 
 use super::Site;
@@ -70,6 +70,11 @@ impl Host {
         self.detached(async move {
             let came_to = CameTo::Path { platform: link.platform.clone(), app: link.app.clone() };
             let callback = Callback { came_to, params, initiator: browser, other_account_allowed: false };
+            let (state, now) = (link.state_digest.as_deref().unwrap_or_default(), host.context().now());
+            // Nothing else begins or ends with the link meanwhile. Another callback finds that this one is there.
+            if !host.store().end_connect_link(state, &LinkOutcome::Completing { since: now }, now).await? {
+                return Ok(None);
+            }
             let completed = host.complete(callback).await;
             host.keep_outcome(&link, &completed).await
         })
@@ -84,9 +89,6 @@ impl Host {
         let outcome = LinkOutcome::of(completed);
         if let Err(error) = completed {
             tracing::info!(link = %link.id, %error, "nothing was connected with a link");
-        }
-        if completed.as_ref().is_err_and(|error| error.kind() == Some(&ErrorKind::InvalidCallback)) {
-            return Ok(None);
         }
         let state = link.state_digest.as_deref().unwrap_or_default();
         let kept = self.store().end_connect_link(state, &outcome, self.context().now()).await?;

@@ -83,7 +83,7 @@ pub(super) fn back(link: &ConnectLinkRecord, outcome: &LinkOutcome) -> Option<Ur
             LinkOutcome::Connected { connections } => {
                 query.extend_pairs(connections.iter().map(|id| ("connection_id", id.as_str())));
             }
-            LinkOutcome::Waiting => {
+            LinkOutcome::Completing { .. } | LinkOutcome::Waiting => {
                 query.append_pair("error", "waiting");
             }
             LinkOutcome::Failed { error, .. } => {

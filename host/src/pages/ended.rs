@@ -116,13 +116,14 @@ async fn ended(pages: &Pages, link: &ConnectLinkRecord) -> Result<EndedPage> {
             less: (!instead.is_empty()).then(|| list_scopes(instead)),
             ..EndedPage::saying(Words::of_failure(error))
         },
-        (None, _) => {
+        (Some(LinkOutcome::Completing { .. }) | None, _) => {
             EndedPage { well: true, waits: true, may_try_again: true, ..EndedPage::saying(Words::under_way()) }
         }
     };
     let back = link
         .outcome
         .as_ref()
+        .filter(|outcome| !matches!(outcome, LinkOutcome::Completing { .. }))
         .and_then(|outcome| back(link, outcome))
         .map(|url| Back { name: url.host_str().unwrap_or_default().to_owned(), url: url.into() });
     Ok(EndedPage { again: format!("/connect/ended/{}/again", link.id), back, ..page })

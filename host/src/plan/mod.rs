@@ -6,9 +6,9 @@ mod side;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use connector_core::config::{AppSettings, PlatformSettings, Settings};
+use connector_core::config::{AppSettings, Settings};
 use connector_core::{PlatformId, Registry};
 
 pub use self::app::{AppPlan, Extra, Presence, ScopePlan, Unlock};
@@ -84,10 +84,14 @@ impl<'a> Comparisons<'a> {
         candidate: &'a Settings,
         is_meant: impl Fn(&AppSettings) -> bool,
     ) -> Self {
-        let names = [present, candidate].into_iter().flat_map(|settings| &settings.platforms);
-        let apps =
-            names.flat_map(|(id, PlatformSettings { apps, .. })| apps.iter().map(move |(name, app)| (id, name, app)));
-        let names: BTreeSet<_> = apps.filter(|(.., app)| is_meant(app)).map(|(id, name, _)| (id, name)).collect();
+        let platforms = [present, candidate].into_iter().flat_map(|settings| &settings.platforms);
+        let apps = platforms.flat_map(|(id, platform)| platform.apps.iter().map(move |(name, app)| ((id, name), app)));
+        // As it is where there is one: nobody learns of another's app by claiming it.
+        let mut first = BTreeMap::new();
+        for (name, app) in apps {
+            first.entry(name).or_insert(app);
+        }
+        let names: Vec<_> = first.into_iter().filter(|(_, app)| is_meant(app)).map(|(name, _)| name).collect();
         let mut comparisons = Self { registry, present, candidate, all: BTreeMap::new() };
         for (platform, app) in names {
             comparisons.of(platform, app);

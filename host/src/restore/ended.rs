@@ -112,6 +112,28 @@ pub(super) async fn revoke_keys_again(cx: &Context, restored: &dyn Store, presen
     Ok(())
 }
 
+/// Tells events to nobody who was not told them in the end: receivers that were removed or disabled since are disabled, and the others have
+/// the secrets that they have come to have.
+pub(super) async fn take_receivers(cx: &Context, restored: &dyn Store, present: &dyn Store) -> Result<()> {
+    let known: HashMap<_, _> = present.every_receiver().await?.into_iter().map(|now| (now.id.clone(), now)).collect();
+    for old in restored.every_receiver().await?.into_iter().filter(|old| old.disabled_at.is_none()) {
+        let detail = json!({ "receiver": old.id.as_str(), "because": "restored" });
+        match known.get(&old.id).filter(|now| now.disabled_at.is_none()) {
+            Some(now) if now.secret == old.secret => {}
+            Some(now) => {
+                let record = audit(cx, &old.tenant, "receiver_secret_rotated", &detail)?;
+                restored.rotate_receiver(&old.secret, now, &record).await?;
+            }
+            None => {
+                let record = audit(cx, &old.tenant, "receiver_disabled", &detail)?;
+                let why = "it had been removed or disabled when a backup from before that was restored";
+                restored.disable_receiver(&old.id, why, cx.now(), &record).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Takes over which revocations are still to be done: those of the backup that were done since are not tried again.
 pub(super) async fn take_revocations(cx: &Context, restored: &dyn Store, present: &dyn Store) -> Result<()> {
     let pending = present.revocations_due(Timestamp::MAX).await?;

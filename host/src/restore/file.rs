@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::carry::{Carried, Grants, carry_over};
-use super::ended::{end_again, only_before, purge_again, revoke_keys_again, take_revocations};
+use super::ended::{end_again, only_before, purge_again, revoke_keys_again, take_receivers, take_revocations};
 use super::{Doubted, Rotating, audit, put_in_doubt};
 use crate::error::{Error, Result};
 use crate::store::{
@@ -132,6 +132,7 @@ async fn reconcile(
         purged_again = purge_again(cx, restored, present).await?;
         take_revocations(cx, restored, present).await?;
         revoke_keys_again(cx, restored, present).await?;
+        take_receivers(cx, restored, present).await?;
         before = Some(grants);
     }
     let (carried_over, suspects) = carry_over(cx, restored, before.as_ref(), vault, rotating).await?;

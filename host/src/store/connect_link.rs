@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use connector_core::{PlatformId, Scope};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{AuditRecord, ConnectLinkId, ConnectionId, Result};
 
@@ -44,6 +44,11 @@ pub struct ConnectLinkRecord {
 /// What became of a flow that began with a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkOutcome {
+    /// A callback came in time, and its code is being exchanged.
+    Completing {
+        /// Since when.
+        since: Timestamp,
+    },
     /// The accounts are connected.
     Connected {
         /// One for each account.
@@ -65,9 +70,17 @@ pub enum LinkOutcome {
 impl LinkOutcome {
     /// Whether nothing more can become of the link.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Failed { .. })
+        !matches!(self, Self::Failed { .. } | Self::Completing { .. })
+    }
+
+    /// Whether an exchange may be under way, which no process takes longer for than this.
+    fn is_under_way(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Completing { since } if now.duration_since(*since) < COMPLETING_FOR)
     }
 }
+
+/// How long an exchange may be under way, until its process is taken for ended.
+const COMPLETING_FOR: SignedDuration = SignedDuration::from_mins(3);
 
 /// How a link stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,17 +129,24 @@ impl ConnectLinkRecord {
             Some(LinkOutcome::Connected { .. }) => LinkState::Connected,
             Some(LinkOutcome::Waiting) => LinkState::Waiting,
             Some(LinkOutcome::Cancelled) => LinkState::Cancelled,
+            Some(outcome) if outcome.is_under_way(now) => LinkState::Started,
             _ if self.expires_at <= now => LinkState::Expired,
             Some(LinkOutcome::Failed { .. }) => LinkState::Failed,
-            None if self.browser_digest.is_some() => LinkState::Started,
-            None => LinkState::Open,
+            _ if self.browser_digest.is_some() => LinkState::Started,
+            _ => LinkState::Open,
         }
     }
 
     /// Whether a browser with this digest may begin a flow with it at a time.
     pub fn may_start(&self, browser_digest: Option<&str>, now: Timestamp) -> bool {
         let its_own = self.browser_digest.is_none() || self.browser_digest.as_deref() == browser_digest;
-        its_own && matches!(self.state(now), LinkState::Open | LinkState::Started | LinkState::Failed)
+        its_own && self.may_end(now)
+    }
+
+    /// Whether it is of use at a time, and no exchange is under way.
+    pub fn may_end(&self, now: Timestamp) -> bool {
+        let under_way = self.outcome.as_ref().is_some_and(|outcome| outcome.is_under_way(now));
+        !under_way && matches!(self.state(now), LinkState::Open | LinkState::Started | LinkState::Failed)
     }
 }
 
@@ -176,12 +196,12 @@ pub trait ConnectLinks {
     /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
     async fn start_connect_link(&self, start: &LinkStart) -> Result<bool>;
 
-    /// Stores what became of the flow with this state. False when another flow has begun with the link since, or it had ended: nothing has
-    /// changed then.
+    /// Stores what became of the flow with this state. False when another flow has begun with the link since, it had ended, or its callback
+    /// was there before and this is another: nothing has changed then.
     async fn end_connect_link(&self, state_digest: &str, outcome: &LinkOutcome, now: Timestamp) -> Result<bool>;
 
-    /// Takes a link of a tenant back, with the flow that began with it, and records it. False when there is none or it had ended: nothing
-    /// has changed then.
+    /// Takes a link of a tenant back, with the flow that began with it, and records it. False when there is none, it had ended, or its code is
+    /// being exchanged: nothing has changed then.
     ///
     /// # Errors
     /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.

@@ -124,6 +124,9 @@ pub trait Receivers {
     /// A tenant's receivers, the oldest first.
     async fn receivers(&self, tenant: &str) -> Result<Vec<ReceiverRecord>>;
 
+    /// The receivers of every tenant, in no order.
+    async fn every_receiver(&self) -> Result<Vec<ReceiverRecord>>;
+
     /// Gives a receiver new secrets, unless it has others by now than were seen, and records it. False when nothing has changed.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
-use connector_core::scope::{GrantScopes, Granted};
+use connector_core::scope::GrantScopes;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -24,7 +24,7 @@ use crate::cursor::{self, CursorError, Kind};
 pub enum EventKind {
     /// An account was linked that never was before.
     ConnectionCreated,
-    /// A connection works again, or no longer, or lost scopes.
+    /// A connection works again, or no longer, or holds other scopes.
     ConnectionStateChanged,
     /// A connection was given up.
     ConnectionDisconnected,
@@ -165,12 +165,9 @@ impl ConnectionStanding {
         }
     }
 
-    /// Whether it holds less than before, as far as the platform says.
-    fn lost_scopes(&self, before: &Self) -> bool {
-        match (&before.scopes.granted, &self.scopes.granted) {
-            (Granted::Known { scopes: before, .. }, Granted::Known { scopes: now, .. }) => !before.is_subset(now),
-            _ => false,
-        }
+    /// Whether it holds other scopes than before, as far as the platform says: what is required may have come or gone with them.
+    fn holds_others(&self, before: &Self) -> bool {
+        self.scopes.granted.scopes() != before.scopes.granted.scopes()
     }
 }
 
@@ -233,10 +230,10 @@ impl NewEvent {
         }
     }
 
-    /// That a connection stands otherwise than before, or lost scopes. `None` where it does not.
+    /// That a connection stands otherwise than before, or holds other scopes. `None` where it does not.
     pub(super) fn changed(before: &Connected, now: &Connected, at: Timestamp) -> Option<Self> {
         let (old, new) = (ConnectionStanding::of(before), ConnectionStanding::of(now));
-        let same = (old.state, &old.reason) == (new.state, &new.reason) && !new.lost_scopes(&old);
+        let same = (old.state, &old.reason) == (new.state, &new.reason) && !new.holds_others(&old);
         (!same).then(|| Self::stands(EventKind::ConnectionStateChanged, Some(before), now, at))
     }
 
@@ -317,11 +314,9 @@ pub trait Events {
         limit: u32,
     ) -> Result<Page<ListedEvent, EventCursor>>;
 
-    /// Keeps what is sent of an event, unless somebody else has already, and gives what is kept: each attempt sends the same.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when the event is gone.
-    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<String>;
+    /// Keeps what is sent of an event, unless somebody else has already, and gives what is kept: each attempt sends the same. `None` when the
+    /// event is gone, or was erased since it was seen: what it said before is kept no more.
+    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<Option<String>>;
 
     /// Deletes events that happened before a time, with what became of them, unless they are still on their way. Says how many.
     async fn prune_events(&self, before: Timestamp) -> Result<u64>;

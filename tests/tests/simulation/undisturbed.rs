@@ -281,7 +281,7 @@ impl Events for NodeStore {
         self.memory().events_page(filter, from, limit).await
     }
 
-    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<String> {
+    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<Option<String>> {
         self.memory().keep_event_body(event, body).await
     }
 
@@ -298,6 +298,10 @@ impl Receivers for NodeStore {
 
     async fn receivers(&self, tenant: &str) -> Result<Vec<ReceiverRecord>> {
         self.memory().receivers(tenant).await
+    }
+
+    async fn every_receiver(&self) -> Result<Vec<ReceiverRecord>> {
+        self.memory().every_receiver().await
     }
 
     async fn rotate_receiver(&self, seen: &Sealed, new: &ReceiverRecord, audit: &AuditRecord) -> Result<bool> {

@@ -80,7 +80,11 @@ impl Fence {
         let found = lookup.addresses(name).await?;
         let open = found.iter().copied().filter(|address| self.lets_through(*address, is_tls)).collect::<Vec<_>>();
         match found.first() {
-            Some(first) if open.is_empty() => Err(std::io::Error::other(refused(*first))),
+            Some(first) if open.is_empty() => {
+                // Whoever named it may not know where names lead within this network.
+                tracing::debug!(name, address = %first, "a name leads to an address that is kept from requests");
+                Err(std::io::Error::other("it leads to no public address"))
+            }
             _ => Ok(open),
         }
     }

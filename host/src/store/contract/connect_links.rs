@@ -15,6 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "of many browsers one has a connect link", run: |bench| Box::pin(raced(bench)) },
     Check { name: "nothing begins with a connect link that is over", run: |bench| Box::pin(over(bench)) },
     Check { name: "a connect link tells what became of its last flow", run: |bench| Box::pin(told(bench)) },
+    Check { name: "a connect link rests while a code is exchanged", run: |bench| Box::pin(completing(bench)) },
     Check { name: "a connect link is taken back with its flow", run: |bench| Box::pin(cancelled(bench)) },
     Check { name: "connect links are pruned when they have expired", run: |bench| Box::pin(pruned(bench)) },
 ];
@@ -159,6 +160,23 @@ async fn told(bench: Bench) -> Outcome {
     assert!(bench.store.end_connect_link("second", &LinkOutcome::Waiting, bench.now()).await?);
     assert!(!bench.store.end_connect_link("second", &failed(), bench.now()).await?, "it has ended");
     assert_eq!(now(&bench, &link).await?.state(link.expires_at), LinkState::Waiting);
+    Ok(())
+}
+
+/// While a code is exchanged nothing else begins or ends, and another callback is not the first.
+async fn completing(bench: Bench) -> Outcome {
+    let link = stored(&bench, "token").await?;
+    assert!(start(&bench, &link, "mine", "state").await?);
+    let begun = LinkOutcome::Completing { since: bench.now() };
+    assert!(bench.store.end_connect_link("state", &begun, bench.now()).await?);
+    assert!(!bench.store.end_connect_link("state", &begun, bench.now()).await?, "the first callback is under way");
+    assert!(!start(&bench, &link, "mine", "again").await?);
+    let record = bench.audit("connect_link_cancelled")?;
+    assert!(!bench.store.cancel_connect_link(TENANT, &link.id, bench.now(), &record).await?);
+    assert_eq!(now(&bench, &link).await?.state(bench.now()), LinkState::Started);
+    assert!(now(&bench, &link).await?.may_start(Some("mine"), bench.minutes(4)), "its process has ended");
+    assert!(bench.store.end_connect_link("state", &failed(), bench.now()).await?);
+    assert!(start(&bench, &link, "mine", "again").await?);
     Ok(())
 }
 

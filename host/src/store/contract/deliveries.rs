@@ -64,6 +64,7 @@ async fn kept(bench: Bench) -> Outcome {
     let some = bench.receiver(&[EventKind::MetricsRecorded, EventKind::ConnectionCreated]).await?;
     assert_eq!(bench.store.receivers(TENANT).await?, [all.clone(), some.clone()]);
     assert_eq!(bench.store.receivers("other").await?, []);
+    assert_eq!(bench.store.every_receiver().await?.len(), 2);
     assert!(bench.store.has_sealed_rows().await?);
     let audit = bench.audit("receiver_disabled")?;
     assert!(bench.store.disable_receiver(&some.id, "gone", bench.minutes(1), &audit).await?);

@@ -7,9 +7,6 @@ use super::fields::{Fields, millis};
 use super::{Row, SqlStore, Statement, audit, json, statement};
 use crate::store::{AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectLinks, LinkOutcome, LinkStart, Result};
 
-/// A link that a flow may begin with at `$2`, as [`ConnectLinkRecord::may_start`] has it without the browser.
-const LIVE: &str = "ended_at IS NULL AND expires_at > $2";
-
 #[async_trait]
 impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
     async fn put_connect_link(&self, link: &ConnectLinkRecord, record: &AuditRecord) -> Result<()> {
@@ -45,16 +42,12 @@ impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
 
     async fn start_connect_link(&self, start: &LinkStart) -> Result<bool> {
         let mut transaction = self.write_ours().await?;
-        let select = statement(format!(
-            "SELECT state_digest FROM connect_links
-             WHERE id = $1 AND {LIVE} AND (browser_digest IS NULL OR browser_digest = $3)"
-        ));
-        let select = select.bind(start.id.to_string()).bind(start.now.as_millisecond());
-        let Some(row) = transaction.fetch(select.bind(start.browser_digest.clone()).locking()).await? else {
+        let select = statement("SELECT * FROM connect_links WHERE id = $1").bind(start.id.to_string());
+        let found = transaction.fetch(select.locking()).await?.as_ref().map(link).transpose()?;
+        let Some(found) = found.filter(|found| found.may_start(Some(&start.browser_digest), start.now)) else {
             return Ok(false);
         };
-        let before: Option<String> = Fields::of("connect link", &row).get("state_digest")?;
-        if let Some(before) = before {
+        if let Some(before) = found.state_digest {
             transaction.execute(statement("DELETE FROM flows WHERE state_digest = $1").bind(before)).await?;
         }
         let update =
@@ -67,10 +60,13 @@ impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
 
     async fn end_connect_link(&self, state_digest: &str, outcome: &LinkOutcome, now: Timestamp) -> Result<bool> {
         let update = statement(
-            "UPDATE connect_links SET outcome = $2, ended_at = $3 WHERE state_digest = $1 AND ended_at IS NULL",
+            "UPDATE connect_links SET outcome = $2, ended_at = $3
+             WHERE state_digest = $1 AND ended_at IS NULL AND (outcome IS NULL OR $4 = 0)",
         );
         let update = update.bind(state_digest).bind(json::to_text(&json::Outcome::from(outcome))?);
-        Ok(self.execute(update.bind(millis(outcome.is_final().then_some(now)))).await? == 1)
+        let update = update.bind(millis(outcome.is_final().then_some(now)));
+        let begins = matches!(outcome, LinkOutcome::Completing { .. });
+        Ok(self.execute(update.bind(i64::from(begins))).await? == 1)
     }
 
     async fn cancel_connect_link(
@@ -81,16 +77,15 @@ impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
         record: &AuditRecord,
     ) -> Result<bool> {
         let mut transaction = self.write_ours().await?;
-        let update = statement(format!(
-            "UPDATE connect_links SET outcome = $4, ended_at = $2 WHERE id = $1 AND {LIVE} AND tenant = $3
-             RETURNING state_digest"
-        ));
-        let update = update.bind(id.to_string()).bind(now.as_millisecond()).bind(tenant);
-        let Some(row) = transaction.fetch(update.bind(json::to_text(&json::Outcome::Cancelled)?)).await? else {
-            return Ok(false);
-        };
-        let begun: Option<String> = Fields::of("connect link", &row).get("state_digest")?;
-        if let Some(begun) = begun {
+        let select = statement("SELECT * FROM connect_links WHERE id = $1 AND tenant = $2");
+        let select = select.bind(id.to_string()).bind(tenant).locking();
+        let found = transaction.fetch(select).await?.as_ref().map(link).transpose()?;
+        let Some(found) = found.filter(|found| found.may_end(now)) else { return Ok(false) };
+        let update =
+            statement("UPDATE connect_links SET outcome = $2, ended_at = $3 WHERE id = $1").bind(id.to_string());
+        let update = update.bind(json::to_text(&json::Outcome::Cancelled)?).bind(now.as_millisecond());
+        transaction.execute(update).await?;
+        if let Some(begun) = found.state_digest {
             transaction.execute(statement("DELETE FROM flows WHERE state_digest = $1").bind(begun)).await?;
         }
         transaction.execute(audit::insert(record)).await?;

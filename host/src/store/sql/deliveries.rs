@@ -8,7 +8,7 @@ use super::{Argument, Row, SqlStore, Statement, audit, events, grants, json, rec
 use crate::store::event::NewEvent;
 use crate::store::{
     Attempted, AuditRecord, Deliveries, Delivery, DeliveryOutcome, DeliveryRecord, LastError, ReceiverId,
-    ReceiverRecord, Resend, Result,
+    ReceiverRecord, Resend, Result, WHOLE_STORE,
 };
 
 /// Whether no earlier event of the same connection is still on its way to the same receiver as `d`.
@@ -60,6 +60,7 @@ impl<D: Send + Sync> Deliveries for SqlStore<D> {
 
     async fn resend_events(&self, tenant: &str, which: &Resend, audit: &AuditRecord) -> Result<u64> {
         let mut transaction = self.write_ours().await?;
+        transaction.lock_tenant(WHOLE_STORE).await?;
         let sent = transaction.execute(resend(tenant, which)).await?;
         if sent > 0 {
             transaction.execute(audit::insert(audit)).await?;

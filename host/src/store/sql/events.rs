@@ -8,7 +8,7 @@ use super::{Row, SqlStore, Statement, Transaction, deliveries, facts, feed, stat
 use crate::store::event::NewEvent;
 use crate::store::{
     ConnectionId, DeliveryRecord, EventCursor, EventFilter, EventId, EventRecord, Events, ListedEvent, Page, Result,
-    StoreError,
+    WHOLE_STORE,
 };
 
 #[async_trait]
@@ -31,19 +31,22 @@ impl<D: Send + Sync> Events for SqlStore<D> {
         Ok(Page::of(found, limit, |last, _| last.event.place))
     }
 
-    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<String> {
-        let update =
-            statement("UPDATE events SET body = coalesce(body, $3) WHERE tenant = $1 AND position = $2 RETURNING body");
+    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<Option<String>> {
+        let unless_erased = if event.facts.is_some() { "AND facts IS NOT NULL" } else { "" };
+        let update = statement(format!(
+            "UPDATE events SET body = coalesce(body, $3) WHERE tenant = $1 AND position = $2 {unless_erased} RETURNING body"
+        ));
         let update = update.bind(event.tenant.clone()).bind(event.place.position()).bind(body);
         let mut transaction = self.write().await?;
         let kept = transaction.fetch(update).await?;
         transaction.commit().await?;
-        let kept = kept.ok_or_else(|| StoreError::NotFound { what: "event", id: event.id.to_string() })?;
-        Fields::of("event", &kept).get("body")
+        kept.as_ref().map(|kept| Fields::of("event", kept).get("body")).transpose()
     }
 
     async fn prune_events(&self, before: Timestamp) -> Result<u64> {
         let mut transaction = self.write_ours().await?;
+        // One after the other with whoever sends events again: an event must not go whose way begins anew.
+        transaction.lock_tenant(WHOLE_STORE).await?;
         let before = before.as_millisecond();
         let ways = statement(
             "DELETE FROM event_deliveries WHERE since < $1 AND (outcome IS NOT NULL OR NOT EXISTS (

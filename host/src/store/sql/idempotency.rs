@@ -11,15 +11,19 @@ use crate::vault::Sealed;
 #[async_trait]
 impl<D: Send + Sync> Idempotency for SqlStore<D> {
     async fn begin_request(&self, request: &RequestRecord, now: Timestamp) -> Result<Option<RequestRecord>> {
-        let mut transaction = self.write_ours().await?;
-        transaction.execute(make_room(request, now)).await?;
-        // Whoever inserts at the same time is waited for, and then there first.
-        if transaction.execute(insert(request)).await? == 1 {
-            transaction.commit().await?;
-            return Ok(None);
+        loop {
+            let mut transaction = self.write_ours().await?;
+            transaction.execute(make_room(request, now)).await?;
+            // Whoever inserts at the same time is waited for, and then there first.
+            if transaction.execute(insert(request)).await? == 1 {
+                transaction.commit().await?;
+                return Ok(None);
+            }
+            // Whoever was there first may have gone meanwhile, and then there is room.
+            if let Some(known) = transaction.fetch(select(request)).await? {
+                return record(&known).map(Some);
+            }
         }
-        let known = transaction.fetch(select(request)).await?;
-        known.as_ref().map(record).transpose()
     }
 
     async fn answer_request(&self, id: &RequestId, answer: &Sealed) -> Result<bool> {

@@ -89,6 +89,7 @@ fn scopes(texts: &BTreeSet<String>) -> connector_core::Result<ScopeSet> {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
+    Completing { since: i64 },
     Connected { connections: Vec<String> },
     Waiting,
     Failed { error: String, instead: Vec<String> },
@@ -98,6 +99,7 @@ pub(super) enum Outcome {
 impl From<&LinkOutcome> for Outcome {
     fn from(outcome: &LinkOutcome) -> Self {
         match outcome {
+            LinkOutcome::Completing { since } => Self::Completing { since: since.as_millisecond() },
             LinkOutcome::Connected { connections } => {
                 Self::Connected { connections: connections.iter().map(ToString::to_string).collect() }
             }
@@ -115,6 +117,9 @@ impl TryFrom<Outcome> for LinkOutcome {
 
     fn try_from(stored: Outcome) -> Result<Self> {
         Ok(match stored {
+            Outcome::Completing { since } => {
+                Self::Completing { since: Timestamp::from_millisecond(since).map_err(StoreError::database)? }
+            }
             Outcome::Connected { connections } => {
                 Self::Connected { connections: connections.iter().map(|id| id.parse()).collect::<Result<_>>()? }
             }

@@ -24,6 +24,10 @@ impl<D: Send + Sync> Receivers for SqlStore<D> {
         self.fetch_all(select).await?.iter().map(receiver).collect()
     }
 
+    async fn every_receiver(&self) -> Result<Vec<ReceiverRecord>> {
+        self.fetch_all(statement("SELECT * FROM event_receivers")).await?.iter().map(receiver).collect()
+    }
+
     async fn rotate_receiver(&self, seen: &Sealed, new: &ReceiverRecord, audit: &AuditRecord) -> Result<bool> {
         let update = statement(
             "UPDATE event_receivers SET secret = $3, previous_secret = $4, previous_until = $5

@@ -64,7 +64,9 @@ impl ConnectLinks for MemoryStore {
         let mut state = self.lock();
         let mut links = state.connect_links.iter_mut();
         let is_it = |link: &&mut ConnectLinkRecord| {
-            link.state_digest.as_deref() == Some(state_digest) && link.ended_at.is_none()
+            let begins = matches!(outcome, LinkOutcome::Completing { .. });
+            let fits = link.outcome.is_none() || !begins;
+            link.state_digest.as_deref() == Some(state_digest) && link.ended_at.is_none() && fits
         };
         let Some(link) = links.find(is_it) else { return Ok(false) };
         link.outcome = Some(outcome.clone());
@@ -82,8 +84,7 @@ impl ConnectLinks for MemoryStore {
         let mut state = self.lock();
         state.check_ours()?;
         let mut links = state.connect_links.iter_mut();
-        let is_live = |link: &ConnectLinkRecord| link.ended_at.is_none() && link.expires_at > now;
-        let Some(link) = links.find(|link| link.id == *id && link.tenant == tenant && is_live(link)) else {
+        let Some(link) = links.find(|link| link.id == *id && link.tenant == tenant && link.may_end(now)) else {
             return Ok(false);
         };
         (link.outcome, link.ended_at) = (Some(LinkOutcome::Cancelled), Some(now));

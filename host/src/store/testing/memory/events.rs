@@ -9,7 +9,7 @@ use super::{MemoryStore, State};
 use crate::store::event::NewEvent;
 use crate::store::{
     Connected, ConnectionId, DeliveryOutcome, DeliveryRecord, EventCursor, EventFilter, EventId, EventRecord, Events,
-    GrantRecord, ListedEvent, Page, Result, StoreError,
+    GrantRecord, ListedEvent, Page, Result,
 };
 
 #[async_trait]
@@ -29,11 +29,11 @@ impl Events for MemoryStore {
         Ok(Page::of(found, limit, |last, _| last.event.place))
     }
 
-    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<String> {
+    async fn keep_event_body(&self, event: &EventRecord, body: &str) -> Result<Option<String>> {
         let mut state = self.lock();
         let stored = state.events.iter_mut().find(|stored| stored.id == event.id);
-        let stored = stored.ok_or_else(|| StoreError::NotFound { what: "event", id: event.id.to_string() })?;
-        Ok(stored.body.get_or_insert_with(|| body.to_owned()).clone())
+        let stored = stored.filter(|stored| stored.facts.is_some() || event.facts.is_none());
+        Ok(stored.map(|stored| stored.body.get_or_insert_with(|| body.to_owned()).clone()))
     }
 
     async fn prune_events(&self, before: Timestamp) -> Result<u64> {

@@ -27,6 +27,10 @@ impl Receivers for MemoryStore {
         Ok(found)
     }
 
+    async fn every_receiver(&self) -> Result<Vec<ReceiverRecord>> {
+        Ok(self.lock().receivers.clone())
+    }
+
     async fn rotate_receiver(&self, seen: &Sealed, new: &ReceiverRecord, audit: &AuditRecord) -> Result<bool> {
         let mut state = self.lock();
         state.check_ours()?;

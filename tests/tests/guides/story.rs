@@ -139,6 +139,9 @@ impl<'p> Visitor<'p> {
         let (status, page) = self.presses("/token", &id);
         assert!(status == 409 && page.contains("connected again"), "{page}");
         assert!(self.home().contains("Connect again"));
+        let other = self.browser.open(&self.goes_to_the_platform(&id, &person("jonas")));
+        assert_eq!(other.status, 409, "{}", String::from_utf8_lossy(&other.body));
+        assert!(self.home().contains("Mira Okafor: reauth_required"), "another account changes nothing for it");
         self.comes_back(&self.goes_to_the_platform(&id, &person(MIRA)));
         assert!(self.home().contains("Mira Okafor: active"));
         self.sees("connection.state_changed: active");

@@ -1,5 +1,7 @@
 //! What must not be written, and where.
 
+use std::path::Path;
+
 use connector_core::Registry;
 
 use super::tree::{Source, assert_none, files, folders, rust_files, sources};
@@ -42,7 +44,7 @@ fn platform_names() -> Vec<String> {
 
 /// Whether a file is told to products, whose developers want an example. Nothing is built from it.
 fn is_guide(path: &str) -> bool {
-    path.strip_prefix("host/guides/").is_some_and(|name| name.ends_with(".md"))
+    path.starts_with("host/guides/") && Path::new(path).extension().is_some_and(|kind| kind == "md")
 }
 
 #[test]

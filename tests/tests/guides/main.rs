@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod again;
 mod guide;
 mod product;
 mod story;
@@ -21,10 +22,20 @@ use self::guide::Guide;
 const NODE: &str = "node.md";
 const LARAVEL: &str = "laravel.md";
 
+/// What starts a flow, and says its id or why there is none.
+const IN_NODE: &str = "import { startFlow } from './connector.mjs';
+try { process.stdout.write((await startFlow('http://127.0.0.1/', 'me')).id); }
+catch (problem) { process.stdout.write(`${problem.word} ${problem.retryAfterMs / 1000}`); }";
+const IN_PHP: &str = "foreach (['Problem', 'Host'] as $name) { require \"app/Services/Connector$name.php\"; }
+$host = new App\\Services\\ConnectorHost(getenv('CONNECTOR_HOST_URL'), getenv('CONNECTOR_KEY'));
+try { echo $host->startFlow('http://127.0.0.1/', 'me')['id']; }
+catch (App\\Services\\ConnectorProblem $problem) { echo \"$problem->word $problem->retryAfter\"; }";
+
 #[test]
 fn the_product_in_node_does_what_its_guide_says() {
     if is_there("node", &["--version"], "install the package nodejs") {
         story::told(&Guide::read(NODE));
+        again::sent("node", &["--input-type=module", "-e", IN_NODE], &Guide::read(NODE));
     }
 }
 
@@ -33,6 +44,7 @@ fn the_product_in_php_does_what_its_guide_says() {
     let has_curl = ["-r", "exit(extension_loaded('curl') ? 0 : 1);"];
     if is_there("php", &has_curl, "install the packages php-cli and php-curl") {
         story::told(&Guide::read(LARAVEL));
+        again::sent("php", &["-r", IN_PHP], &Guide::read(LARAVEL));
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use connector_core::Secret;
 use connector_core::emulator::Consent;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -128,6 +128,7 @@ impl<'p> Visitor<'p> {
         let (status, page) = self.presses("/token", &id);
         assert!(status == 200 && page.contains("A token of") && page.contains("user.info.stats"), "{page}");
         assert_eq!(Visitor::new(self.product).presses("/token", &id).0, 404, "it is somebody else's");
+        assert_eq!(self.presses("/token", "unknown").0, 404);
     }
 
     fn is_needed_and_comes_again(&self) {
@@ -158,7 +159,7 @@ fn only_what_the_host_says_is_believed(visitor: &Visitor<'_>) {
         let connection = json!({ "id": shown["id"], "state": state, "reference": shown["reference"] });
         json!({ "type": "test", "data": { "connection": connection } })
     };
-    let now = Timestamp::now();
+    let now = product.place.stage.web.cx.now();
     let late = now - SignedDuration::from_mins(6);
     for (case, secret, at) in
         [("forged", &other, now), ("late", &secret, late), ("early", &secret, now + SignedDuration::from_mins(6))]

@@ -1,12 +1,15 @@
 //! What a product sends again, and what it leaves to its caller.
 
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::guide::Guide;
 use crate::support::came::Came;
+
+/// So long that only a product that hangs is cut off.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const MADE: (&str, &str) = ("201 Created", r#"{"id":"made"}"#);
 const IN_A_MOMENT: (&str, &str) = ("429 Too Many Requests\r\nRetry-After: 0", "{}");
@@ -45,8 +48,17 @@ fn said(mut command: Command, answers: &[(&'static str, &'static str)]) -> Strin
             let _ = tell.send(Came::answered(&listener, head, body));
         }
     });
-    let done = command.output().unwrap();
-    let all: Vec<_> = answers.iter().map(|_| came.recv_timeout(Duration::from_mins(1)).unwrap()).collect();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it waits longer than anybody at a browser would");
+        }
+        std::thread::yield_now();
+    }
+    let done = child.wait_with_output().unwrap();
+    let all: Vec<_> = answers.iter().map(|_| came.recv_timeout(PATIENCE).unwrap()).collect();
     for again in &all {
         assert!(again.header("idempotency-key").len() >= 16);
         assert_eq!(again.header("idempotency-key"), all[0].header("idempotency-key"));

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connector_core::http::{Policy, Request};
+use connector_tests::missing::skipped;
 use http::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -40,7 +41,7 @@ impl Browser {
     /// Opens one with a fresh profile; without Chromium on this machine, none.
     pub(crate) fn open(stage: &Stage) -> Option<Self> {
         if let Some(missing) = [CHROMIUM, CHROMEDRIVER].into_iter().find(|path| !Path::new(path).exists()) {
-            skipped(missing);
+            skipped("chromium", &format!("{missing} is not there; install the packages chromium and chromium-driver"));
             return None;
         }
         let (driver, port) = drive(&stage.path("."));
@@ -139,12 +140,4 @@ fn capabilities(profile: &Path) -> Value {
         "browserName": "chrome",
         "goog:chromeOptions": { "binary": CHROMIUM, "args": args },
     }}})
-}
-
-/// Says that a test proved nothing here, or fails where it must not be skipped.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn skipped(missing: &str) {
-    let required = std::env::var("CONNECTOR_TESTS_REQUIRE").is_ok_and(|names| names.contains("chromium"));
-    assert!(!required, "{missing} is missing, and CONNECTOR_TESTS_REQUIRE names chromium");
-    eprintln!("skipped: {missing} is missing; install the packages chromium and chromium-driver");
 }

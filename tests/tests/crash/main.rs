@@ -32,24 +32,11 @@ mod support;
 mod synced;
 mod tally;
 
-use std::io::Write as _;
+use connector_tests::missing::{say, skipped};
 
 /// The size of a test: that of the environment, else the short one.
 fn size(variable: &str, short: usize) -> usize {
     std::env::var(variable).map_or(short, |text| text.parse().unwrap())
-}
-
-/// Prints past the harness, which shows what a test prints only when it fails.
-fn say(line: &str) {
-    _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// Says that a test proved nothing here, or fails where `CONNECTOR_TESTS_REQUIRE` names what is missing.
-fn skipped(name: &str, why: &str) {
-    let required = std::env::var("CONNECTOR_TESTS_REQUIRE").unwrap_or_default();
-    let required = required.split(',').any(|required| required.trim() == name);
-    assert!(!required, "{name} is missing, and CONNECTOR_TESTS_REQUIRE names it: {why}");
-    say(&format!("skipped: {name} is missing: {why}"));
 }
 
 #[test]

@@ -65,8 +65,13 @@ impl Cli {
 
     /// The same command as `nohup` starts it.
     pub(crate) fn nohup(self) -> Self {
+        self.in_shell("trap '' HUP; exec \"$0\" \"$@\"")
+    }
+
+    /// A shell in place of the command, which the script knows as `"$0" "$@"`.
+    pub(crate) fn in_shell(self, script: &str) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", PROGRAM]).args(self.command.get_args());
+        shell.args(["-c", script, PROGRAM]).args(self.command.get_args());
         Self::of(shell, self.command.get_current_dir().unwrap(), self.said)
     }
 

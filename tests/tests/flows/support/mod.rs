@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod browser;
+pub(crate) mod came;
 mod cli;
 mod emulator;
 mod held_line;

@@ -87,8 +87,10 @@ impl Product {
     }
 
     async fn send(&self, request: Request) -> Outcome<RawAnswer> {
+        let path = request.url.path().to_owned();
         let answer = self.cx.send(request).await?;
-        if answer.is_success() { Ok(answer) } else { Err(format!("{}", answer.status).into()) }
+        let said = || format!("{path}: {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+        if answer.is_success() { Ok(answer) } else { Err(said().into()) }
     }
 }
 

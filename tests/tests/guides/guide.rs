@@ -18,7 +18,7 @@ struct Block {
 
 impl Guide {
     pub(crate) fn read(name: &'static str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/guides").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../connectors/tiktok/guides").join(name);
         let text = std::fs::read_to_string(path).unwrap();
         let mut above = String::new();
         let mut blocks: Vec<Block> = Vec::new();

@@ -37,6 +37,9 @@ pub enum Error {
     /// The platform refused to ask a person because of a scope, and may take a request for less.
     #[error("{0}")]
     ScopeRefused(Box<ScopeRefused>),
+    /// Access was allowed and the account is not linked by it: it is another one than was to be renewed, or was given up meanwhile.
+    #[error("{0}")]
+    NotLinked(String),
     /// What was asked for does not exist or is not clear.
     #[error("{0}")]
     Request(String),

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::data::{FailureData, Mistake, texts};
 use crate::error::Error;
 use crate::flow::{Asking, ScopeRefused};
+use crate::links::NOT_LINKED;
 use crate::store::StoreError;
 
 /// What every fallible route returns.
@@ -136,6 +137,9 @@ impl Problem {
     pub(super) fn of(error: &Error) -> Self {
         let problem = match (error, error.connector()) {
             (Error::Store(store), _) => Self::of_store(store),
+            (Error::NotLinked(message), _) => {
+                Self::new(StatusCode::CONFLICT, NOT_LINKED, "The account is not linked").with(message)
+            }
             (Error::Request(message), _) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "It is not in a state for this").with(message)
             }

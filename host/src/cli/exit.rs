@@ -39,7 +39,9 @@ impl Exit {
     pub(super) fn of(error: &Error) -> Self {
         match (error.kind(), error) {
             (Some(ErrorKind::Config | ErrorKind::Unsupported), _)
-            | (None, Error::Request(_) | Error::Config(_) | Error::Store(StoreError::Url(_))) => Self::Usage,
+            | (None, Error::Request(_) | Error::NotLinked(_) | Error::Config(_) | Error::Store(StoreError::Url(_))) => {
+                Self::Usage
+            }
             (
                 Some(
                     ErrorKind::Declined

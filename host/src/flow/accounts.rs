@@ -93,7 +93,7 @@ impl Host {
         }
         if all_among(&accounts, &earlier, |found| found.disconnected_at.is_some_and(|at| grant.created_at < at)) {
             self.give_up(grant, "disconnected_since").await?;
-            return Err(Error::Request(
+            return Err(Error::NotLinked(
                 "the account was disconnected after its person had allowed access, so it stays disconnected: connect it again"
                     .to_owned(),
             ));
@@ -168,10 +168,12 @@ impl Host {
         );
         if all_among(&accounts, earlier, |found| found.disconnected_at.is_none()) {
             self.link_to(grant, None, accounts, earlier).await?;
-            return Ok(Error::Request(format!("{begin} ({theirs} was connected before, and stays so)")));
+            return Ok(Error::NotLinked(format!("{begin} ({theirs} was connected before, and stays so)")));
         }
         self.give_up(grant, "other_account").await?;
-        Ok(Error::Request(format!("{begin}, or pass --other-account to connect {theirs} as well")))
+        Ok(Error::NotLinked(format!(
+            "{begin}, or say that another account is right (`--other-account`, in the API `other_account`) to connect {theirs} as well"
+        )))
     }
 }
 

@@ -43,13 +43,13 @@ fn failed(word: &str) -> LinkOutcome {
 
 /// What no later try changes.
 fn is_of_the_account(error: &Error) -> bool {
-    matches!(error, Error::Request(_))
+    matches!(error, Error::NotLinked(_))
 }
 
 /// What went wrong, as one stable word.
 pub(crate) fn word(error: &Error) -> &str {
     match error {
-        Error::Request(_) => NOT_LINKED,
+        Error::NotLinked(_) => NOT_LINKED,
         _ => error.kind().map_or(INTERNAL, ErrorKind::as_str),
     }
 }

@@ -266,3 +266,21 @@ fn an_app_of_one_tenant_is_not_there_for_another() {
     connect.ends(2, &["is not for the tenant `default`", "`tenants` of [platforms.tiktok.apps.shops_own]"]);
     api.end();
 }
+
+#[test]
+fn a_connection_is_not_renewed_by_another_account_unless_the_product_says_so() {
+    let api = Api::new("all");
+    let mira = api.connect(MIRA);
+    let renew = json!({ "platform": "tiktok", "redirect_uri": REDIRECT, "reconnect": mira["id"] });
+    let walk = || api.flow(&renew, |url| api.stage.consent_at(url, &person("jonas")));
+    let (flow, query) = walk();
+    let complete = |flow: &str, body: &Value| api.post(&format!("flows/{flow}/complete"), body);
+    let problem = refused(&complete(&flow, &json!({ "query": query })), 409, "not_linked");
+    assert!(problem["detail"].as_str().unwrap().contains("not as Mira Okafor"), "{problem}");
+    assert_eq!(fine(&api.get("connections"))["connections"].as_array().unwrap().len(), 1);
+    let (flow, query) = walk();
+    let ended = fine(&complete(&flow, &json!({ "query": query, "other_account": true })));
+    assert_eq!(ended["connections"][0]["new"], true, "{ended}");
+    assert_eq!(fine(&api.get("connections"))["connections"].as_array().unwrap().len(), 2);
+    api.end();
+}

@@ -128,6 +128,14 @@ async fn what_admin_routes_cannot_use_changes_nothing() {
 }
 
 #[tokio::test]
+async fn anybody_may_read_what_the_routes_are() {
+    let lab = Lab::new().await;
+    let answer = lab.get("/openapi.json").await;
+    assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, "application/json"));
+    assert_eq!(answer.json().unwrap()["openapi"], json!("3.1.0"));
+}
+
+#[tokio::test]
 async fn only_loopback_names_are_answered() {
     let lab = Lab::new().await;
     let status = async |host: &str| {

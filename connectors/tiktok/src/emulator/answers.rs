@@ -161,9 +161,9 @@ pub(super) fn html(status: StatusCode, page: String, outcome: &str) -> Answer {
     Answer::new((status, [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response(), outcome)
 }
 
-/// The style sheet of the pages.
-pub(super) fn css(sheet: &'static str) -> Answer {
-    Answer::new(([(CONTENT_TYPE, "text/css; charset=utf-8")], sheet).into_response(), "ok")
+/// A text that is built in.
+pub(super) fn text(kind: &'static str, text: &'static str) -> Answer {
+    Answer::new(([(CONTENT_TYPE, kind)], text).into_response(), "ok")
 }
 
 /// Sends the browser elsewhere.

@@ -6,7 +6,11 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use axum::http::{HeaderMap, HeaderName, Uri};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Number, Value};
 use url::form_urlencoded;
+
+/// From here on a JSON number may be read as its neighbour.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_991.0;
 
 /// What an endpoint gets to see. It has no `Debug`: it may hold secrets.
 pub(super) struct Call {
@@ -35,12 +39,14 @@ impl Call {
         kind.eq_ignore_ascii_case("application/x-www-form-urlencoded").then(|| Params::parse(&self.body))
     }
 
-    /// The body as JSON.
+    /// The body as a JSON object. Serde would read an array as the fields of a struct in their order, and none of them as all of their defaults.
     ///
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
-        serde_json::from_slice(&self.body).map_err(|error| format!("the body cannot be used: {error}"))
+        serde_json::from_slice::<Map<String, Value>>(&self.body)
+            .and_then(|object| serde_json::from_value(whole(Value::Object(object))))
+            .map_err(|error| format!("the body cannot be used: {error}"))
     }
 
     pub(super) fn bearer(&self) -> Option<&str> {
@@ -64,6 +70,23 @@ impl Call {
     fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+/// JSON has one kind of numbers: 5.0 is 5, which serde tells apart.
+fn whole(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(integer(&number).unwrap_or(number)),
+        Value::Array(values) => values.into_iter().map(whole).collect(),
+        Value::Object(object) => object.into_iter().map(|(key, value)| (key, whole(value))).collect(),
+        other => other,
+    }
+}
+
+/// A number that was written with a fraction of nothing, where that is exact.
+fn integer(number: &Number) -> Option<Number> {
+    let exact = |float: &f64| float.fract() == 0.0 && float.abs() <= LARGEST_EXACT;
+    let float = number.as_f64().filter(|float| number.is_f64() && exact(float))?;
+    Number::from_i128(format!("{float:.0}").parse().ok()?)
 }
 
 /// Names and values of a query or a form, in order.

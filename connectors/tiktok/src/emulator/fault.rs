@@ -21,6 +21,7 @@ use super::call::Call;
 use super::world::Scene;
 
 const MOST: u32 = 1000;
+const A_DAY: u64 = 86_400;
 
 /// Faults that wait for their calls, by endpoint.
 pub(super) type Faults = HashMap<Endpoint, VecDeque<Fault>>;
@@ -103,13 +104,17 @@ pub(super) fn order(scene: &mut Scene<'_>, call: &Call) -> Answer {
     let Some(status) = StatusCode::from_u16(order.status).ok().filter(|status| status.as_u16() >= 200) else {
         return answers::sentence(StatusCode::BAD_REQUEST, "`status` is an HTTP status from 200 to 999");
     };
+    if order.times > MOST || order.seconds > A_DAY {
+        let sentence = format!("`times` is {MOST} at most, and `seconds` {A_DAY}");
+        return answers::sentence(StatusCode::BAD_REQUEST, &sentence);
+    }
     let delay = if order.body == FaultBody::Slow { Duration::from_secs(order.seconds) } else { Duration::ZERO };
     let fault = Fault { status, body: order.body, after: order.after, delay };
     let waiting = scene.run().faults.entry(order.endpoint).or_default();
     if order.times == 0 {
         waiting.clear();
     }
-    waiting.extend((0..order.times.min(MOST)).map(|_| fault));
+    waiting.extend((0..order.times).map(|_| fault));
     answers::plain(StatusCode::OK, &json!({"waiting": waiting.len()}))
 }
 

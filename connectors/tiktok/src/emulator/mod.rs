@@ -16,6 +16,7 @@ mod fault;
 mod fields;
 mod grants;
 mod limit;
+mod openapi;
 mod page;
 mod people;
 mod record;

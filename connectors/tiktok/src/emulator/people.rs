@@ -109,10 +109,10 @@ impl Sheet {
         derive::uuid(&["union_id", self.name])
     }
 
-    /// A count, so many seconds after the founding, as nobody has changed it.
+    /// A count, so many seconds after the founding, as nobody has changed it. Not below 0, however far the clock was put back.
     pub(super) fn count(&self, field: &str, age: i64) -> Option<i64> {
         let Count(_, base, per_day) = self.counts.iter().find(|count| count.0 == field)?;
-        Some(base + per_day * age.div_euclid(HOUR) / 24)
+        Some((base + per_day * age.div_euclid(HOUR) / 24).max(0))
     }
 }
 
@@ -177,5 +177,6 @@ mod tests {
         assert_eq!(mira.count("follower_count", 0), Some(1_284_310));
         assert_eq!(mira.count("follower_count", HOUR), Some(1_284_430));
         assert_eq!(mira.count("follower_count", 24 * HOUR), Some(1_287_190));
+        assert_eq!(mira.count("follower_count", -3660 * 24 * HOUR), Some(0));
     }
 }

@@ -12,7 +12,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use connector_core::{Result, Secret};
 use url::Host;
 
@@ -22,7 +22,7 @@ use super::fault::{self, Endpoint, Fault};
 use super::page::{self, AppRow, Home};
 use super::state::State;
 use super::world::{Scene, World};
-use super::{admin, admin_people, authorize, consent, revoke, token, user_info};
+use super::{admin, admin_people, authorize, consent, openapi, revoke, token, user_info};
 
 const BODY_LIMIT: usize = 64 * 1024;
 
@@ -38,83 +38,119 @@ type AdminAnswering = fn(&mut Scene<'_>, &Call) -> Answer;
 
 /// An endpoint of the platform: what the record calls it, and whether faults can be ordered for it.
 #[derive(Clone, Copy)]
-struct Served {
+pub(super) struct Served {
     name: &'static str,
     endpoint: Option<Endpoint>,
     answering: Answering,
 }
 
+/// Who may ask a route, and who answers.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// A page for anybody, which the record leaves out.
+    Open(Answering),
+    /// A route of the platform: recorded, and open to faults.
+    Platform(Served),
+    /// A route for whoever has the admin token.
+    Guarded(AdminAnswering),
+}
+
+/// A route. `openapi.json` describes each of them, and a test holds it to that.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) method: MethodFilter,
+    pub(super) way: Way,
+}
+
+const fn open(path: &'static str, answering: Answering) -> Route {
+    Route { path, method: MethodFilter::GET, way: Way::Open(answering) }
+}
+
+const fn platform(path: &'static str, method: MethodFilter, served: Served) -> Route {
+    Route { path, method, way: Way::Platform(served) }
+}
+
+const fn served(name: &'static str, endpoint: Option<Endpoint>, answering: Answering) -> Served {
+    Served { name, endpoint, answering }
+}
+
+const fn told(path: &'static str, answering: AdminAnswering) -> Route {
+    Route { path, method: MethodFilter::GET, way: Way::Guarded(answering) }
+}
+
+const fn ordered(path: &'static str, answering: AdminAnswering) -> Route {
+    Route { path, method: MethodFilter::POST, way: Way::Guarded(answering) }
+}
+
+const AUTHORIZE: Served = served("authorize", Some(Endpoint::Authorize), authorize::show);
+
+pub(super) const ROUTES: [Route; 19] = [
+    open("/", home),
+    open("/style.css", |_, _| Ok(answers::text("text/css; charset=utf-8", page::STYLE))),
+    open("/openapi.json", |_, _| Ok(answers::text("application/json", openapi::DOCUMENT))),
+    platform("/v2/auth/authorize", MethodFilter::GET, AUTHORIZE),
+    platform("/v2/auth/authorize/", MethodFilter::GET, AUTHORIZE),
+    open(authorize::ERROR_PATH, authorize::error_page),
+    platform("/v2/auth/consent", MethodFilter::POST, served("consent", None, consent::decide)),
+    platform("/v2/oauth/token/", MethodFilter::POST, served("token", Some(Endpoint::Token), token::answer)),
+    platform("/v2/oauth/revoke/", MethodFilter::POST, served("revoke", Some(Endpoint::Revoke), revoke::answer)),
+    platform("/v2/user/info/", MethodFilter::GET, served("user_info", Some(Endpoint::UserInfo), user_info::answer)),
+    told("/admin/state", admin::state),
+    told("/admin/issued", admin::issued),
+    told("/admin/record", admin::record),
+    told("/admin/refreshes", admin::refreshes),
+    ordered("/admin/clock", admin::clock),
+    ordered("/admin/switches", admin::switches),
+    ordered("/admin/withdraw", admin_people::withdraw),
+    ordered("/admin/fail", fault::order),
+    ordered("/admin/people/{name}", admin_people::edit),
+];
+
 pub(super) fn router(world: &Arc<World>) -> Router {
-    let ours = |method, name, endpoint, answering| platform(world, method, Served { name, endpoint, answering });
-    let authorize = ours(MethodFilter::GET, "authorize", Some(Endpoint::Authorize), authorize::show);
-    let pages = Router::new()
-        .route("/", open(world, home))
-        .route("/style.css", open(world, |_, _| Ok(answers::css(page::STYLE))))
-        .route("/v2/auth/authorize", authorize.clone())
-        .route("/v2/auth/authorize/", authorize)
-        .route(authorize::ERROR_PATH, open(world, authorize::error_page))
-        .route("/v2/auth/consent", ours(MethodFilter::POST, "consent", None, consent::decide));
-    let api = Router::new()
-        .route("/v2/oauth/token/", ours(MethodFilter::POST, "token", Some(Endpoint::Token), token::answer))
-        .route("/v2/oauth/revoke/", ours(MethodFilter::POST, "revoke", Some(Endpoint::Revoke), revoke::answer))
-        .route("/v2/user/info/", ours(MethodFilter::GET, "user_info", Some(Endpoint::UserInfo), user_info::answer));
-    let admin = Router::new()
-        .route("/admin/state", guarded(world, MethodFilter::GET, admin::state))
-        .route("/admin/issued", guarded(world, MethodFilter::GET, admin::issued))
-        .route("/admin/record", guarded(world, MethodFilter::GET, admin::record))
-        .route("/admin/refreshes", guarded(world, MethodFilter::GET, admin::refreshes))
-        .route("/admin/clock", guarded(world, MethodFilter::POST, admin::clock))
-        .route("/admin/switches", guarded(world, MethodFilter::POST, admin::switches))
-        .route("/admin/withdraw", guarded(world, MethodFilter::POST, admin_people::withdraw))
-        .route("/admin/fail", guarded(world, MethodFilter::POST, fault::order))
-        .route("/admin/people/{name}", guarded(world, MethodFilter::POST, admin_people::edit));
-    pages
-        .merge(api)
-        .merge(admin)
+    ROUTES
+        .iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.answering(world)))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(manners))
 }
 
-/// A page for anybody, which the record leaves out.
-fn open(world: &Arc<World>, answering: Answering) -> MethodRouter {
-    let world = Arc::clone(world);
-    get(move |call: Call| answer(world, call, answering))
-}
-
-/// A route for whoever has the admin token.
-fn guarded(world: &Arc<World>, method: MethodFilter, answering: AdminAnswering) -> MethodRouter {
-    let world = Arc::clone(world);
-    on(method, async move |call: Call| {
-        if call.bearer().is_some_and(|token| world.admin_token.matches(token)) {
-            answer(world, call, move |scene, call| Ok(answering(scene, call))).await
-        } else {
-            let sentence = "the admin routes need the admin token of this run as a bearer token";
-            answers::sentence(StatusCode::UNAUTHORIZED, sentence).response
+impl Route {
+    fn answering(self, world: &Arc<World>) -> MethodRouter {
+        let world = Arc::clone(world);
+        match self.way {
+            Way::Open(answering) => on(self.method, move |call: Call| answer(world, call, answering)),
+            Way::Platform(served) => on(self.method, move |call: Call| served.answer(world, call)),
+            Way::Guarded(answering) => on(self.method, move |call: Call| guarded(world, call, answering)),
         }
-    })
+    }
 }
 
-/// A route of the platform: recorded, and open to faults.
-fn platform(world: &Arc<World>, method: MethodFilter, served: Served) -> MethodRouter {
-    let world = Arc::clone(world);
-    on(method, async move |call: Call| {
-        let _in_flight = InFlight::of(&world, &call, served);
-        let fault = served.endpoint.and_then(|endpoint| world.enter().run().faults.get_mut(&endpoint)?.pop_front());
-        let thinking = served.latency(world.enter().state());
+async fn guarded(world: Arc<World>, call: Call, answering: AdminAnswering) -> Response {
+    if call.bearer().is_some_and(|token| world.admin_token.matches(token)) {
+        return answer(world, call, move |scene, call| Ok(answering(scene, call))).await;
+    }
+    let sentence = "the admin routes need the admin token of this run as a bearer token";
+    answers::sentence(StatusCode::UNAUTHORIZED, sentence).response
+}
+
+impl Served {
+    async fn answer(self, world: Arc<World>, call: Call) -> Response {
+        let _in_flight = InFlight::of(&world, &call, self);
+        let fault = self.endpoint.and_then(|endpoint| world.enter().run().faults.get_mut(&endpoint)?.pop_front());
+        let thinking = self.latency(world.enter().state());
         if !thinking.is_zero() {
             tokio::time::sleep(thinking).await;
         }
-        let response = on_a_thread(move || recorded(&world, &call, served, fault)).await;
+        let response = on_a_thread(move || recorded(&world, &call, self, fault)).await;
         if let Some(fault) = fault {
             tokio::time::sleep(fault.delay).await;
         }
         response
-    })
-}
+    }
 
-impl Served {
     /// How long a request waits before it has its effect.
     fn latency(self, state: &State) -> Duration {
         match self.endpoint {

@@ -102,6 +102,40 @@ async fn admin_routes_need_their_token_and_say_what_they_take() {
 }
 
 #[tokio::test]
+async fn what_admin_routes_cannot_use_changes_nothing() {
+    let lab = Lab::new().await;
+    let before = lab.set("/admin/switches", json!({"oauth_error_status": 400})).await;
+    lab.connect("desktop", "mira", ALL).await;
+    for (path, nonsense, status) in [
+        ("/admin/switches", json!([]), 400),
+        ("/admin/clock", json!([7200]), 400),
+        ("/admin/fail", json!(["token", 1, 500, "json", false, 5]), 400),
+        ("/admin/fail", json!({"endpoint": "token", "times": 1001}), 400),
+        ("/admin/fail", json!({"endpoint": "token", "seconds": 86_401}), 400),
+        ("/admin/withdraw", json!(["mira", null, null]), 400),
+        ("/admin/withdraw", json!({"person": "mira", "app": "desktpo"}), 404),
+        ("/admin/people/mira", json!({"follower_count": {"add": 1, "set": 2}}), 400),
+        ("/admin/people/mira", json!({"follower_count": {"add": -9_223_372_036_854_775_809_f64}}), 400),
+    ] {
+        let (answered, refused) = lab.admin(path, Some(nonsense)).await;
+        assert_eq!(answered, status, "{path}: {refused}");
+        assert!(refused["error"].is_string(), "{path}: {refused}");
+    }
+    assert_eq!(lab.set("/admin/switches", json!({})).await, before);
+    assert_eq!(lab.set("/admin/clock", json!({"advance_seconds": 5.0})).await["clock_offset_seconds"], json!(5));
+    assert_eq!(lab.admin("/admin/clock", Some(json!({"advance_seconds": 5.5}))).await.0, 400);
+    assert_eq!(lab.set("/admin/withdraw", json!({"person": "mira"})).await["changed"], json!(1));
+}
+
+#[tokio::test]
+async fn anybody_may_read_what_the_routes_are() {
+    let lab = Lab::new().await;
+    let answer = lab.get("/openapi.json").await;
+    assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, "application/json"));
+    assert_eq!(answer.json().unwrap()["openapi"], json!("3.1.0"));
+}
+
+#[tokio::test]
 async fn only_loopback_names_are_answered() {
     let lab = Lab::new().await;
     let status = async |host: &str| {

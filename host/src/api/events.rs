@@ -28,6 +28,7 @@ pub(super) struct Which {
     /// Where the page before ended.
     cursor: Option<String>,
     /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

@@ -6,7 +6,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
@@ -38,7 +40,7 @@ pub(super) struct NewLink {
     /// or else `error`. Without it the person stays on a page that says how it ended.
     return_url: Option<String>,
     /// How long the link is good, in seconds: a day unless given, seven days at most.
-    #[serde(default = "usual_life")]
+    #[serde(default = "usual_life", deserialize_with = "whole")]
     #[schema(default = 86400, minimum = 1, maximum = 604_800)]
     expires_in: i64,
 }
@@ -113,6 +115,13 @@ pub(super) async fn cancel(
 
 fn link_id(text: &str) -> Result<ConnectLinkId> {
     text.parse().map_err(|_| Problem::not_found("connect link"))
+}
+
+/// A whole number. JSON does not tell 60 from 60.0.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    let same = || number.as_f64().filter(|number| number.fract() == 0.0)?.to_string().parse().ok();
+    number.as_i64().or_else(same).ok_or_else(|| D::Error::custom(format_args!("{number} is no whole number")))
 }
 
 fn usual_life() -> i64 {

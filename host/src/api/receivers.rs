@@ -66,12 +66,12 @@ pub(super) async fn add(
     Body(new): Body<Add>,
 ) -> Result<(StatusCode, Json<ReceiverData>)> {
     caller.may(Right::EventsWrite)?;
-    let refused = |error: crate::Error| Problem::bad_request(error.to_string());
+    let refused = |error: crate::Error| Problem::bad_value(error.to_string());
     let kinds = kinds(new.types.iter().map(String::as_str)).map_err(refused)?;
     let new = NewReceiver { tenant: caller.tenant, url: new.url, kinds };
     let open = open.map(|Extension(open)| open.0).unwrap_or_default();
     let added = host.add_receiver(new, &host.fence(&open)).await.map_err(|error| match error {
-        crate::Error::Request(why) => Problem::bad_request(why),
+        crate::Error::Request(why) => Problem::bad_value(why),
         error => error.into(),
     })?;
     Ok((StatusCode::CREATED, Json(with_secret(&added))))

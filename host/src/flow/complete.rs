@@ -131,8 +131,11 @@ impl Host {
         let (requested, granted) = (grant.scopes.requested.clone(), grant.scopes.granted.scopes().cloned());
         self.check_nameable(&record).await?;
         let finished = match self.accounts_of(&record).await {
-            Ok(accounts) => Ok(self.link(&record, accounts).await?),
-            Err(error) => Err(error),
+            Ok(accounts) => Ok(self.link(&record, accounts).await.map_err(unless_overtaken)?),
+            Err(error) => match unless_overtaken(error) {
+                overtaken @ Error::NotLinked(_) => return Err(overtaken),
+                error => Err(error),
+            },
         };
         Ok(Completed { finished, requested, granted, lacking: app.wanted.lacking(&grant.scopes) })
     }
@@ -215,6 +218,17 @@ impl CameTo {
             Self::Product { redirect_uri: Some(uri), .. } => uri == redirect_uri,
             Self::Product { redirect_uri: None, .. } | Self::Path { .. } => true,
         }
+    }
+}
+
+/// A new grant is gone before its accounts are linked when another one of the same person came after it and took its place.
+fn unless_overtaken(error: Error) -> Error {
+    match error {
+        Error::Store(StoreError::NotFound { what: "grant", .. }) => Error::NotLinked(
+            "the same account was connected once more at the same moment, and that connection is the one that counts"
+                .to_owned(),
+        ),
+        error => error,
     }
 }
 

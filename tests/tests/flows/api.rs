@@ -284,3 +284,30 @@ fn a_connection_is_not_renewed_by_another_account_unless_the_product_says_so() {
     assert_eq!(fine(&api.get("connections"))["connections"].as_array().unwrap().len(), 2);
     api.end();
 }
+
+#[test]
+fn of_flows_that_connect_one_account_at_the_same_moment_each_is_told_what_became_of_it() {
+    let api = Api::new("all");
+    let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT });
+    let flows: Vec<_> = (0..8).map(|_| api.flow(&start, |url| api.stage.consent_at(url, &person(MIRA)))).collect();
+    let web = &api.stage.web;
+    let answers = web.wait(async {
+        let mut sent = tokio::task::JoinSet::new();
+        for (flow, query) in flows {
+            let path = format!("flows/{flow}/complete");
+            let (cx, request) =
+                (web.cx.clone(), api.request(Method::POST, &path, &api.key).json(&json!({ "query": query })));
+            sent.spawn(async move { cx.send(request).await.unwrap() });
+        }
+        sent.join_all().await
+    });
+    let (done, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    assert!(!done.is_empty());
+    for other in others {
+        refused(other, 409, "not_linked");
+    }
+    let connections = fine(&api.get("connections"));
+    let [connection] = connections["connections"].as_array().unwrap().as_slice() else { panic!("{connections}") };
+    assert_eq!(connection["state"], "active");
+    api.end();
+}

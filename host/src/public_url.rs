@@ -1,6 +1,7 @@
 //! What others call this host.
 
 use std::fmt;
+#[cfg(feature = "cli")]
 use std::net::SocketAddr;
 use std::str::FromStr;
 
@@ -12,6 +13,7 @@ pub struct PublicUrl(Url);
 
 impl PublicUrl {
     /// Where a listener is opened from its own machine, for a host that nobody has named.
+    #[cfg(feature = "cli")]
     pub(crate) fn of_listener(address: SocketAddr, is_tls: bool) -> Option<Self> {
         let scheme = if is_tls { "https" } else { "http" };
         let address = match address {
@@ -23,6 +25,7 @@ impl PublicUrl {
     }
 
     /// Whether what is sent there cannot be read on the way.
+    #[cfg(feature = "web")]
     pub(crate) fn is_https(&self) -> bool {
         self.0.scheme() == "https"
     }
@@ -35,6 +38,7 @@ impl PublicUrl {
     }
 
     /// What a client may send as `Host`: with the port, and without where the scheme implies it.
+    #[cfg(feature = "cli")]
     pub(crate) fn authorities(&self) -> impl Iterator<Item = String> {
         let host = self.0.host_str().unwrap_or_default().to_ascii_lowercase();
         let port = self.0.port_or_known_default().map(|port| format!("{host}:{port}"));
@@ -123,6 +127,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "cli")]
     fn a_host_that_nobody_named_is_called_by_its_listener() {
         for (address, is_tls, origin) in [
             ("127.0.0.1:8787", false, "http://127.0.0.1:8787"),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::texts;
+#[cfg(feature = "cli")]
 use crate::links::LinkPlan;
 use crate::store::{ConnectLinkRecord, LinkOutcome};
 
@@ -38,6 +39,7 @@ pub(crate) struct LinkData {
 }
 
 /// What a link would do.
+#[cfg(feature = "cli")]
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ConnectLinkPlan)]
 pub(crate) struct LinkPlanData {
@@ -75,6 +77,7 @@ impl LinkData {
     }
 }
 
+#[cfg(feature = "cli")]
 impl From<&LinkPlan> for LinkPlanData {
     fn from(plan: &LinkPlan) -> Self {
         Self {

@@ -10,11 +10,14 @@ use std::collections::BTreeSet;
 
 use connector_core::http::{Fence, Network};
 
+pub(crate) use self::body::body;
 pub use self::courier::Courier;
-pub use self::receivers::NewReceiver;
-pub use self::signature::{Unverified, sign, verify};
 #[cfg(feature = "cli")]
-pub(crate) use self::{body::body, courier::signed, signature::fresh};
+pub(crate) use self::courier::signed;
+pub use self::receivers::NewReceiver;
+#[cfg(feature = "cli")]
+pub(crate) use self::signature::fresh;
+pub use self::signature::{Unverified, sign, verify};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{AuditRecord, EventFilter, EventId, EventKind, ListedEvent, Resend, StoreError};

@@ -11,7 +11,7 @@ use super::{KEPT_FOR, LONGEST_LINK_LIFE, Site};
 use crate::error::{Error, Result};
 use crate::flow::authorize_url;
 use crate::host::Host;
-use crate::store::{AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectionId};
+use crate::store::{AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectionId, StoreError};
 
 /// A link that is to be made.
 #[derive(Clone, Debug)]
@@ -87,6 +87,15 @@ impl Host {
         host.store().prune_connect_links(cx.now().saturating_sub(KEPT_FOR).unwrap_or_default()).await?;
         host.store().put_connect_link(&link, &host.link_audit("connect_link_created", &link)?).await?;
         Ok((link, Secret::from(site.link(&token).as_str())))
+    }
+
+    /// A link of a tenant.
+    ///
+    /// # Errors
+    /// One there is not; a store that cannot be read.
+    pub async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<ConnectLinkRecord> {
+        let link = self.store().connect_link(tenant, id).await?;
+        Ok(link.ok_or_else(|| StoreError::NotFound { what: "connect link", id: id.to_string() })?)
     }
 
     /// Takes a link back. False when there was nothing more to take back.

@@ -1,9 +1,11 @@
 //! Connect links: what a product gives to a person who has no login here, so that they connect an account in their own browser.
 
 mod create;
+#[cfg(feature = "web")]
 mod outcome;
 mod return_url;
 mod site;
+#[cfg(feature = "web")]
 mod walk;
 
 use jiff::SignedDuration;

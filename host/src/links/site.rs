@@ -8,6 +8,7 @@ use super::ReturnUrls;
 use crate::error::Result;
 use crate::public_url::PublicUrl;
 use crate::redirect::callback_path;
+#[cfg(feature = "web")]
 use crate::store::ConnectLinkId;
 
 /// Where people reach this host with their browsers, and where they may be sent on to.
@@ -24,6 +25,7 @@ impl Site {
     }
 
     /// What others call the host.
+    #[cfg(feature = "web")]
     pub(crate) fn public_url(&self) -> &PublicUrl {
         &self.public_url
     }
@@ -39,11 +41,13 @@ impl Site {
     }
 
     /// The page that says how a link ended.
+    #[cfg(feature = "web")]
     pub(crate) fn ended(&self, link: &ConnectLinkId) -> Url {
         self.public_url.at(&format!("/connect/ended/{link}"))
     }
 
     /// The page that says why a callback ended nothing, by its word.
+    #[cfg(feature = "web")]
     pub(crate) fn ended_without_link(&self, why: &str) -> Url {
         let mut url = self.public_url.at("/connect/ended");
         url.query_pairs_mut().append_pair("why", why);

@@ -8,18 +8,9 @@ use super::Site;
 use crate::error::Result;
 use crate::flow::{Asking, Callback, CameTo, Completed, ConnectRequest};
 use crate::host::Host;
-use crate::store::{ConnectLinkId, ConnectLinkRecord, LinkOutcome, LinkStart, StoreError};
+use crate::store::{ConnectLinkRecord, LinkOutcome, LinkStart};
 
 impl Host {
-    /// A link of a tenant.
-    ///
-    /// # Errors
-    /// One there is not; a store that cannot be read.
-    pub async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<ConnectLinkRecord> {
-        let link = self.store().connect_link(tenant, id).await?;
-        Ok(link.ok_or_else(|| StoreError::NotFound { what: "connect link", id: id.to_string() })?)
-    }
-
     /// Begins a flow with a link, for the browser that has this of its own. `None` when the link is over, or another browser's.
     pub(crate) async fn start_link(
         &self,

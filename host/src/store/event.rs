@@ -12,10 +12,7 @@ use connector_core::scope::GrantScopes;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Connected, ConnectionId, ConnectionRecord, ConnectionState, DeliveryRecord, GrantState, Page, Reading, Result,
-    StoreError,
-};
+use super::{ConnectionId, ConnectionState, DeliveryRecord, Page, Result, StoreError};
 use crate::cursor::{self, CursorError, Kind};
 
 /// What an event tells of. Its word is stable: it is stored, sent and written in commands.
@@ -148,29 +145,6 @@ pub struct ConnectionStanding {
     pub scopes: GrantScopes,
 }
 
-impl ConnectionStanding {
-    fn of(connected: &Connected) -> Self {
-        let Connected { connection, grant } = connected;
-        let reason = match &grant.state {
-            GrantState::Held { reason } | GrantState::ReauthRequired { reason } => Some(reason.clone()),
-            _ => None,
-        };
-        let state = connected.state();
-        let is_live = connection.disconnected_at.is_none();
-        Self {
-            state,
-            reason: reason.filter(|_| is_live),
-            since: connection.disconnected_at.unwrap_or(grant.state_since),
-            scopes: grant.scopes.clone(),
-        }
-    }
-
-    /// Whether it holds other scopes than before, as far as the platform says: what is required may have come or gone with them.
-    fn holds_others(&self, before: &Self) -> bool {
-        self.scopes.granted.scopes() != before.scopes.granted.scopes()
-    }
-}
-
 /// What happened, as it was when it happened. It holds no secret and no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventDetail {
@@ -203,58 +177,6 @@ pub struct EventFacts {
     pub account_id: String,
     /// What happened.
     pub detail: EventDetail,
-}
-
-/// An event that is to be stored with the change it tells of.
-#[derive(Clone, Debug)]
-pub(super) struct NewEvent {
-    pub(super) tenant: String,
-    pub(super) connection: ConnectionId,
-    pub(super) kind: EventKind,
-    pub(super) at: Timestamp,
-    pub(super) facts: EventFacts,
-}
-
-impl NewEvent {
-    fn of(connection: &ConnectionRecord, kind: EventKind, at: Timestamp, detail: EventDetail) -> Self {
-        let ConnectionRecord { tenant, id, reference, platform, app, account_id, .. } = connection.clone();
-        let facts = EventFacts { reference, platform, app, account_id, detail };
-        Self { tenant, connection: id, kind, at, facts }
-    }
-
-    /// That a connection stands otherwise than before, or is new.
-    pub(super) fn linked(before: Option<&Connected>, now: &Connected, at: Timestamp) -> Option<Self> {
-        match before {
-            Some(before) => Self::changed(before, now, at),
-            None => Some(Self::stands(EventKind::ConnectionCreated, None, now, at)),
-        }
-    }
-
-    /// That a connection stands otherwise than before, or holds other scopes. `None` where it does not.
-    pub(super) fn changed(before: &Connected, now: &Connected, at: Timestamp) -> Option<Self> {
-        let (old, new) = (ConnectionStanding::of(before), ConnectionStanding::of(now));
-        let same = (old.state, &old.reason) == (new.state, &new.reason) && !new.holds_others(&old);
-        (!same).then(|| Self::stands(EventKind::ConnectionStateChanged, Some(before), now, at))
-    }
-
-    /// That a connection was given up.
-    pub(super) fn disconnected(before: &Connected, now: &Connected, at: Timestamp) -> Self {
-        Self::stands(EventKind::ConnectionDisconnected, Some(before), now, at)
-    }
-
-    /// What a reading brought, if it brought anything.
-    pub(super) fn counted(connection: &ConnectionRecord, reading: &Reading) -> Option<Self> {
-        let (observed_at, values) = (reading.observed_at, reading.values.clone());
-        let detail = EventDetail::Counted { observed_at, values };
-        let event = || Self::of(connection, EventKind::MetricsRecorded, observed_at, detail);
-        (!reading.values.is_empty()).then(event)
-    }
-
-    fn stands(kind: EventKind, before: Option<&Connected>, now: &Connected, at: Timestamp) -> Self {
-        let standing = |connected| Box::new(ConnectionStanding::of(connected));
-        let detail = EventDetail::Stands { now: standing(now), before: before.map(standing) };
-        Self::of(&now.connection, kind, at, detail)
-    }
 }
 
 /// A stored event.

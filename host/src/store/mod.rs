@@ -24,6 +24,8 @@ mod idempotency;
 mod import;
 mod inventory;
 mod meta;
+#[cfg(any(test, feature = "testing", feature = "postgres", feature = "sqlite"))]
+mod new_event;
 mod owner;
 mod page;
 mod place;

@@ -267,6 +267,7 @@ impl Settle {
     }
 
     /// The grant as this leaves it, where its state or what was granted is not what it was: somebody may want to be told.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) fn leaves(&self, grant: &GrantRecord) -> Option<GrantRecord> {
         let has_ended = matches!(grant.state, GrantState::ReauthRequired { .. });
         let state = match &self.settlement {

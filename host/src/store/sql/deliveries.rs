@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::fields::Fields;
 use super::{Argument, Row, SqlStore, Statement, audit, events, grants, json, receivers, statement};
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{
     Attempted, AuditRecord, Deliveries, Delivery, DeliveryOutcome, DeliveryRecord, LastError, ReceiverId,
     ReceiverRecord, Resend, Result, WHOLE_STORE,

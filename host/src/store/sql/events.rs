@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, deliveries, facts, feed, statement};
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{
     ConnectionId, DeliveryRecord, EventCursor, EventFilter, EventId, EventRecord, Events, ListedEvent, Page, Result,
     WHOLE_STORE,

@@ -9,7 +9,7 @@ use super::fields::{Fields, bytes, millis};
 use super::{
     Row, SqlStore, Statement, Transaction, audit, connections, disconnect, events, json, meta, order, statement,
 };
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{
     AuditRecord, Connected, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, Ownership as _,
     RefreshMark, Result, RevocationRecord, StateChange, StoreError,

@@ -8,7 +8,7 @@ use connector_core::account::{Account, Profile};
 use serde_json::json;
 
 use super::{Row, SqlStore, Transaction, audit, connections, events, grants, link, order, statement};
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{
     AuditRecord, Connected, ConnectionId, GrantRecord, Import, Imported, Imports, NewConnection, Result, SeenGrant,
 };

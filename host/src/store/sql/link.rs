@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::fields::Fields;
 use super::{Statement, Transaction, audit, connections, disconnect, events, grants, json, statement};
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{
     AuditId, AuditRecord, Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links,
     NewConnection, Result, StoreError,

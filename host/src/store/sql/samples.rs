@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, connections, events, feed, json, statement};
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples};
 
 #[async_trait]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{MemoryStore, State};
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{
     Connected, ConnectionId, DeliveryOutcome, DeliveryRecord, EventCursor, EventFilter, EventId, EventRecord, Events,
     GrantRecord, ListedEvent, Page, Result,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::State;
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{
     AuditId, AuditRecord, Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links,
     NewConnection, Result, StoreError,

@@ -7,7 +7,7 @@ use connector_core::metrics::MetricName;
 use jiff::Timestamp;
 
 use super::{Kept, MemoryStore};
-use crate::store::event::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::{
     ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, StoreError,
     StoredSample,

@@ -74,7 +74,9 @@ pub use self::flow::{
 };
 pub use self::host::{Host, Parts};
 pub use self::layers::{ConfigFiles, default_file, embedded};
-pub use self::links::{LINK_LIFE, LONGEST_LINK_LIFE, LinkPlan, NewConnectLink, ReturnUrl, ReturnUrls, Site};
+pub use self::links::{
+    CONNECT_LINK_LIFE, ConnectLinkPlan, LONGEST_CONNECT_LINK_LIFE, NewConnectLink, ReturnUrl, ReturnUrls, Site,
+};
 pub use self::metrics::{Metrics, Shown};
 pub use self::open::{Opened, Opening};
 pub use self::private_files::FileError;

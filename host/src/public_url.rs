@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use url::{Host, Url};
+use connector_core::http::is_loopback;
+use url::Url;
 
 /// The scheme, host and port under which others open this host, such as `https://connect.example.com`. Nothing else is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,16 +71,6 @@ impl FromStr for PublicUrl {
             return Err(format!("it must have no path, query or fragment: {wanted}"));
         }
         Ok(Self(url))
-    }
-}
-
-/// Whether an address is this machine's own, so that nobody reads on the way what is sent there.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::{Body, Named};
+use super::platforms::with_app;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::{FailureData, LinkedData, texts};
@@ -93,10 +94,7 @@ pub(super) async fn start(
     Body(asked): Body<StartFlow>,
 ) -> Result<(StatusCode, Json<Flow>)> {
     caller.may(Right::ConnectionsWrite)?;
-    let platform = host.platform(&asked.platform).map_err(|_| Problem::not_found("platform"))?;
-    if !platform.settings.apps.get(&asked.app).is_some_and(|app| app.is_for(&caller.tenant)) {
-        return Err(Problem::not_found("app"));
-    }
+    let platform = with_app(&host, &caller, &asked.platform, &asked.app)?;
     let reconnects = match &asked.reconnect {
         Some(text) => Some(host.connection(&caller.tenant, &id(text)?).await?.connection.id),
         None => None,

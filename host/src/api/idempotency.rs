@@ -22,7 +22,7 @@ use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::error::Error;
 use crate::host::Host;
-use crate::store::{RequestId, RequestRecord};
+use crate::store::{KeyedRequest, KeyedRequestId};
 use crate::vault::{Binding, field};
 
 /// The header with the key.
@@ -85,11 +85,11 @@ async fn by_key(host: Host, key: Secret, request: Request, next: Next) -> Result
     Ok(host.detached(work.in_current_span()).await?)
 }
 
-fn record(host: &Host, caller: &Caller, key: &Secret, request_digest: String) -> Result<RequestRecord> {
+fn record(host: &Host, caller: &Caller, key: &Secret, request_digest: String) -> Result<KeyedRequest> {
     let now = host.context().now();
     let after = |time| now.saturating_add(time).unwrap_or(now);
-    Ok(RequestRecord {
-        id: RequestId::new(host.context())?,
+    Ok(KeyedRequest {
+        id: KeyedRequestId::new(host.context())?,
         tenant: caller.tenant.clone(),
         key_digest: key.digest(),
         request_digest,
@@ -112,7 +112,7 @@ fn digest(parts: &Parts, caller: &Caller, body: &Bytes) -> String {
 }
 
 /// What is answered where there is such a request already.
-fn repeated(host: &Host, begun: &RequestRecord, known: &RequestRecord) -> Result<Response> {
+fn repeated(host: &Host, begun: &KeyedRequest, known: &KeyedRequest) -> Result<Response> {
     if known.request_digest != begun.request_digest {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -132,7 +132,7 @@ fn repeated(host: &Host, begun: &RequestRecord, known: &RequestRecord) -> Result
 }
 
 /// Keeps the answer, or makes room for the request to be sent again. What cannot be kept is given all the same.
-async fn done(host: &Host, begun: &RequestRecord, answer: Response) -> Response {
+async fn done(host: &Host, begun: &KeyedRequest, answer: Response) -> Response {
     let (parts, body) = answer.into_parts();
     let Ok(body) = to_bytes(body, usize::MAX).await else { return Problem::internal().into_response() };
     let kept = if parts.status.is_server_error() {
@@ -146,14 +146,14 @@ async fn done(host: &Host, begun: &RequestRecord, answer: Response) -> Response 
     Response::from_parts(parts, Body::from(body))
 }
 
-async fn keep(host: &Host, begun: &RequestRecord, kept: &Kept) -> crate::Result<()> {
+async fn keep(host: &Host, begun: &KeyedRequest, kept: &Kept) -> crate::Result<()> {
     let text = serde_json::to_string(kept).map_err(|error| Error::Machine(error.to_string()))?;
     let sealed = host.vault().seal(host.context(), &binding(begun), &Secret::from(text))?;
     host.store().answer_request(&begun.id, &sealed).await?;
     Ok(())
 }
 
-fn binding(request: &RequestRecord) -> Binding<'_> {
+fn binding(request: &KeyedRequest) -> Binding<'_> {
     Binding { tenant: &request.tenant, owner: request.id.as_str(), field: field::REQUEST, generation: 0 }
 }
 

@@ -15,11 +15,12 @@ use super::caller::Caller;
 use super::connections::id;
 use super::extract::{Body, Named};
 use super::flows::usual_app;
+use super::platforms::with_app;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
-use crate::data::LinkData;
+use crate::data::ConnectLinkData;
 use crate::host::Host;
-use crate::links::{LINK_LIFE, NewConnectLink, Site};
+use crate::links::{CONNECT_LINK_LIFE, NewConnectLink, Site};
 use crate::store::ConnectLinkId;
 
 /// What a link is for.
@@ -49,7 +50,7 @@ pub(super) struct NewLink {
 #[derive(Serialize, ToSchema)]
 pub(super) struct MadeLink {
     #[serde(flatten)]
-    link: LinkData,
+    link: ConnectLinkData,
     /// Where the person goes. It is told this once: who has it can connect an account of theirs.
     url: String,
 }
@@ -65,10 +66,7 @@ pub(super) async fn create(
     Body(asked): Body<NewLink>,
 ) -> Result<(StatusCode, Json<MadeLink>)> {
     caller.may(Right::ConnectionsWrite)?;
-    let platform = host.platform(&asked.platform).map_err(|_| Problem::not_found("platform"))?;
-    if !platform.settings.apps.get(&asked.app).is_some_and(|app| app.is_for(&caller.tenant)) {
-        return Err(Problem::not_found("app"));
-    }
+    let platform = with_app(&host, &caller, &asked.platform, &asked.app)?;
     let new = NewConnectLink {
         tenant: caller.tenant,
         platform: platform.linked.id().clone(),
@@ -79,38 +77,38 @@ pub(super) async fn create(
         life: SignedDuration::from_secs(asked.expires_in),
     };
     let (link, url) = host.create_connect_link(&site, new).await?;
-    let link = LinkData::of(&link, host.context().now());
+    let link = ConnectLinkData::of(&link, host.context().now());
     Ok((StatusCode::CREATED, Json(MadeLink { link, url: url.expose().to_owned() })))
 }
 
 /// How a link stands, and what became of it. It is kept for thirty days after its time.
 #[utoipa::path(get, path = "/connect-links/{link}", tag = "connect-links", responses(
-    (status = 200, body = LinkData),
+    (status = 200, body = ConnectLinkData),
 ))]
 pub(super) async fn get(
     caller: Caller,
     State(host): State<Host>,
     Named(text): Named<String>,
-) -> Result<Json<LinkData>> {
+) -> Result<Json<ConnectLinkData>> {
     caller.may(Right::ConnectionsRead)?;
     let link = host.connect_link(&caller.tenant, &link_id(&text)?).await?;
-    Ok(Json(LinkData::of(&link, host.context().now())))
+    Ok(Json(ConnectLinkData::of(&link, host.context().now())))
 }
 
 /// Takes a link back. What became of it already stays.
 #[utoipa::path(delete, path = "/connect-links/{link}", tag = "connect-links", responses(
-    (status = 200, body = LinkData),
+    (status = 200, body = ConnectLinkData),
 ))]
 pub(super) async fn cancel(
     caller: Caller,
     State(host): State<Host>,
     Named(text): Named<String>,
-) -> Result<Json<LinkData>> {
+) -> Result<Json<ConnectLinkData>> {
     caller.may(Right::ConnectionsWrite)?;
     let id = link_id(&text)?;
     host.cancel_connect_link(&caller.tenant, &id).await?;
     let link = host.connect_link(&caller.tenant, &id).await?;
-    Ok(Json(LinkData::of(&link, host.context().now())))
+    Ok(Json(ConnectLinkData::of(&link, host.context().now())))
 }
 
 fn link_id(text: &str) -> Result<ConnectLinkId> {
@@ -125,5 +123,5 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
 }
 
 fn usual_life() -> i64 {
-    LINK_LIFE.as_secs()
+    CONNECT_LINK_LIFE.as_secs()
 }

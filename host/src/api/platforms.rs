@@ -1,5 +1,7 @@
 //! Platforms, their apps and their scopes.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -8,6 +10,7 @@ use utoipa::ToSchema;
 use super::caller::Caller;
 use super::extract::Named;
 use super::problem::{Problem, Result};
+use crate::configuration::ConfiguredPlatform;
 use crate::data::{PlatformData, ScopeEntryData};
 use crate::host::Host;
 
@@ -21,6 +24,13 @@ pub(super) struct Platforms {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Scopes {
     scopes: Vec<ScopeEntryData>,
+}
+
+/// The platform, where it has an app of this name for the caller's tenant.
+pub(super) fn with_app(host: &Host, caller: &Caller, platform: &str, app: &str) -> Result<Arc<ConfiguredPlatform>> {
+    let platform = host.platform(platform).map_err(|_| Problem::not_found("platform"))?;
+    let is_there = platform.settings.apps.get(app).is_some_and(|app| app.is_for(&caller.tenant));
+    if is_there { Ok(platform) } else { Err(Problem::not_found("app")) }
 }
 
 /// The platforms that can be connected here, with their apps and abilities.

@@ -5,10 +5,10 @@ use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
-use crate::data::{LinkData, LinkPlanData, texts};
+use crate::data::{ConnectLinkData, ConnectLinkPlanData, texts};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::links::{LinkPlan, NewConnectLink, ReturnUrls, Site};
+use crate::links::{ConnectLinkPlan, NewConnectLink, ReturnUrls, Site};
 use crate::public_url::PublicUrl;
 use crate::serve::{Found, find};
 
@@ -33,14 +33,14 @@ async fn create(setup: &Setup, host: &Host, args: &CreateLink, output: Output) -
         return_url: args.return_url.as_ref().map(ToString::to_string),
         life: args.expires_in,
     };
-    let plan = host.plan_connect_link(&site, &new).await?;
     if args.dry_run {
-        output.either(&LinkPlanData::from(&plan), || told(&plan));
+        let plan = host.plan_connect_link(&site, &new).await?;
+        output.either(&ConnectLinkPlanData::from(&plan), || told(&plan));
         return Ok(Exit::Done);
     }
     let (link, url) = host.create_connect_link(&site, new).await?;
     if output.is_json() {
-        let mut data = json!(LinkData::of(&link, host.context().now()));
+        let mut data = json!(ConnectLinkData::of(&link, host.context().now()));
         data["url"] = url.expose().into();
         output.data(&data);
         return Ok(Exit::Done);
@@ -51,7 +51,7 @@ async fn create(setup: &Setup, host: &Host, args: &CreateLink, output: Output) -
     Ok(Exit::Done)
 }
 
-fn told(plan: &LinkPlan) -> String {
+fn told(plan: &ConnectLinkPlan) -> String {
     let scopes = texts(&plan.requested).join("\n  ");
     format!(
         "It would ask for\n  {scopes}\nThe platform would send the browser back to\n  {}\nIt would end at\n  {:.0}",

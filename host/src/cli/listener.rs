@@ -9,7 +9,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use tokio::net::TcpListener;
@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
 use crate::loopback::names_this_machine;
+use crate::pages::is_navigation;
 
 /// How long the page that says how it ended may still be fetched.
 const LAST_PAGE: Duration = Duration::from_secs(1);
@@ -271,12 +272,6 @@ fn show(shared: &Shared, path: &str) -> Response {
         shared.fetched.notify_one();
     }
     answer
-}
-
-/// Whether a person's window went here, as after consent, and not an image or a script of some page. Browsers that are old do not say.
-fn is_navigation(headers: &HeaderMap) -> bool {
-    let says = |name: &str, word: &str| headers.get(name).is_none_or(|value| value == word);
-    says("sec-fetch-dest", "document") && says("sec-fetch-mode", "navigate")
 }
 
 /// Answers to this machine's own names alone, and keeps every answer out of caches, frames and referrers.

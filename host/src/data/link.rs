@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 
 use super::texts;
 #[cfg(feature = "cli")]
-use crate::links::LinkPlan;
-use crate::store::{ConnectLinkRecord, LinkOutcome};
+use crate::links::ConnectLinkPlan;
+use crate::store::{ConnectLinkOutcome, ConnectLinkRecord};
 
 /// A link for one person.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ConnectLink)]
-pub(crate) struct LinkData {
+pub(crate) struct ConnectLinkData {
     /// Its id, which is no secret.
     pub(crate) id: String,
     /// `open`, `started`, `failed` (the same browser may try again), `connected`, `waiting` (the access is stored, and the connection follows),
@@ -40,9 +40,8 @@ pub(crate) struct LinkData {
 
 /// What a link would do.
 #[cfg(feature = "cli")]
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ConnectLinkPlan)]
-pub(crate) struct LinkPlanData {
+#[derive(Debug, Serialize)]
+pub(crate) struct ConnectLinkPlanData {
     /// The scopes it asks for, in order.
     pub(crate) requested: Vec<String>,
     /// Where the platform sends the browser back to. It has to be registered there.
@@ -51,15 +50,16 @@ pub(crate) struct LinkPlanData {
     pub(crate) expires_at: String,
 }
 
-impl LinkData {
+impl ConnectLinkData {
     /// How it stands at a time.
     pub(crate) fn of(link: &ConnectLinkRecord, now: Timestamp) -> Self {
         let (connections, error) = match &link.outcome {
-            Some(LinkOutcome::Connected { connections }) => (texts(connections), None),
-            Some(LinkOutcome::Failed { error, .. }) => (Vec::new(), Some(error.clone())),
-            Some(LinkOutcome::Completing { .. } | LinkOutcome::Waiting | LinkOutcome::Cancelled) | None => {
-                (Vec::new(), None)
-            }
+            Some(ConnectLinkOutcome::Connected { connections }) => (texts(connections), None),
+            Some(ConnectLinkOutcome::Failed { error, .. }) => (Vec::new(), Some(error.clone())),
+            Some(
+                ConnectLinkOutcome::Completing { .. } | ConnectLinkOutcome::Waiting | ConnectLinkOutcome::Cancelled,
+            )
+            | None => (Vec::new(), None),
         };
         Self {
             id: link.id.to_string(),
@@ -78,8 +78,8 @@ impl LinkData {
 }
 
 #[cfg(feature = "cli")]
-impl From<&LinkPlan> for LinkPlanData {
-    fn from(plan: &LinkPlan) -> Self {
+impl From<&ConnectLinkPlan> for ConnectLinkPlanData {
+    fn from(plan: &ConnectLinkPlan) -> Self {
         Self {
             requested: texts(&plan.requested),
             redirect_uri: plan.redirect_uri.to_string(),

@@ -14,9 +14,9 @@ mod scope;
 pub(crate) use self::connection::reason;
 pub(crate) use self::connection::{ConnectionData, LinkedData, revocation};
 pub(crate) use self::event::{EventData, ReceiverData};
-pub(crate) use self::link::LinkData;
+pub(crate) use self::link::ConnectLinkData;
 #[cfg(feature = "cli")]
-pub(crate) use self::link::LinkPlanData;
+pub(crate) use self::link::ConnectLinkPlanData;
 pub(crate) use self::metrics::{FailureData, MetricsData};
 pub(crate) use self::mistake::Mistake;
 pub(crate) use self::plan::PlanData;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use url::Url;
 
-use super::{KEPT_FOR, LONGEST_LINK_LIFE, Site};
+use super::{KEPT_FOR, LONGEST_CONNECT_LINK_LIFE, Site};
 use crate::error::{Error, Result};
 use crate::flow::authorize_url;
 use crate::host::Host;
@@ -34,7 +34,7 @@ pub struct NewConnectLink {
 
 /// What a link would do.
 #[derive(Clone, Debug)]
-pub struct LinkPlan {
+pub struct ConnectLinkPlan {
     /// The scopes it would ask for, in order.
     pub requested: Vec<Scope>,
     /// Where the platform would send the browser back to. It has to be registered there.
@@ -49,7 +49,7 @@ impl Host {
     /// # Errors
     /// When the app cannot be used or the platform would refuse the redirect URI; an address to return to that the operator did not name;
     /// a connection there is not; a life that is none or too long.
-    pub async fn plan_connect_link(&self, site: &Site, new: &NewConnectLink) -> Result<LinkPlan> {
+    pub async fn plan_connect_link(&self, site: &Site, new: &NewConnectLink) -> Result<ConnectLinkPlan> {
         let expires_at = self.link_expiry(new.life)?;
         new.return_url.as_deref().map(|text| site.return_urls().check(text)).transpose()?;
         if let Some(id) = &new.reconnects {
@@ -57,7 +57,7 @@ impl Host {
         }
         let app = self.app_for(&new.tenant, new.platform.as_str(), &new.app)?;
         let redirect_uri = self.link_redirect_uri(site, &new.platform, &app, new.reconnects.is_some()).await?;
-        Ok(LinkPlan { requested: app.wanted.requested(), redirect_uri, expires_at })
+        Ok(ConnectLinkPlan { requested: app.wanted.requested(), redirect_uri, expires_at })
     }
 
     /// Makes a link for one person. Its token exists in the result alone, as part of its address: the store keeps a digest.
@@ -124,10 +124,10 @@ impl Host {
     }
 
     fn link_expiry(&self, life: SignedDuration) -> Result<Timestamp> {
-        if life <= SignedDuration::ZERO || life > LONGEST_LINK_LIFE {
+        if life <= SignedDuration::ZERO || life > LONGEST_CONNECT_LINK_LIFE {
             return Err(Error::Request(format!(
                 "a connect link is good for up to {} days, and at least a moment",
-                LONGEST_LINK_LIFE.as_hours() / 24
+                LONGEST_CONNECT_LINK_LIFE.as_hours() / 24
             )));
         }
         let now = self.context().now();

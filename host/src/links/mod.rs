@@ -10,17 +10,17 @@ mod walk;
 
 use jiff::SignedDuration;
 
-pub use self::create::{LinkPlan, NewConnectLink};
+pub use self::create::{ConnectLinkPlan, NewConnectLink};
 #[cfg(feature = "web")]
 pub(crate) use self::outcome::{INTERNAL, NOT_LINKED, SCOPE_REFUSED, word};
 pub use self::return_url::{ReturnUrl, ReturnUrls};
 pub use self::site::Site;
 
 /// How long a link is good, unless it is said.
-pub const LINK_LIFE: SignedDuration = SignedDuration::from_hours(24);
+pub const CONNECT_LINK_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a link is good at most: it lets whoever has it connect an account of theirs.
-pub const LONGEST_LINK_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub const LONGEST_CONNECT_LINK_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How long a link stays after its time, so that the product can read what became of it.
 pub(crate) const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);

@@ -4,7 +4,7 @@ use connector_core::ErrorKind;
 
 use crate::error::{Error, Result};
 use crate::flow::{Asking, Completed};
-use crate::store::LinkOutcome;
+use crate::store::ConnectLinkOutcome;
 
 /// The word of a request that the platform refused because of a scope.
 pub(crate) const SCOPE_REFUSED: &str = "scope_refused";
@@ -15,7 +15,7 @@ pub(crate) const INTERNAL: &str = "internal";
 /// The word of an account that is another one than was to be renewed, or that was given up meanwhile.
 pub(crate) const NOT_LINKED: &str = "not_linked";
 
-impl LinkOutcome {
+impl ConnectLinkOutcome {
     /// What became of a flow that came back.
     pub(super) fn of(completed: &Result<Completed>) -> Self {
         match completed {
@@ -37,8 +37,8 @@ impl LinkOutcome {
     }
 }
 
-fn failed(word: &str) -> LinkOutcome {
-    LinkOutcome::Failed { error: word.to_owned(), instead: Vec::new() }
+fn failed(word: &str) -> ConnectLinkOutcome {
+    ConnectLinkOutcome::Failed { error: word.to_owned(), instead: Vec::new() }
 }
 
 /// What no later try changes.

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use connector_core::http::is_loopback;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::public_url::is_loopback;
 
 /// The addresses that products may have browsers sent to: each is an origin, or an origin with a path under which everything is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

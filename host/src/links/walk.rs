@@ -8,7 +8,7 @@ use super::Site;
 use crate::error::Result;
 use crate::flow::{Asking, Callback, CameTo, Completed, ConnectRequest};
 use crate::host::Host;
-use crate::store::{ConnectLinkRecord, LinkOutcome, LinkStart};
+use crate::store::{ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart};
 
 impl Host {
     /// Begins a flow with a link, for the browser that has this of its own. `None` when the link is over, or another browser's.
@@ -36,7 +36,7 @@ impl Host {
                 asking,
             })
             .await?;
-        let start = LinkStart {
+        let start = ConnectLinkStart {
             id: link.id.clone(),
             browser_digest: browser.digest(),
             state_digest: started.state_digest,
@@ -55,7 +55,7 @@ impl Host {
         link: &ConnectLinkRecord,
         params: CallbackParams,
         browser: Secret,
-    ) -> Result<Option<LinkOutcome>> {
+    ) -> Result<Option<ConnectLinkOutcome>> {
         let (host, link) = (self.pinned(), link.clone());
         // The person may close the window meanwhile.
         self.detached(async move {
@@ -63,7 +63,7 @@ impl Host {
             let callback = Callback { came_to, params, initiator: browser, other_account_allowed: false };
             let (state, now) = (link.state_digest.as_deref().unwrap_or_default(), host.context().now());
             // Nothing else begins or ends with the link meanwhile. Another callback finds that this one is there.
-            if !host.store().end_connect_link(state, &LinkOutcome::Completing { since: now }, now).await? {
+            if !host.store().end_connect_link(state, &ConnectLinkOutcome::Completing { since: now }, now).await? {
                 return Ok(None);
             }
             let completed = host.complete(callback).await;
@@ -76,8 +76,8 @@ impl Host {
         &self,
         link: &ConnectLinkRecord,
         completed: &Result<Completed>,
-    ) -> Result<Option<LinkOutcome>> {
-        let outcome = LinkOutcome::of(completed);
+    ) -> Result<Option<ConnectLinkOutcome>> {
+        let outcome = ConnectLinkOutcome::of(completed);
         if let Err(error) = completed {
             tracing::info!(link = %link.id, %error, "nothing was connected with a link");
         }

@@ -11,10 +11,10 @@ use url::Url;
 use super::guard::is_navigation;
 use super::link::see_other;
 use super::words::{NO_FLOW, OTHER_BROWSER, Words};
-use super::{Pages, browser, say};
+use super::{Pages, Refused, browser};
 use crate::error::{Error, Result};
 use crate::links::word;
-use crate::store::{ConnectLinkRecord, LinkOutcome};
+use crate::store::{ConnectLinkOutcome, ConnectLinkRecord};
 
 /// Takes what a browser brought, and sends it on: the address that holds the code shows nothing.
 pub(super) async fn arrive(
@@ -25,7 +25,7 @@ pub(super) async fn arrive(
     jar: CookieJar,
 ) -> Response {
     if !is_navigation(&headers) {
-        return say(StatusCode::FORBIDDEN, Words::no_navigation());
+        return Refused(StatusCode::FORBIDDEN, Words::no_navigation()).into_response();
     }
     let params = CallbackParams::from_query(query.as_deref().unwrap_or_default());
     let to = match taken(&pages, (&platform, &app), params, browser::shown(&pages.site, &jar)).await {
@@ -34,7 +34,7 @@ pub(super) async fn arrive(
     };
     let mut answer = see_other(&to);
     answer.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    answer.into_response()
+    answer
 }
 
 /// Where the browser goes. The error is the word of what is told where no link is known, or is not this browser's.
@@ -68,28 +68,28 @@ fn lost(error: &Error) -> String {
 }
 
 /// The product's address, with what became of it. Where there is something for the person to decide, they stay here.
-fn next(link: &ConnectLinkRecord, outcome: &LinkOutcome) -> Option<Url> {
-    let offers = matches!(outcome, LinkOutcome::Failed { instead, .. } if !instead.is_empty());
+fn next(link: &ConnectLinkRecord, outcome: &ConnectLinkOutcome) -> Option<Url> {
+    let offers = matches!(outcome, ConnectLinkOutcome::Failed { instead, .. } if !instead.is_empty());
     if offers { None } else { back(link, outcome) }
 }
 
 /// The product's address, with what became of it: `connection_id` for each connection, else `error`.
-pub(super) fn back(link: &ConnectLinkRecord, outcome: &LinkOutcome) -> Option<Url> {
+pub(super) fn back(link: &ConnectLinkRecord, outcome: &ConnectLinkOutcome) -> Option<Url> {
     let mut url: Url = link.return_url.as_deref()?.parse().ok()?;
     {
         let mut query = url.query_pairs_mut();
         query.append_pair("link_id", link.id.as_str());
         match outcome {
-            LinkOutcome::Connected { connections } => {
+            ConnectLinkOutcome::Connected { connections } => {
                 query.extend_pairs(connections.iter().map(|id| ("connection_id", id.as_str())));
             }
-            LinkOutcome::Completing { .. } | LinkOutcome::Waiting => {
+            ConnectLinkOutcome::Completing { .. } | ConnectLinkOutcome::Waiting => {
                 query.append_pair("error", "waiting");
             }
-            LinkOutcome::Failed { error, .. } => {
+            ConnectLinkOutcome::Failed { error, .. } => {
                 query.append_pair("error", error);
             }
-            LinkOutcome::Cancelled => {
+            ConnectLinkOutcome::Cancelled => {
                 query.append_pair("error", "cancelled");
             }
         }

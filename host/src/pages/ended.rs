@@ -3,19 +3,19 @@
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::Response;
 use axum_extra::extract::CookieJar;
 use connector_core::Scope;
 use connector_core::scope::list_scopes;
 use serde::Deserialize;
 
 use super::callback::back;
+use super::link::no_link;
 use super::words::{NO_FLOW, Words};
-use super::{Pages, browser, link, page, say};
-use crate::error::Result;
+use super::{Pages, Refused, Shown, browser, link, page};
+use crate::error::{Error, Result};
 use crate::flow::Asking;
 use crate::host::Host;
-use crate::store::{ConnectLinkRecord, ConnectionId, LinkOutcome, LinkState};
+use crate::store::{ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkState, ConnectionId};
 
 /// How a flow ended, and what the person can do.
 #[derive(Default, Template)]
@@ -53,18 +53,14 @@ pub(super) struct Why {
 }
 
 /// Says why a callback ended nothing.
-pub(super) async fn without_link(Query(Why { why }): Query<Why>) -> Response {
-    say(StatusCode::OK, Words::of_failure(why.as_deref().unwrap_or(NO_FLOW)))
+pub(super) async fn without_link(Query(Why { why }): Query<Why>) -> Refused {
+    Refused(StatusCode::OK, Words::of_failure(why.as_deref().unwrap_or(NO_FLOW)))
 }
 
 /// Says how a link ended, to the browser that used it.
-pub(super) async fn show(State(pages): State<Pages>, Path(id): Path<String>, jar: CookieJar) -> Response {
-    let shown = match its_own(&pages, &id, &jar).await {
-        Ok(Some(link)) => ended(&pages, &link).await,
-        Ok(None) => return say(StatusCode::NOT_FOUND, Words::no_link()),
-        Err(error) => Err(error),
-    };
-    shown.map_or_else(|error| link::failed(&error), |shown| page(StatusCode::OK, &shown))
+pub(super) async fn show(State(pages): State<Pages>, Path(id): Path<String>, jar: CookieJar) -> Shown {
+    let link = its_own(&pages, &id, &jar).await?;
+    Ok(page(StatusCode::OK, &ended(&pages, &link).await?))
 }
 
 /// What the form says.
@@ -80,26 +76,22 @@ pub(super) async fn again(
     Path(id): Path<String>,
     jar: CookieJar,
     Form(form): Form<Again>,
-) -> Response {
-    match its_own(&pages, &id, &jar).await {
-        Ok(Some(link)) => {
-            let asking = if form.less.is_some() { less(&link) } else { Asking::Everything };
-            link::begin(&pages, &link, jar, asking).await
-        }
-        Ok(None) => say(StatusCode::NOT_FOUND, Words::no_link()),
-        Err(error) => link::failed(&error),
-    }
+) -> Shown {
+    let link = its_own(&pages, &id, &jar).await?;
+    let asking = if form.less.is_some() { less(&link) } else { Asking::Everything };
+    link::begin(&pages, &link, jar, asking).await
 }
 
 /// A link by its id, if it is this browser's.
-async fn its_own(pages: &Pages, id: &str, jar: &CookieJar) -> Result<Option<ConnectLinkRecord>> {
-    let (Ok(id), Some(browser)) = (id.parse(), browser::shown(&pages.site, jar)) else { return Ok(None) };
-    Ok(pages.host.store().connect_link_of_browser(&id, &browser.digest()).await?)
+async fn its_own(pages: &Pages, id: &str, jar: &CookieJar) -> Result<ConnectLinkRecord, Refused> {
+    let (Ok(id), Some(browser)) = (id.parse(), browser::shown(&pages.site, jar)) else { return Err(no_link()) };
+    let found = pages.host.store().connect_link_of_browser(&id, &browser.digest()).await.map_err(Error::from)?;
+    found.ok_or_else(no_link)
 }
 
 fn less(link: &ConnectLinkRecord) -> Asking {
     match &link.outcome {
-        Some(LinkOutcome::Failed { instead, .. }) if !instead.is_empty() => Asking::Less(instead.clone()),
+        Some(ConnectLinkOutcome::Failed { instead, .. }) if !instead.is_empty() => Asking::Less(instead.clone()),
         _ => Asking::Everything,
     }
 }
@@ -107,23 +99,23 @@ fn less(link: &ConnectLinkRecord) -> Asking {
 async fn ended(pages: &Pages, link: &ConnectLinkRecord) -> Result<EndedPage> {
     let state = link.state(pages.host.context().now());
     let page = match (&link.outcome, state) {
-        (Some(LinkOutcome::Connected { connections }), _) => connected(&pages.host, link, connections).await?,
-        (Some(LinkOutcome::Waiting), _) => EndedPage { well: true, ..EndedPage::saying(Words::waiting()) },
-        (Some(LinkOutcome::Cancelled), _) => EndedPage::saying(Words::link_cancelled()),
-        (_, LinkState::Expired) => EndedPage::saying(Words::link_expired()),
-        (Some(LinkOutcome::Failed { error, instead }), _) => EndedPage {
+        (Some(ConnectLinkOutcome::Connected { connections }), _) => connected(&pages.host, link, connections).await?,
+        (Some(ConnectLinkOutcome::Waiting), _) => EndedPage { well: true, ..EndedPage::saying(Words::waiting()) },
+        (Some(ConnectLinkOutcome::Cancelled), _) => EndedPage::saying(Words::link_cancelled()),
+        (_, ConnectLinkState::Expired) => EndedPage::saying(Words::link_expired()),
+        (Some(ConnectLinkOutcome::Failed { error, instead }), _) => EndedPage {
             may_try_again: true,
             less: (!instead.is_empty()).then(|| list_scopes(instead)),
             ..EndedPage::saying(Words::of_failure(error))
         },
-        (Some(LinkOutcome::Completing { .. }) | None, _) => {
+        (Some(ConnectLinkOutcome::Completing { .. }) | None, _) => {
             EndedPage { well: true, waits: true, may_try_again: true, ..EndedPage::saying(Words::under_way()) }
         }
     };
     let back = link
         .outcome
         .as_ref()
-        .filter(|outcome| !matches!(outcome, LinkOutcome::Completing { .. }))
+        .filter(|outcome| !matches!(outcome, ConnectLinkOutcome::Completing { .. }))
         .and_then(|outcome| back(link, outcome))
         .map(|url| Back { name: url.host_str().unwrap_or_default().to_owned(), url: url.into() });
     Ok(EndedPage { again: format!("/connect/ended/{}/again", link.id), back, ..page })

@@ -3,10 +3,10 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
 use super::words::Words;
-use super::{Pages, say};
+use super::{Pages, Refused};
 use crate::api::harden;
 use crate::links::Site;
 
@@ -19,7 +19,7 @@ pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Ne
     let mut answer = if reads || is_own_form(&pages.site, request.headers()) {
         next.run(request).await
     } else {
-        say(StatusCode::FORBIDDEN, Words::foreign_form())
+        Refused(StatusCode::FORBIDDEN, Words::foreign_form()).into_response()
     };
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
@@ -42,7 +42,7 @@ fn is_own_form(site: &Site, headers: &HeaderMap) -> bool {
 }
 
 /// Whether a person's window came here, and not an image, a frame or a script of some page. Browsers that are old do not say.
-pub(super) fn is_navigation(headers: &HeaderMap) -> bool {
+pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
     let says = |name: &str, word: &str| headers.get(name).is_none_or(|value| value == word);
     says("sec-fetch-dest", "document") && says("sec-fetch-mode", "navigate")
 }

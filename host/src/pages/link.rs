@@ -9,12 +9,11 @@ use connector_core::Secret;
 use url::Url;
 
 use super::words::Words;
-use super::{Pages, browser, page, say};
-use crate::error::Result;
+use super::{Pages, Refused, Shown, browser, page};
+use crate::error::{Error, Result};
 use crate::flow::Asking;
 use crate::host::Host;
-use crate::links::word;
-use crate::store::{ConnectLinkRecord, LinkState};
+use crate::store::{ConnectLinkRecord, ConnectLinkState};
 
 /// What will be asked for, before anything happens.
 #[derive(Template)]
@@ -33,42 +32,27 @@ struct AskedFor {
 }
 
 /// Shows what a link will ask for. Nothing is changed by it: programs that look at links open them as well.
-pub(super) async fn show(State(pages): State<Pages>, Path(token): Path<String>, jar: CookieJar) -> Response {
-    let shown = browser::shown(&pages.site, &jar);
-    match found(&pages.host, &token).await {
-        Ok(Some(link)) => match refusal(&link, shown.as_ref(), &pages.host) {
-            Some(answer) => answer,
-            None => {
-                asked_for(&pages.host, &link).map_or_else(|error| failed(&error), |shown| page(StatusCode::OK, &shown))
-            }
-        },
-        Ok(None) => say(StatusCode::NOT_FOUND, Words::no_link()),
-        Err(error) => failed(&error),
+pub(super) async fn show(State(pages): State<Pages>, Path(token): Path<String>, jar: CookieJar) -> Shown {
+    let link = found(&pages.host, &token).await?;
+    match refusal(&link, browser::shown(&pages.site, &jar).as_ref(), &pages.host) {
+        Some(refused) => Err(refused),
+        None => Ok(page(StatusCode::OK, &asked_for(&pages.host, &link)?)),
     }
 }
 
 /// Sends the browser to the platform. The link is this browser's from now on.
-pub(super) async fn start(State(pages): State<Pages>, Path(token): Path<String>, jar: CookieJar) -> Response {
-    match found(&pages.host, &token).await {
-        Ok(Some(link)) => begin(&pages, &link, jar, Asking::Everything).await,
-        Ok(None) => say(StatusCode::NOT_FOUND, Words::no_link()),
-        Err(error) => failed(&error),
-    }
+pub(super) async fn start(State(pages): State<Pages>, Path(token): Path<String>, jar: CookieJar) -> Shown {
+    begin(&pages, &found(&pages.host, &token).await?, jar, Asking::Everything).await
 }
 
 /// Begins a flow, or says why none begins.
-pub(super) async fn begin(pages: &Pages, link: &ConnectLinkRecord, jar: CookieJar, asking: Asking) -> Response {
-    let begun = async {
-        let (jar, browser) = browser::kept(pages.host.context(), &pages.site, jar)?;
-        Ok((pages.host.start_link(&pages.site, link, &browser, asking).await?, jar, browser))
-    };
-    match begun.await {
-        Ok((Some(url), jar, _)) => (jar, see_other(&url)).into_response(),
-        Ok((None, _, browser)) => {
-            let refused = refusal(link, Some(&browser), &pages.host);
-            refused.unwrap_or_else(|| say(StatusCode::CONFLICT, Words::link_of_another_browser()))
-        }
-        Err(error) => failed(&error),
+pub(super) async fn begin(pages: &Pages, link: &ConnectLinkRecord, jar: CookieJar, asking: Asking) -> Shown {
+    let (jar, browser) = browser::kept(pages.host.context(), &pages.site, jar)?;
+    let begun = pages.host.start_link(&pages.site, link, &browser, asking).await?;
+    let taken = || Refused(StatusCode::CONFLICT, Words::link_of_another_browser());
+    match begun {
+        Some(url) => Ok((jar, see_other(&url)).into_response()),
+        None => Err(refusal(link, Some(&browser), &pages.host).unwrap_or_else(taken)),
     }
 }
 
@@ -77,28 +61,30 @@ pub(super) fn see_other(url: &Url) -> Response {
     Redirect::to(url.as_str()).into_response()
 }
 
-/// Why nothing is done. What the operator has to know of it is in the log.
-pub(super) fn failed(error: &crate::Error) -> Response {
-    tracing::warn!(%error, "a person could not go on");
-    say(StatusCode::SERVICE_UNAVAILABLE, Words::of_failure(word(error)))
+async fn found(host: &Host, token: &str) -> Result<ConnectLinkRecord, Refused> {
+    let found = host.store().connect_link_by_token(&Secret::from(token).digest()).await.map_err(Error::from)?;
+    found.ok_or_else(no_link)
 }
 
-async fn found(host: &Host, token: &str) -> Result<Option<ConnectLinkRecord>> {
-    Ok(host.store().connect_link_by_token(&Secret::from(token).digest()).await?)
+/// There is none, or none for this browser.
+pub(super) fn no_link() -> Refused {
+    Refused(StatusCode::NOT_FOUND, Words::no_link())
 }
 
 /// Why nothing begins with a link.
-fn refusal(link: &ConnectLinkRecord, shown: Option<&Secret>, host: &Host) -> Option<Response> {
+fn refusal(link: &ConnectLinkRecord, shown: Option<&Secret>, host: &Host) -> Option<Refused> {
     let now = host.context().now();
     let digest = shown.map(Secret::digest);
     let words = match link.state(now) {
-        LinkState::Connected | LinkState::Waiting => Words::link_used(),
-        LinkState::Cancelled => Words::link_cancelled(),
-        LinkState::Expired => Words::link_expired(),
+        ConnectLinkState::Connected | ConnectLinkState::Waiting => Words::link_used(),
+        ConnectLinkState::Cancelled => Words::link_cancelled(),
+        ConnectLinkState::Expired => Words::link_expired(),
         _ if link.may_start(digest.as_deref(), now) => return None,
-        LinkState::Open | LinkState::Started | LinkState::Failed => Words::link_of_another_browser(),
+        ConnectLinkState::Open | ConnectLinkState::Started | ConnectLinkState::Failed => {
+            Words::link_of_another_browser()
+        }
     };
-    Some(say(StatusCode::GONE, words))
+    Some(Refused(StatusCode::GONE, words))
 }
 
 fn asked_for(host: &Host, link: &ConnectLinkRecord) -> Result<LinkPage> {

@@ -16,9 +16,12 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 
+#[cfg(feature = "cli")]
+pub(crate) use self::guard::is_navigation;
 use self::words::Words;
+use crate::error::Error;
 use crate::host::Host;
-use crate::links::Site;
+use crate::links::{Site, word};
 
 /// What every page is made with.
 #[derive(Clone)]
@@ -59,7 +62,22 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-/// A page that only says something.
-fn say(status: StatusCode, words: Words) -> Response {
-    page(status, &ended::EndedPage::saying(words))
+/// What a route answers: a page or a way on, or why the person cannot go on.
+type Shown = Result<Response, Refused>;
+
+/// Why a person cannot go on, with the status of the answer.
+struct Refused(StatusCode, Words);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        page(self.0, &ended::EndedPage::saying(self.1))
+    }
+}
+
+impl From<Error> for Refused {
+    /// What the operator has to know of it is in the log.
+    fn from(error: Error) -> Self {
+        tracing::warn!(%error, "a person could not go on");
+        Self(StatusCode::SERVICE_UNAVAILABLE, Words::of_failure(word(&error)))
+    }
 }

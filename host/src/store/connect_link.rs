@@ -36,14 +36,14 @@ pub struct ConnectLinkRecord {
     /// The digest of the state of the flow that began with it last.
     pub state_digest: Option<String>,
     /// What became of that flow.
-    pub outcome: Option<LinkOutcome>,
+    pub outcome: Option<ConnectLinkOutcome>,
     /// When nothing more could become of it, other than that its time was over.
     pub ended_at: Option<Timestamp>,
 }
 
 /// What became of a flow that began with a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkOutcome {
+pub enum ConnectLinkOutcome {
     /// A callback came in time, and its code is being exchanged.
     Completing {
         /// Since when.
@@ -67,7 +67,7 @@ pub enum LinkOutcome {
     Cancelled,
 }
 
-impl LinkOutcome {
+impl ConnectLinkOutcome {
     /// Whether nothing more can become of the link.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Failed { .. } | Self::Completing { .. })
@@ -84,24 +84,24 @@ const COMPLETING_FOR: SignedDuration = SignedDuration::from_mins(3);
 
 /// How a link stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
+pub enum ConnectLinkState {
     /// Nobody has used it.
     Open,
     /// A browser has used it, and nothing has become of it yet.
     Started,
-    /// See [`LinkOutcome::Connected`].
+    /// See [`ConnectLinkOutcome::Connected`].
     Connected,
-    /// See [`LinkOutcome::Waiting`].
+    /// See [`ConnectLinkOutcome::Waiting`].
     Waiting,
-    /// See [`LinkOutcome::Failed`].
+    /// See [`ConnectLinkOutcome::Failed`].
     Failed,
-    /// See [`LinkOutcome::Cancelled`].
+    /// See [`ConnectLinkOutcome::Cancelled`].
     Cancelled,
     /// Its time was over before anything became of it.
     Expired,
 }
 
-impl LinkState {
+impl ConnectLinkState {
     /// The state as one stable word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl LinkState {
     }
 }
 
-impl fmt::Display for LinkState {
+impl fmt::Display for ConnectLinkState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -124,16 +124,16 @@ impl fmt::Display for LinkState {
 
 impl ConnectLinkRecord {
     /// How it stands at a time. A flow that began in time may still end well when the link's own time is over.
-    pub fn state(&self, now: Timestamp) -> LinkState {
+    pub fn state(&self, now: Timestamp) -> ConnectLinkState {
         match &self.outcome {
-            Some(LinkOutcome::Connected { .. }) => LinkState::Connected,
-            Some(LinkOutcome::Waiting) => LinkState::Waiting,
-            Some(LinkOutcome::Cancelled) => LinkState::Cancelled,
-            Some(outcome) if outcome.is_under_way(now) => LinkState::Started,
-            _ if self.expires_at <= now => LinkState::Expired,
-            Some(LinkOutcome::Failed { .. }) => LinkState::Failed,
-            _ if self.browser_digest.is_some() => LinkState::Started,
-            _ => LinkState::Open,
+            Some(ConnectLinkOutcome::Connected { .. }) => ConnectLinkState::Connected,
+            Some(ConnectLinkOutcome::Waiting) => ConnectLinkState::Waiting,
+            Some(ConnectLinkOutcome::Cancelled) => ConnectLinkState::Cancelled,
+            Some(outcome) if outcome.is_under_way(now) => ConnectLinkState::Started,
+            _ if self.expires_at <= now => ConnectLinkState::Expired,
+            Some(ConnectLinkOutcome::Failed { .. }) => ConnectLinkState::Failed,
+            _ if self.browser_digest.is_some() => ConnectLinkState::Started,
+            _ => ConnectLinkState::Open,
         }
     }
 
@@ -146,13 +146,14 @@ impl ConnectLinkRecord {
     /// Whether it is of use at a time, and no exchange is under way.
     pub fn may_end(&self, now: Timestamp) -> bool {
         let under_way = self.outcome.as_ref().is_some_and(|outcome| outcome.is_under_way(now));
-        !under_way && matches!(self.state(now), LinkState::Open | LinkState::Started | LinkState::Failed)
+        !under_way
+            && matches!(self.state(now), ConnectLinkState::Open | ConnectLinkState::Started | ConnectLinkState::Failed)
     }
 }
 
 /// A browser that uses a link.
 #[derive(Clone, Debug)]
-pub struct LinkStart {
+pub struct ConnectLinkStart {
     /// The link.
     pub id: ConnectLinkId,
     /// The SHA-256 in hex of what the browser has of its own.
@@ -194,11 +195,11 @@ pub trait ConnectLinks {
     ///
     /// # Errors
     /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
-    async fn start_connect_link(&self, start: &LinkStart) -> Result<bool>;
+    async fn start_connect_link(&self, start: &ConnectLinkStart) -> Result<bool>;
 
     /// Stores what became of the flow with this state. False when another flow has begun with the link since, it had ended, or its callback
     /// was there before and this is another: nothing has changed then.
-    async fn end_connect_link(&self, state_digest: &str, outcome: &LinkOutcome, now: Timestamp) -> Result<bool>;
+    async fn end_connect_link(&self, state_digest: &str, outcome: &ConnectLinkOutcome, now: Timestamp) -> Result<bool>;
 
     /// Takes a link of a tenant back, with the flow that began with it, and records it. False when there is none, it had ended, or its code is
     /// being exchanged: nothing has changed then.

@@ -76,7 +76,7 @@ ids! {
     /// The id of a receiver of events.
     ReceiverId, "receiver";
     /// The id of a request that was sent under a key.
-    RequestId, "request";
+    KeyedRequestId, "request";
 }
 
 impl AuditId {

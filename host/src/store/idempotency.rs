@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{RequestId, Result};
+use super::{KeyedRequestId, Result};
 use crate::vault::Sealed;
 
 /// A request that was sent under a key of the program's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestRecord {
+pub struct KeyedRequest {
     /// Its id, as the owner of what is sealed.
-    pub id: RequestId,
+    pub id: KeyedRequestId,
     /// Whose it is. Two tenants may use one key.
     pub tenant: String,
     /// The SHA-256 of the key in hex.
@@ -25,7 +25,7 @@ pub struct RequestRecord {
     pub expires_at: Timestamp,
 }
 
-impl RequestRecord {
+impl KeyedRequest {
     /// Whether it stands in the way of another under its key.
     pub fn counts(&self, now: Timestamp) -> bool {
         self.expires_at > now && (self.answer.is_some() || self.leased_until > now)
@@ -40,13 +40,13 @@ pub trait Idempotency {
     ///
     /// # Errors
     /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
-    async fn begin_request(&self, request: &RequestRecord, now: Timestamp) -> Result<Option<RequestRecord>>;
+    async fn begin_request(&self, request: &KeyedRequest, now: Timestamp) -> Result<Option<KeyedRequest>>;
 
     /// Keeps the answer of a request that was begun. False when it has none to keep any more: another has taken its place.
-    async fn answer_request(&self, id: &RequestId, answer: &Sealed) -> Result<bool>;
+    async fn answer_request(&self, id: &KeyedRequestId, answer: &Sealed) -> Result<bool>;
 
     /// Forgets a request that was begun and not answered, so that it may be sent again.
-    async fn forget_request(&self, id: &RequestId) -> Result<()>;
+    async fn forget_request(&self, id: &KeyedRequestId) -> Result<()>;
 
     /// Removes what expired at this time or before, and says how many.
     async fn prune_requests(&self, now: Timestamp) -> Result<u64>;

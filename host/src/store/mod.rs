@@ -48,7 +48,7 @@ use std::fmt::Debug;
 pub use self::api_key::{ApiKeyRecord, ApiKeyState, ApiKeys};
 pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
-pub use self::connect_link::{ConnectLinkRecord, ConnectLinks, LinkOutcome, LinkStart, LinkState};
+pub use self::connect_link::{ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState, ConnectLinks};
 pub use self::connection::{
     Connected, ConnectionCursor, ConnectionFilter, ConnectionPage, ConnectionRecord, ConnectionState, Connections,
     Disconnect, Disconnection, Link, Linked, Links, NewConnection, StateCount,
@@ -64,9 +64,9 @@ pub use self::event::{
 pub use self::flow::{FlowFilter, FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
 pub use self::id::{
-    ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, ReceiverId, RequestId, RevocationId, new_id,
+    ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, KeyedRequestId, ReceiverId, RevocationId, new_id,
 };
-pub use self::idempotency::{Idempotency, RequestRecord};
+pub use self::idempotency::{Idempotency, KeyedRequest};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
 pub(crate) use self::inventory::each_held;
 pub use self::inventory::{HeldPage, HeldScopes, Inventory, Stock};

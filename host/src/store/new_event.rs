@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Connected, ConnectionId, ConnectionRecord, ConnectionStanding, EventDetail, EventFacts, EventKind, GrantState,
-    Reading,
+    Connected, ConnectionId, ConnectionRecord, ConnectionStanding, EventDetail, EventFacts, EventKind, GrantRecord,
+    GrantState, Linked, Reading,
 };
 
 /// An event that is to be stored with the change it tells of.
@@ -24,11 +24,17 @@ impl NewEvent {
         Self { tenant, connection: id, kind, at, facts }
     }
 
-    /// That a connection stands otherwise than before, or is new.
-    pub(super) fn linked(before: Option<&Connected>, now: &Connected, at: Timestamp) -> Option<Self> {
+    /// That a connection is new, or stands otherwise by a grant than before.
+    pub(super) fn linked(
+        grant: &GrantRecord,
+        done: &Linked,
+        before: Option<&Connected>,
+        at: Timestamp,
+    ) -> Option<Self> {
+        let now = Connected { connection: done.connection.clone(), grant: grant.clone() };
         match before {
-            Some(before) => Self::changed(before, now, at),
-            None => Some(Self::stands(EventKind::ConnectionCreated, None, now, at)),
+            Some(before) => Self::changed(before, &now, at),
+            None => Some(Self::stands(EventKind::ConnectionCreated, None, &now, at)),
         }
     }
 

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
-    ApiKeyId, ApiKeyRecord, ApiKeys, Attempted, AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectLinks, Connected,
-    ConnectionId, ConnectionRecord, Deliveries, Delivery, EventCursor, EventFilter, EventRecord, Events, FlowFilter,
-    FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Idempotency, Import, Imported, Imports, InstanceId,
-    InstanceName, Inventory, LinkOutcome, LinkStart, ListedEvent, Meta, Ownership, Page, Purge, Purged, Purges,
-    Reading, ReceiverId, ReceiverRecord, Receivers, RequestId, RequestRecord, Reseal, Resealed, Resend, Result, Sample,
-    SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, Stock,
+    ApiKeyId, ApiKeyRecord, ApiKeys, Attempted, AuditRecord, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord,
+    ConnectLinkStart, ConnectLinks, Connected, ConnectionId, ConnectionRecord, Deliveries, Delivery, EventCursor,
+    EventFilter, EventRecord, Events, FlowFilter, FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Idempotency,
+    Import, Imported, Imports, InstanceId, InstanceName, Inventory, KeyedRequest, KeyedRequestId, ListedEvent, Meta,
+    Ownership, Page, Purge, Purged, Purges, Reading, ReceiverId, ReceiverRecord, Receivers, Reseal, Resealed, Resend,
+    Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, Stock,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -59,11 +59,11 @@ impl ConnectLinks for NodeStore {
         self.memory().connect_link_by_state(state_digest).await
     }
 
-    async fn start_connect_link(&self, start: &LinkStart) -> Result<bool> {
+    async fn start_connect_link(&self, start: &ConnectLinkStart) -> Result<bool> {
         self.memory().start_connect_link(start).await
     }
 
-    async fn end_connect_link(&self, state_digest: &str, outcome: &LinkOutcome, now: Timestamp) -> Result<bool> {
+    async fn end_connect_link(&self, state_digest: &str, outcome: &ConnectLinkOutcome, now: Timestamp) -> Result<bool> {
         self.memory().end_connect_link(state_digest, outcome, now).await
     }
 
@@ -84,15 +84,15 @@ impl ConnectLinks for NodeStore {
 
 #[async_trait]
 impl Idempotency for NodeStore {
-    async fn begin_request(&self, request: &RequestRecord, now: Timestamp) -> Result<Option<RequestRecord>> {
+    async fn begin_request(&self, request: &KeyedRequest, now: Timestamp) -> Result<Option<KeyedRequest>> {
         self.memory().begin_request(request, now).await
     }
 
-    async fn answer_request(&self, id: &RequestId, answer: &Sealed) -> Result<bool> {
+    async fn answer_request(&self, id: &KeyedRequestId, answer: &Sealed) -> Result<bool> {
         self.memory().answer_request(id, answer).await
     }
 
-    async fn forget_request(&self, id: &RequestId) -> Result<()> {
+    async fn forget_request(&self, id: &KeyedRequestId) -> Result<()> {
         self.memory().forget_request(id).await
     }
 

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
     AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowFilter, FlowId,
-    FlowRecord, GrantId, GrantRecord, GrantState, LastError, LinkIntent, Links, NewConnection, RefreshClaim,
-    RefreshTerms, Refreshed, RequestId, RequestRecord, RevocationId, RevocationOutcome, RevocationRecord,
+    FlowRecord, GrantId, GrantRecord, GrantState, KeyedRequest, KeyedRequestId, LastError, LinkIntent, Links,
+    NewConnection, RefreshClaim, RefreshTerms, Refreshed, RevocationId, RevocationOutcome, RevocationRecord,
     RevocationTokens, Settle, Settlement, StateChange, Store, StoreError,
 };
 use crate::vault::Sealed;
@@ -62,9 +62,9 @@ impl Bench {
     }
 
     /// A request under a key that is leased for five minutes and remembered for an hour.
-    pub(super) fn request(&self, key: &str) -> Result<RequestRecord> {
-        Ok(RequestRecord {
-            id: RequestId::new(&self.cx)?,
+    pub(super) fn request(&self, key: &str) -> Result<KeyedRequest> {
+        Ok(KeyedRequest {
+            id: KeyedRequestId::new(&self.cx)?,
             tenant: TENANT.to_owned(),
             key_digest: key.to_owned(),
             request_digest: "cd".repeat(32),

@@ -4,7 +4,9 @@ use tokio::task::JoinSet;
 
 use super::bench::{Bench, TENANT, platform};
 use super::{Check, Outcome};
-use crate::store::{ConnectLinkId, ConnectLinkRecord, ConnectionId, LinkOutcome, LinkStart, LinkState, StoreError};
+use crate::store::{
+    ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState, ConnectionId, StoreError,
+};
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a connect link is found by id and by token", run: |bench| Box::pin(found(bench)) },
@@ -55,7 +57,7 @@ async fn start(bench: &Bench, link: &ConnectLinkRecord, browser: &str, state: &s
     let (browser_digest, state_digest) = (browser.to_owned(), state.to_owned());
     bench
         .store
-        .start_connect_link(&LinkStart { id: link.id.clone(), browser_digest, state_digest, now: bench.now() })
+        .start_connect_link(&ConnectLinkStart { id: link.id.clone(), browser_digest, state_digest, now: bench.now() })
         .await
 }
 
@@ -63,9 +65,9 @@ async fn now(bench: &Bench, link: &ConnectLinkRecord) -> Result<ConnectLinkRecor
     Ok(bench.store.connect_link(TENANT, &link.id).await?.ok_or("the link is gone")?)
 }
 
-fn failed() -> LinkOutcome {
+fn failed() -> ConnectLinkOutcome {
     let instead = vec!["basic".parse().unwrap_or_else(|_| unreachable!())];
-    LinkOutcome::Failed { error: "scope_refused".to_owned(), instead }
+    ConnectLinkOutcome::Failed { error: "scope_refused".to_owned(), instead }
 }
 
 /// Links that name this connection: one that renews it, and one that it came of.
@@ -74,7 +76,8 @@ pub(super) async fn naming(bench: &Bench, connection: &ConnectionId) -> Result<[
     put(bench, &renews).await?;
     let became = stored(bench, "became").await?;
     assert!(start(bench, &became, "browser", "state").await?);
-    let outcome = LinkOutcome::Connected { connections: vec![ConnectionId::new(&bench.cx)?, connection.clone()] };
+    let outcome =
+        ConnectLinkOutcome::Connected { connections: vec![ConnectionId::new(&bench.cx)?, connection.clone()] };
     assert!(bench.store.end_connect_link("state", &outcome, bench.now()).await?);
     Ok([renews.id, became.id])
 }
@@ -103,7 +106,7 @@ async fn one_browser(bench: Bench) -> Outcome {
     assert!(start(&bench, &link, "mine", "first").await?);
     assert!(!start(&bench, &link, "theirs", "stolen").await?);
     let begun = now(&bench, &link).await?;
-    assert_eq!((begun.browser_digest.as_deref(), begun.state(bench.now())), (Some("mine"), LinkState::Started));
+    assert_eq!((begun.browser_digest.as_deref(), begun.state(bench.now())), (Some("mine"), ConnectLinkState::Started));
     assert_eq!(bench.store.connect_link_of_browser(&link.id, "mine").await?, Some(begun.clone()));
     assert_eq!(bench.store.connect_link_of_browser(&link.id, "theirs").await?, None);
     assert_eq!(bench.store.connect_link_by_state("first").await?, Some(begun));
@@ -136,7 +139,7 @@ async fn over(bench: Bench) -> Outcome {
     assert!(!start(&bench, &expired, "mine", "late").await?);
     let link = stored(&bench, "used").await?;
     assert!(start(&bench, &link, "mine", "state").await?);
-    let outcome = LinkOutcome::Connected { connections: vec![ConnectionId::new(&bench.cx)?] };
+    let outcome = ConnectLinkOutcome::Connected { connections: vec![ConnectionId::new(&bench.cx)?] };
     assert!(bench.store.end_connect_link("state", &outcome, bench.minutes(1)).await?);
     assert!(!start(&bench, &link, "mine", "again").await?);
     let ended = now(&bench, &link).await?;
@@ -149,17 +152,20 @@ async fn told(bench: Bench) -> Outcome {
     assert!(start(&bench, &link, "mine", "first").await?);
     assert!(bench.store.end_connect_link("first", &failed(), bench.now()).await?);
     let told = now(&bench, &link).await?;
-    assert_eq!((told.state(bench.now()), &told.outcome, told.ended_at), (LinkState::Failed, &Some(failed()), None));
-    assert_eq!(told.state(link.expires_at), LinkState::Expired);
+    assert_eq!(
+        (told.state(bench.now()), &told.outcome, told.ended_at),
+        (ConnectLinkState::Failed, &Some(failed()), None)
+    );
+    assert_eq!(told.state(link.expires_at), ConnectLinkState::Expired);
     assert!(start(&bench, &link, "mine", "second").await?, "what failed may be tried again");
     assert_eq!(now(&bench, &link).await?.outcome, None);
     assert!(
-        !bench.store.end_connect_link("first", &LinkOutcome::Waiting, bench.now()).await?,
+        !bench.store.end_connect_link("first", &ConnectLinkOutcome::Waiting, bench.now()).await?,
         "another has begun since"
     );
-    assert!(bench.store.end_connect_link("second", &LinkOutcome::Waiting, bench.now()).await?);
+    assert!(bench.store.end_connect_link("second", &ConnectLinkOutcome::Waiting, bench.now()).await?);
     assert!(!bench.store.end_connect_link("second", &failed(), bench.now()).await?, "it has ended");
-    assert_eq!(now(&bench, &link).await?.state(link.expires_at), LinkState::Waiting);
+    assert_eq!(now(&bench, &link).await?.state(link.expires_at), ConnectLinkState::Waiting);
     Ok(())
 }
 
@@ -167,13 +173,13 @@ async fn told(bench: Bench) -> Outcome {
 async fn completing(bench: Bench) -> Outcome {
     let link = stored(&bench, "token").await?;
     assert!(start(&bench, &link, "mine", "state").await?);
-    let begun = LinkOutcome::Completing { since: bench.now() };
+    let begun = ConnectLinkOutcome::Completing { since: bench.now() };
     assert!(bench.store.end_connect_link("state", &begun, bench.now()).await?);
     assert!(!bench.store.end_connect_link("state", &begun, bench.now()).await?, "the first callback is under way");
     assert!(!start(&bench, &link, "mine", "again").await?);
     let record = bench.audit("connect_link_cancelled")?;
     assert!(!bench.store.cancel_connect_link(TENANT, &link.id, bench.now(), &record).await?);
-    assert_eq!(now(&bench, &link).await?.state(bench.now()), LinkState::Started);
+    assert_eq!(now(&bench, &link).await?.state(bench.now()), ConnectLinkState::Started);
     assert!(now(&bench, &link).await?.may_start(Some("mine"), bench.minutes(4)), "its process has ended");
     assert!(bench.store.end_connect_link("state", &failed(), bench.now()).await?);
     assert!(start(&bench, &link, "mine", "again").await?);
@@ -194,7 +200,7 @@ async fn cancelled(bench: Bench) -> Outcome {
     assert!(!bench.store.cancel_connect_link(TENANT, &link.id, bench.now(), &record).await?);
     assert_eq!(bench.take_flow("state").await?, None);
     assert!(!start(&bench, &link, "mine", "again").await?);
-    assert_eq!(now(&bench, &link).await?.state(bench.now()), LinkState::Cancelled);
+    assert_eq!(now(&bench, &link).await?.state(bench.now()), ConnectLinkState::Cancelled);
     let events: Vec<_> = bench.on_record().await?.into_iter().map(|(event, _)| event).collect();
     assert_eq!(events, ["connect_link_created", "connect_link_cancelled"]);
     Ok(())

@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 
 use super::bench::{Bench, sealed};
 use super::{Check, Outcome};
-use crate::store::RequestRecord;
+use crate::store::KeyedRequest;
 
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a request is begun once under a key", run: |bench| Box::pin(begun_once(bench)) },
@@ -17,17 +17,17 @@ pub(super) const CHECKS: &[Check] = &[
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-async fn begin(bench: &Bench, request: &RequestRecord, minutes: i64) -> Result<Option<RequestRecord>> {
+async fn begin(bench: &Bench, request: &KeyedRequest, minutes: i64) -> Result<Option<KeyedRequest>> {
     Ok(bench.store.begin_request(request, bench.minutes(minutes)).await?)
 }
 
 async fn begun_once(bench: Bench) -> Outcome {
     let first = bench.request("aa")?;
     assert_eq!(begin(&bench, &first, 0).await?, None);
-    let other = RequestRecord { request_digest: "ef".repeat(32), ..bench.request("aa")? };
+    let other = KeyedRequest { request_digest: "ef".repeat(32), ..bench.request("aa")? };
     assert_eq!(begin(&bench, &other, 4).await?, Some(first.clone()), "it is under way, whatever the other asks for");
     assert_eq!(begin(&bench, &bench.request("bb")?, 0).await?, None, "another key");
-    let elsewhere = RequestRecord { tenant: "other".to_owned(), ..bench.request("aa")? };
+    let elsewhere = KeyedRequest { tenant: "other".to_owned(), ..bench.request("aa")? };
     assert_eq!(begin(&bench, &elsewhere, 0).await?, None, "another tenant");
     assert_eq!(begin(&bench, &other, 0).await?, Some(first));
     Ok(())
@@ -39,7 +39,7 @@ async fn raced(bench: Bench) -> Outcome {
     let mut racers = JoinSet::new();
     for _ in 0..50 {
         let (bench, request) = (bench.clone(), bench.request("raced")?);
-        let request = RequestRecord { leased_until: bench.minutes(20), ..request };
+        let request = KeyedRequest { leased_until: bench.minutes(20), ..request };
         racers.spawn(async move {
             Ok::<_, String>((begin(&bench, &request, 6).await.map_err(|e| e.to_string())?, request))
         });
@@ -64,7 +64,7 @@ async fn answered(bench: Bench) -> Outcome {
     assert!(bench.store.answer_request(&first.id, &answer).await?);
     assert!(!bench.store.answer_request(&first.id, &sealed("another")).await?, "it has one");
     bench.store.forget_request(&first.id).await?;
-    let kept = RequestRecord { answer: Some(answer), ..first };
+    let kept = KeyedRequest { answer: Some(answer), ..first };
     assert_eq!(begin(&bench, &bench.request("aa")?, 59).await?, Some(kept), "longer than its lease");
     assert_eq!(begin(&bench, &bench.request("aa")?, 60).await?, None, "it has expired");
     Ok(())
@@ -73,7 +73,7 @@ async fn answered(bench: Bench) -> Outcome {
 async fn left(bench: Bench) -> Outcome {
     let first = bench.request("aa")?;
     assert_eq!(begin(&bench, &first, 0).await?, None);
-    let second = RequestRecord { leased_until: bench.minutes(10), ..bench.request("aa")? };
+    let second = KeyedRequest { leased_until: bench.minutes(10), ..bench.request("aa")? };
     assert_eq!(begin(&bench, &second, 5).await?, None);
     assert!(!bench.store.answer_request(&first.id, &sealed("late")).await?, "another has taken its place");
     bench.store.forget_request(&first.id).await?;
@@ -92,7 +92,7 @@ async fn forgotten(bench: Bench) -> Outcome {
 
 async fn pruned(bench: Bench) -> Outcome {
     for (key, minutes) in [("past", -1), ("now", 0), ("later", 1)] {
-        let request = RequestRecord { expires_at: bench.minutes(minutes), ..bench.request(key)? };
+        let request = KeyedRequest { expires_at: bench.minutes(minutes), ..bench.request(key)? };
         assert_eq!(begin(&bench, &request, -2).await?, None);
     }
     assert_eq!(bench.store.prune_requests(bench.now()).await?, 2);

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 
 use super::fields::{Fields, millis};
 use super::{Row, SqlStore, Statement, audit, json, statement};
-use crate::store::{AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectLinks, LinkOutcome, LinkStart, Result};
+use crate::store::{
+    AuditRecord, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinks, Result,
+};
 
 #[async_trait]
 impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
@@ -40,7 +42,7 @@ impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
         self.fetch(select).await?.as_ref().map(link).transpose()
     }
 
-    async fn start_connect_link(&self, start: &LinkStart) -> Result<bool> {
+    async fn start_connect_link(&self, start: &ConnectLinkStart) -> Result<bool> {
         let mut transaction = self.write_ours().await?;
         let select = statement("SELECT * FROM connect_links WHERE id = $1").bind(start.id.to_string());
         let found = transaction.fetch(select.locking()).await?.as_ref().map(link).transpose()?;
@@ -58,14 +60,14 @@ impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
         Ok(true)
     }
 
-    async fn end_connect_link(&self, state_digest: &str, outcome: &LinkOutcome, now: Timestamp) -> Result<bool> {
+    async fn end_connect_link(&self, state_digest: &str, outcome: &ConnectLinkOutcome, now: Timestamp) -> Result<bool> {
         let update = statement(
             "UPDATE connect_links SET outcome = $2, ended_at = $3
              WHERE state_digest = $1 AND ended_at IS NULL AND (outcome IS NULL OR $4 = 0)",
         );
         let update = update.bind(state_digest).bind(json::to_text(&json::Outcome::from(outcome))?);
         let update = update.bind(millis(outcome.is_final().then_some(now)));
-        let begins = matches!(outcome, LinkOutcome::Completing { .. });
+        let begins = matches!(outcome, ConnectLinkOutcome::Completing { .. });
         Ok(self.execute(update.bind(i64::from(begins))).await? == 1)
     }
 
@@ -137,7 +139,7 @@ fn link(row: &Row) -> Result<ConnectLinkRecord> {
         expires_at: fields.time("expires_at")?,
         browser_digest: fields.get("browser_digest")?,
         state_digest: fields.get("state_digest")?,
-        outcome: fields.json_optional::<json::Outcome>("outcome")?.map(LinkOutcome::try_from).transpose()?,
+        outcome: fields.json_optional::<json::Outcome>("outcome")?.map(ConnectLinkOutcome::try_from).transpose()?,
         ended_at: fields.time_optional("ended_at")?,
     })
 }

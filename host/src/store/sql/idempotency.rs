@@ -5,12 +5,12 @@ use jiff::Timestamp;
 
 use super::fields::{Fields, bytes};
 use super::{Row, SqlStore, Statement, statement};
-use crate::store::{Idempotency, RequestId, RequestRecord, Result};
+use crate::store::{Idempotency, KeyedRequest, KeyedRequestId, Result};
 use crate::vault::Sealed;
 
 #[async_trait]
 impl<D: Send + Sync> Idempotency for SqlStore<D> {
-    async fn begin_request(&self, request: &RequestRecord, now: Timestamp) -> Result<Option<RequestRecord>> {
+    async fn begin_request(&self, request: &KeyedRequest, now: Timestamp) -> Result<Option<KeyedRequest>> {
         loop {
             let mut transaction = self.write_ours().await?;
             transaction.execute(make_room(request, now)).await?;
@@ -26,12 +26,12 @@ impl<D: Send + Sync> Idempotency for SqlStore<D> {
         }
     }
 
-    async fn answer_request(&self, id: &RequestId, answer: &Sealed) -> Result<bool> {
+    async fn answer_request(&self, id: &KeyedRequestId, answer: &Sealed) -> Result<bool> {
         let update = statement("UPDATE requests SET answer = $2 WHERE id = $1 AND answer IS NULL");
         Ok(self.execute(update.bind(id.to_string()).bind(answer.as_bytes().to_vec())).await? == 1)
     }
 
-    async fn forget_request(&self, id: &RequestId) -> Result<()> {
+    async fn forget_request(&self, id: &KeyedRequestId) -> Result<()> {
         self.execute(statement("DELETE FROM requests WHERE id = $1 AND answer IS NULL").bind(id.to_string())).await?;
         Ok(())
     }
@@ -42,7 +42,7 @@ impl<D: Send + Sync> Idempotency for SqlStore<D> {
 }
 
 /// Takes away what no longer counts under the key.
-fn make_room(request: &RequestRecord, now: Timestamp) -> Statement {
+fn make_room(request: &KeyedRequest, now: Timestamp) -> Statement {
     statement(
         "DELETE FROM requests
          WHERE tenant = $1 AND key_digest = $2 AND (expires_at <= $3 OR (answer IS NULL AND leased_until <= $3))",
@@ -52,7 +52,7 @@ fn make_room(request: &RequestRecord, now: Timestamp) -> Statement {
     .bind(now.as_millisecond())
 }
 
-fn insert(request: &RequestRecord) -> Statement {
+fn insert(request: &KeyedRequest) -> Statement {
     statement(
         "INSERT INTO requests (id, tenant, key_digest, request_digest, answer, leased_until, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -67,15 +67,15 @@ fn insert(request: &RequestRecord) -> Statement {
     .bind(request.expires_at.as_millisecond())
 }
 
-fn select(request: &RequestRecord) -> Statement {
+fn select(request: &KeyedRequest) -> Statement {
     statement("SELECT * FROM requests WHERE tenant = $1 AND key_digest = $2")
         .bind(request.tenant.clone())
         .bind(request.key_digest.clone())
 }
 
-fn record(row: &Row) -> Result<RequestRecord> {
+fn record(row: &Row) -> Result<KeyedRequest> {
     let fields = Fields::of("request", row);
-    Ok(RequestRecord {
+    Ok(KeyedRequest {
         id: fields.parse("id")?,
         tenant: fields.get("tenant")?,
         key_digest: fields.get("key_digest")?,

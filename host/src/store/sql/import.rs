@@ -86,7 +86,7 @@ async fn import(transaction: &mut Transaction, import: &Import, told: &mut Vec<N
         None => ("new", link::add(transaction, grant, new, grant.created_at).await?),
         Some(found) => ("reconnected", link::renew(transaction, grant, found.connection, new, grant.created_at).await?),
     };
-    told.extend(link::event(grant, &linked, before.as_ref(), grant.created_at));
+    told.extend(NewEvent::linked(grant, &linked, before.as_ref(), grant.created_at));
     let connected = Connected { connection: linked.connection.clone(), grant: grant.clone() };
     link::supersede(transaction, grant, &[linked], false, grant.created_at).await?;
     record(transaction, import, &connected, outcome).await?;

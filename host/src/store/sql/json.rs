@@ -9,7 +9,7 @@ use connector_core::{Scope, ScopeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{LastError, LinkIntent, LinkOutcome, Result, StoreError};
+use crate::store::{ConnectLinkOutcome, LastError, LinkIntent, Result, StoreError};
 
 pub(super) fn to_text(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(StoreError::database)
@@ -96,23 +96,23 @@ pub(super) enum Outcome {
     Cancelled,
 }
 
-impl From<&LinkOutcome> for Outcome {
-    fn from(outcome: &LinkOutcome) -> Self {
+impl From<&ConnectLinkOutcome> for Outcome {
+    fn from(outcome: &ConnectLinkOutcome) -> Self {
         match outcome {
-            LinkOutcome::Completing { since } => Self::Completing { since: since.as_millisecond() },
-            LinkOutcome::Connected { connections } => {
+            ConnectLinkOutcome::Completing { since } => Self::Completing { since: since.as_millisecond() },
+            ConnectLinkOutcome::Connected { connections } => {
                 Self::Connected { connections: connections.iter().map(ToString::to_string).collect() }
             }
-            LinkOutcome::Waiting => Self::Waiting,
-            LinkOutcome::Failed { error, instead } => {
+            ConnectLinkOutcome::Waiting => Self::Waiting,
+            ConnectLinkOutcome::Failed { error, instead } => {
                 Self::Failed { error: error.clone(), instead: instead.iter().map(Scope::to_string).collect() }
             }
-            LinkOutcome::Cancelled => Self::Cancelled,
+            ConnectLinkOutcome::Cancelled => Self::Cancelled,
         }
     }
 }
 
-impl TryFrom<Outcome> for LinkOutcome {
+impl TryFrom<Outcome> for ConnectLinkOutcome {
     type Error = StoreError;
 
     fn try_from(stored: Outcome) -> Result<Self> {

@@ -27,7 +27,7 @@ pub(super) async fn link_all(
     for account in accounts {
         let id = account.audit.clone();
         let Some((done, before)) = link(transaction, grant, account, now).await? else { continue };
-        told.extend(event(grant, &done, before.as_ref(), now));
+        told.extend(NewEvent::linked(grant, &done, before.as_ref(), now));
         if let Some(record) = record(id, grant, &done, now) {
             transaction.execute(audit::insert(&record)).await?;
         }
@@ -37,17 +37,6 @@ pub(super) async fn link_all(
     let superseded = supersede(transaction, grant, &linked, late, now).await?;
     events::record(transaction, told).await?;
     Ok(Links { linked, superseded })
-}
-
-/// What is told of a link.
-pub(super) fn event(
-    grant: &GrantRecord,
-    done: &Linked,
-    before: Option<&Connected>,
-    now: Timestamp,
-) -> Option<NewEvent> {
-    let linked = Connected { connection: done.connection.clone(), grant: grant.clone() };
-    NewEvent::linked(before, &linked, now)
 }
 
 /// What goes on record about a link.

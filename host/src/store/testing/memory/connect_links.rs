@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{MemoryStore, there_already};
-use crate::store::{AuditRecord, ConnectLinkId, ConnectLinkRecord, ConnectLinks, LinkOutcome, LinkStart, Result};
+use crate::store::{
+    AuditRecord, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinks, Result,
+};
 
 impl MemoryStore {
     fn connect_link_where(&self, is_it: impl Fn(&ConnectLinkRecord) -> bool) -> Option<ConnectLinkRecord> {
@@ -45,7 +47,7 @@ impl ConnectLinks for MemoryStore {
         Ok(self.connect_link_where(|link| link.state_digest.as_deref() == Some(state_digest)))
     }
 
-    async fn start_connect_link(&self, start: &LinkStart) -> Result<bool> {
+    async fn start_connect_link(&self, start: &ConnectLinkStart) -> Result<bool> {
         let mut state = self.lock();
         state.check_ours()?;
         let mut links = state.connect_links.iter_mut();
@@ -60,11 +62,11 @@ impl ConnectLinks for MemoryStore {
         Ok(true)
     }
 
-    async fn end_connect_link(&self, state_digest: &str, outcome: &LinkOutcome, now: Timestamp) -> Result<bool> {
+    async fn end_connect_link(&self, state_digest: &str, outcome: &ConnectLinkOutcome, now: Timestamp) -> Result<bool> {
         let mut state = self.lock();
         let mut links = state.connect_links.iter_mut();
         let is_it = |link: &&mut ConnectLinkRecord| {
-            let begins = matches!(outcome, LinkOutcome::Completing { .. });
+            let begins = matches!(outcome, ConnectLinkOutcome::Completing { .. });
             let fits = link.outcome.is_none() || !begins;
             link.state_digest.as_deref() == Some(state_digest) && link.ended_at.is_none() && fits
         };
@@ -87,7 +89,7 @@ impl ConnectLinks for MemoryStore {
         let Some(link) = links.find(|link| link.id == *id && link.tenant == tenant && link.may_end(now)) else {
             return Ok(false);
         };
-        (link.outcome, link.ended_at) = (Some(LinkOutcome::Cancelled), Some(now));
+        (link.outcome, link.ended_at) = (Some(ConnectLinkOutcome::Cancelled), Some(now));
         if let Some(begun) = link.state_digest.clone() {
             state.flows.remove(&begun);
         }

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::MemoryStore;
-use crate::store::{Idempotency, RequestId, RequestRecord, Result};
+use crate::store::{Idempotency, KeyedRequest, KeyedRequestId, Result};
 use crate::vault::Sealed;
 
 #[async_trait]
 impl Idempotency for MemoryStore {
-    async fn begin_request(&self, request: &RequestRecord, now: Timestamp) -> Result<Option<RequestRecord>> {
+    async fn begin_request(&self, request: &KeyedRequest, now: Timestamp) -> Result<Option<KeyedRequest>> {
         let mut state = self.lock();
         state.check_ours()?;
         let key = (request.tenant.clone(), request.key_digest.clone());
@@ -20,13 +20,13 @@ impl Idempotency for MemoryStore {
         Ok(None)
     }
 
-    async fn answer_request(&self, id: &RequestId, answer: &Sealed) -> Result<bool> {
+    async fn answer_request(&self, id: &KeyedRequestId, answer: &Sealed) -> Result<bool> {
         let mut state = self.lock();
         let begun = state.requests.values_mut().find(|request| request.id == *id && request.answer.is_none());
         Ok(begun.map(|request| request.answer = Some(answer.clone())).is_some())
     }
 
-    async fn forget_request(&self, id: &RequestId) -> Result<()> {
+    async fn forget_request(&self, id: &KeyedRequestId) -> Result<()> {
         self.lock().requests.retain(|_, request| request.id != *id || request.answer.is_some());
         Ok(())
     }

@@ -5,7 +5,8 @@ use connector_core::PlatformId;
 use connector_core::account::{Account, Profile};
 use serde_json::json;
 
-use super::{MemoryStore, Row, State, link, there_already};
+use super::{MemoryStore, Row, State, there_already};
+use crate::store::new_event::NewEvent;
 use crate::store::{
     AuditRecord, Connected, ConnectionId, ConnectionRecord, GrantRecord, Import, Imported, Imports, NewConnection,
     Result, SeenGrant,
@@ -72,7 +73,7 @@ impl State {
             Some(found) => ("reconnected", self.renew(grant, found.connection, new, grant.created_at)),
         };
         let id = linked.connection.id.clone();
-        let told = link::event(grant, &linked, before.as_ref(), grant.created_at);
+        let told = NewEvent::linked(grant, &linked, before.as_ref(), grant.created_at);
         self.supersede(grant, &[linked], false, grant.created_at);
         self.record_import(import, &id, outcome);
         self.record(told);

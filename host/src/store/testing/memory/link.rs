@@ -38,7 +38,7 @@ impl State {
             let id = account.audit.clone();
             let before = self.under_app_of(grant, &account.account.id)?;
             let Some(done) = self.link(grant, account, now)? else { continue };
-            told.extend(event(grant, &done, before.as_ref(), now));
+            told.extend(NewEvent::linked(grant, &done, before.as_ref(), now));
             self.audit.extend(record(id, grant, &done, now));
             linked.push(done);
         }
@@ -148,17 +148,6 @@ impl State {
         };
         self.grants.values().map(|row| &row.grant).filter(older).map(|other| other.id.clone()).collect()
     }
-}
-
-/// What is told of a link.
-pub(super) fn event(
-    grant: &GrantRecord,
-    done: &Linked,
-    before: Option<&Connected>,
-    now: Timestamp,
-) -> Option<NewEvent> {
-    let linked = Connected { connection: done.connection.clone(), grant: grant.clone() };
-    NewEvent::linked(before, &linked, now)
 }
 
 /// What goes on record about a link.

@@ -38,8 +38,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
     ApiKeyRecord, AppHealth, AuditRecord, ConnectLinkRecord, ConnectionId, ConnectionRecord, DeliveryRecord,
-    EventCursor, EventRecord, FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName, Reading, ReceiverId,
-    ReceiverRecord, RequestRecord, Result, RevocationId, RevocationRecord, StoreError, new_id,
+    EventCursor, EventRecord, FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName, KeyedRequest, Reading,
+    ReceiverId, ReceiverRecord, Result, RevocationId, RevocationRecord, StoreError, new_id,
 };
 use crate::vault::Sealed;
 
@@ -72,7 +72,7 @@ struct State {
     api_keys: Vec<ApiKeyRecord>,
     connect_links: Vec<ConnectLinkRecord>,
     /// By tenant and digest of the key.
-    requests: BTreeMap<(String, String), RequestRecord>,
+    requests: BTreeMap<(String, String), KeyedRequest>,
     audit: Vec<AuditRecord>,
     /// When each tenant's latest grant was made, or its latest connection given up.
     latest: BTreeMap<String, Timestamp>,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, State};
 use crate::store::{
-    AuditRecord, ConnectLinkRecord, Connected, ConnectionId, LinkOutcome, PURGED, Purge, Purged, Purges, Result,
+    AuditRecord, ConnectLinkOutcome, ConnectLinkRecord, Connected, ConnectionId, PURGED, Purge, Purged, Purges, Result,
     RevocationRecord, StoreError,
 };
 
@@ -54,7 +54,7 @@ impl State {
 
 /// Whether the connection came of a link.
 fn became(link: &ConnectLinkRecord, id: &ConnectionId) -> bool {
-    matches!(&link.outcome, Some(LinkOutcome::Connected { connections }) if connections.contains(id))
+    matches!(&link.outcome, Some(ConnectLinkOutcome::Connected { connections }) if connections.contains(id))
 }
 
 /// Whoever allowed it is known by the grant's subject; where a platform has one account a person, by the account as well.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, State};
 use crate::store::{
-    FlowRecord, GrantRecord, ReceiverRecord, RequestRecord, Reseal, Resealed, Result, RevocationRecord, SealedCount,
+    FlowRecord, GrantRecord, KeyedRequest, ReceiverRecord, Reseal, Resealed, Result, RevocationRecord, SealedCount,
     SealedRow, SealedRowId, StoreError,
 };
 use crate::vault::{KeyId, Sealed};
@@ -132,7 +132,7 @@ fn of_receiver(receiver: &ReceiverRecord) -> SealedRow {
     SealedRow { row, tenant: receiver.tenant.clone(), generation: 0, values }
 }
 
-fn of_request(request: &RequestRecord) -> SealedRow {
+fn of_request(request: &KeyedRequest) -> SealedRow {
     let row = SealedRowId { table: REQUESTS, id: request.id.to_string() };
     SealedRow { row, tenant: request.tenant.clone(), generation: 0, values: vec![request.answer.clone()] }
 }

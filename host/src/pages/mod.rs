@@ -1,17 +1,22 @@
-//! What a person's browser sees of the host: a connect link, the callback of a platform, and how it ended. No script runs on any page.
+//! What a person's browser sees of the host: the connections of a tenant for those who sign in; for others a connect link, the callback of a
+//! platform, and how it ended.
 
+mod assets;
 mod browser;
 mod callback;
+mod connections;
 mod ended;
+mod frame;
 mod guard;
 mod link;
+mod viewer;
 mod words;
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::FromRef;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
@@ -36,11 +41,12 @@ impl FromRef<Pages> for Host {
     }
 }
 
-/// The pages, for a server of one's own that browsers reach at the origin of the site. They are at `/connect/` and `/oauth/callback/`.
+/// The pages, for a server of one's own that browsers reach at the origin of the site. They have no path of their own to stand at.
 pub fn router(host: Host, site: Arc<Site>) -> Router {
     let pages = Pages { host, site };
     Router::new()
-        .route("/connect/style.css", get(style))
+        .route("/", get(connections::show))
+        .route("/assets/{name}", get(assets::file))
         .route("/connect/{token}", get(link::show).post(link::start))
         .route("/connect/ended", get(ended::without_link))
         .route("/connect/ended/{link}", get(ended::show))
@@ -48,10 +54,6 @@ pub fn router(host: Host, site: Arc<Site>) -> Router {
         .route("/oauth/callback/{platform}/{app}", get(callback::arrive))
         .layer(middleware::from_fn_with_state(pages.clone(), guard::guard))
         .with_state(pages)
-}
-
-async fn style() -> Response {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/pages.css")).into_response()
 }
 
 /// A page, or that it could not be written.

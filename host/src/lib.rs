@@ -20,6 +20,8 @@ mod error;
 #[cfg(feature = "web")]
 pub mod events;
 mod flow;
+#[cfg(feature = "web")]
+mod format;
 mod host;
 mod insist;
 pub mod keeper;
@@ -52,6 +54,8 @@ mod scopes;
 mod serve;
 mod shell;
 mod spool;
+#[cfg(feature = "web")]
+mod standing;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -46,7 +46,7 @@ impl Host {
         let connection = &connected.connection;
         let platform = match self.platform(connection.platform.as_str()) {
             Ok(platform) => platform,
-            Err(error) => return self.stored(connected, error).await,
+            Err(error) => return Ok(Metrics { cells: self.stale(connected).await?, error: Some(error) }),
         };
         let mut expected = expected(&platform, connected);
         let latest = self.store().latest_reading(&connection.id).await?;
@@ -80,12 +80,35 @@ impl Host {
         Ok(Metrics { cells: cells.collect(), error })
     }
 
+    /// The counts of a connection as they are stored: no platform is asked. `None` is one that was never asked for.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    #[cfg(feature = "web")]
+    pub(crate) async fn stored_metrics(
+        &self,
+        connected: &Connected,
+    ) -> Result<(BTreeMap<MetricName, Option<Shown>>, Option<Reading>)> {
+        let id = &connected.connection.id;
+        let Ok(platform) = self.platform(connected.connection.platform.as_str()) else {
+            let stale = self.stale(connected).await?;
+            return Ok((stale.into_iter().map(|(name, shown)| (name, Some(shown))).collect(), None));
+        };
+        let (reading, values) = (self.store().latest_reading(id).await?, self.store().last_values(id).await?);
+        let cells = expected(&platform, connected).into_iter().map(|(name, withheld)| {
+            let why = withheld.or_else(|| missing_of(reading.as_ref(), &name));
+            let is_known = why.is_some() || values.contains_key(&name);
+            let shown = is_known.then(|| shown(values.get(&name).copied(), why));
+            (name, shown)
+        });
+        Ok((cells.collect(), reading))
+    }
+
     /// What is stored of a connection whose platform cannot be asked.
-    async fn stored(&self, connected: &Connected, error: Error) -> Result<Metrics> {
+    async fn stale(&self, connected: &Connected) -> Result<BTreeMap<MetricName, Shown>> {
         let values = self.store().last_values(&connected.connection.id).await?;
         let stale = |sample| Shown::Stale(sample, Missing::Failed(ErrorKind::Config));
-        let cells = values.into_iter().map(|(name, sample)| (name, stale(sample))).collect();
-        Ok(Metrics { cells, error: Some(error) })
+        Ok(values.into_iter().map(|(name, sample)| (name, stale(sample))).collect())
     }
 
     /// Fetches one reading; gives and notes what the platform says instead. That the grant allows no count at all is said by each of them.

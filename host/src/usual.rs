@@ -2,6 +2,9 @@
 
 use jiff::SignedDuration;
 
+/// Whose connections.
+pub(crate) const TENANT: &str = "default";
+
 /// The app, by the operator's name.
 pub(crate) const APP: &str = "default";
 

@@ -14,12 +14,13 @@ use crate::store::SqliteStore;
 
 /// Looks at this installation, and changes nothing.
 pub(super) async fn run(setup: &Setup, args: &Doctor, output: Output) -> Result<Exit> {
-    let report = examine(&installation(setup, args, output).await?).await;
+    let report = examine(&installation(setup, args.offline, output).await?).await;
     output.either(&data(&report), || text(&report));
     Ok(if report.needs_attention() { Exit::Person } else { Exit::Done })
 }
 
-async fn installation(setup: &Setup, args: &Doctor, output: Output) -> Result<Installation> {
+/// What a command or a page looks at.
+pub(super) async fn installation(setup: &Setup, offline: bool, output: Output) -> Result<Installation> {
     let (dir, cx, live) = (setup.data_dir()?, Setup::context(), !setup.global.emulator);
     output.detail(format!("data: {}", dir.display()));
     let store = setup.store_as_is(&cx).await;
@@ -33,7 +34,7 @@ async fn installation(setup: &Setup, args: &Doctor, output: Output) -> Result<In
         store_files,
         store,
         cx,
-        offline: args.offline,
+        offline,
         options: setup.same_options(),
     })
 }

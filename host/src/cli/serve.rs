@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Orders;
 use super::args::Serve;
+use super::caretaker::Caretaker;
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
@@ -38,7 +39,8 @@ pub(super) async fn run(
     let courier = Courier::within(host.fence(&args.open.allow_private_receivers), &host, orders.stop.clone());
     let (public_url, is_nameless, scheme) = (posture.public_url.clone(), posture.is_nameless, scheme(args));
     let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
-    let server = Server::open(posture, told, api(args, public_url.clone(), &reloader))?;
+    let upkeep = Arc::new(Caretaker { setup: setup.clone(), reloader: Arc::clone(&reloader), output });
+    let server = Server::open(posture, told, api(args, public_url.clone(), &reloader), upkeep)?;
     let posted = Posted::post(&setup.data_dir()?, server.control(), &public_url, &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");

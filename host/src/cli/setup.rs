@@ -25,7 +25,7 @@ use crate::vault::{KeyFile, KeySource, Unlocked, Vault, unlock};
 const KEYS: &str = "CONNECTOR_VAULT_KEY";
 
 /// What the global options say, put together as far as a command needs it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub(super) global: Global,
     pub(super) registry: Registry,

@@ -8,10 +8,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::format;
-use super::standing::{Around, Told, Trouble, told};
 use crate::data::{ConnectionData, reason};
 use crate::host::Host;
-use crate::refresh::rests_until;
+use crate::standing::{Around, Told, Trouble, told};
 use crate::store::{AppHealth, Connected, ConnectionState, RevocationRecord};
 
 /// A connection as data, with what this program can tell about it.
@@ -44,14 +43,8 @@ impl<'a> View<'a> {
         apps: &'a [AppHealth],
         revocation: Option<RevocationRecord>,
     ) -> Self {
-        let Connected { connection, grant } = connected;
-        let abilities = host.abilities(connected);
-        let class = host.platform(connection.platform.as_str()).ok();
-        let class = class.map(|platform| platform.connector.oauth().refresh_class());
-        let rests_until = class.and_then(|class| Some(rests_until(class, grant.refresh_mark.as_ref()?)));
-        let (app, drift) = (trouble(host, connected, apps), host.drift(connected));
-        let around = Around { app, rests_until, revocation, drift };
-        Self { host, connected, around, abilities, now: host.context().now() }
+        let around = Around::of(host, connected, apps, revocation);
+        Self { host, connected, around, abilities: host.abilities(connected), now: host.context().now() }
     }
 
     fn drift(&self) -> Option<&Drift> {
@@ -188,23 +181,6 @@ impl<'a> View<'a> {
             why.into_iter().chain(next.map(|next| ("next".to_owned(), next)))
         });
         error.into_iter().chain(told).chain(self.offer().map(|offer| ("offer".to_owned(), offer))).collect()
-    }
-}
-
-/// What is wrong with the app of a connection.
-fn trouble<'a>(host: &Host, connected: &Connected, apps: &'a [AppHealth]) -> Option<Trouble<'a>> {
-    let Connected { connection, grant } = connected;
-    let same = |health: &&AppHealth| {
-        (&health.platform, &health.app, &health.client_id) == (&connection.platform, &connection.app, &grant.client_id)
-    };
-    apps.iter().find(same).map(|health| Trouble { health, refused: refuses(host, health) })
-}
-
-/// Whether the platform refuses the credentials that the app has now.
-pub(super) fn refuses(host: &Host, health: &AppHealth) -> bool {
-    match host.app(health.platform.as_str(), &health.app) {
-        Ok(app) => health.refuses(&app.credentials_digest()),
-        Err(_) => health.refused_credentials.is_some(),
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use self::link::ConnectLinkPlanData;
 pub(crate) use self::metrics::{FailureData, MetricsData};
 pub(crate) use self::mistake::Mistake;
 pub(crate) use self::plan::PlanData;
-pub(crate) use self::platform::PlatformData;
+pub(crate) use self::platform::{AppData, PlatformData};
 pub(crate) use self::record::AuditData;
 pub(crate) use self::scope::ScopeEntryData;
 

@@ -71,6 +71,12 @@ impl PlatformData {
         Self::with(id, linked, connector.as_deref(), settings, emulated)
     }
 
+    /// A platform of a host, for the operator.
+    pub(crate) fn of_operator(platform: &ConfiguredPlatform, emulated: bool) -> Self {
+        let ConfiguredPlatform { linked, settings, connector } = platform;
+        Self::with(linked.id(), Some(linked), Some(connector.as_ref()), settings, emulated)
+    }
+
     /// A platform of a host, for a tenant: the operator's variables and files are not named, nor apps of others.
     pub(crate) fn of_host(platform: &ConfiguredPlatform, tenant: &str, emulated: bool) -> Self {
         let ConfiguredPlatform { linked, settings, connector } = platform;

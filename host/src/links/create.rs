@@ -51,7 +51,7 @@ impl Host {
     /// a connection there is not; a life that is none or too long.
     pub async fn plan_connect_link(&self, site: &Site, new: &NewConnectLink) -> Result<ConnectLinkPlan> {
         let expires_at = self.link_expiry(new.life)?;
-        new.return_url.as_deref().map(|text| site.return_urls().check(text)).transpose()?;
+        new.return_url.as_deref().map(|text| site.check_return(text)).transpose()?;
         if let Some(id) = &new.reconnects {
             self.connection(&new.tenant, id).await?;
         }

@@ -14,6 +14,8 @@ pub use self::create::{ConnectLinkPlan, NewConnectLink};
 #[cfg(feature = "web")]
 pub(crate) use self::outcome::{INTERNAL, NOT_LINKED, SCOPE_REFUSED, word};
 pub use self::return_url::{ReturnUrl, ReturnUrls};
+#[cfg(feature = "web")]
+pub(crate) use self::site::CONNECTED;
 pub use self::site::Site;
 
 /// How long a link is good, unless it is said.

@@ -52,7 +52,7 @@ impl ReturnUrls {
         if self.0.iter().any(|allowed| allowed.holds(&url)) {
             return Ok(url);
         }
-        Err(refuse("is at no address that the operator lets browsers be sent to (`--return-url`)".to_owned()))
+        Err(refuse("is at no address that the operator lets browsers be sent to (`serve --return-to`)".to_owned()))
     }
 }
 

@@ -11,6 +11,9 @@ use crate::redirect::callback_path;
 #[cfg(feature = "web")]
 use crate::store::ConnectLinkId;
 
+/// The page that a browser comes back to in the end, where its person has signed in to this host.
+pub(crate) const CONNECTED: &str = "/connected";
+
 /// Where people reach this host with their browsers, and where they may be sent on to.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -30,14 +33,28 @@ impl Site {
         &self.public_url
     }
 
-    /// Where a browser may be sent in the end.
-    pub(crate) fn return_urls(&self) -> &ReturnUrls {
-        &self.return_urls
-    }
-
     /// The address of a link. Who has it may use it.
     pub(crate) fn link(&self, token: &Secret) -> Url {
         self.public_url.at(&format!("/connect/{}", token.expose()))
+    }
+
+    /// A page of this host, by its path and the query behind it.
+    #[cfg(feature = "web")]
+    pub(crate) fn own(&self, place: &str) -> Url {
+        let (path, query) = place.split_once('?').map_or((place, None), |(path, query)| (path, Some(query)));
+        let mut url = self.public_url.at(path);
+        url.set_query(query);
+        url
+    }
+
+    /// Makes sure that a browser may be sent there in the end: to where the operator says, and to this host's own page for those who sign in.
+    ///
+    /// # Errors
+    /// Another address.
+    pub(super) fn check_return(&self, text: &str) -> Result<()> {
+        let own = self.public_url.at(CONNECTED);
+        let is_own = |url: Url| url.origin() == own.origin() && url.path() == own.path();
+        if text.parse().is_ok_and(is_own) { Ok(()) } else { self.return_urls.check(text).map(drop) }
     }
 
     /// The page that says how a link ended.

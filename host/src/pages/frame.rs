@@ -1,16 +1,65 @@
 //! What stands around every page of somebody who has signed in.
 
+use url::form_urlencoded::Serializer;
+
+use super::Pages;
 use super::viewer::Viewer;
+use crate::usual::TENANT;
 
 /// The head of a page: who looks, and where they are.
 pub(super) struct Frame {
     pub(super) viewer: Viewer,
     /// The path of the place of the head that this page is at.
     pub(super) place: &'static str,
+    /// How many mistakes keep the configuration files from being taken up, where the viewer can do something about it.
+    pub(super) mistakes: usize,
 }
 
 impl Frame {
-    pub(super) fn new(viewer: Viewer, place: &'static str) -> Self {
-        Self { viewer, place }
+    pub(super) fn new(pages: &Pages, viewer: Viewer, place: &'static str) -> Self {
+        let upkeep = pages.upkeep.as_ref().filter(|_| viewer.is_admin);
+        Self { mistakes: upkeep.map_or(0, |upkeep| upkeep.mistakes().len()), viewer, place }
+    }
+}
+
+impl Viewer {
+    /// The address of a place of this host, for the tenant that is looked at.
+    pub(super) fn href(&self, path: &str) -> String {
+        self.href_with(path, &[])
+    }
+
+    /// The same, with more behind it.
+    pub(super) fn href_with(&self, path: &str, pairs: &[(&str, &str)]) -> String {
+        let tenant = Some(("tenant", self.tenant.as_str())).filter(|(_, tenant)| self.is_admin && *tenant != TENANT);
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(tenant).extend_pairs(pairs);
+        match query.finish() {
+            query if query.is_empty() => path.to_owned(),
+            query => format!("{path}?{query}"),
+        }
+    }
+
+    /// What the addresses of places carry behind their path.
+    pub(super) fn query(&self) -> String {
+        self.href("")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_admin_stays_with_the_tenant_that_is_looked_at() {
+        let viewer = |is_admin, tenant: &str| Viewer {
+            name: "ada".to_owned(),
+            is_admin,
+            tenant: tenant.to_owned(),
+            form_token: String::new(),
+        };
+        assert_eq!(viewer(true, TENANT).href("/"), "/");
+        assert_eq!(viewer(true, "a&b").href_with("/", &[("state", "held")]), "/?tenant=a%26b&state=held");
+        assert_eq!(viewer(false, "shop").href("/x"), "/x", "a member has one tenant");
+        assert_eq!(viewer(true, "shop").query(), "?tenant=shop");
     }
 }

@@ -1,6 +1,6 @@
 //! Who looks at a page.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -32,6 +32,28 @@ impl FromRequestParts<Pages> for Viewer {
     type Rejection = SignIn;
 
     async fn from_request_parts(_: &mut Parts, _: &Pages) -> Result<Self, SignIn> {
+        Err(SignIn)
+    }
+}
+
+/// A form of this viewer's own, and what it says.
+pub(super) struct Posted<T>(pub(super) Viewer, pub(super) T);
+
+/// A viewer who is an admin.
+pub(super) struct Admin(pub(super) Viewer);
+
+impl FromRequestParts<Pages> for Admin {
+    type Rejection = SignIn;
+
+    async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, SignIn> {
+        Viewer::from_request_parts(parts, pages).await.map(Self)
+    }
+}
+
+impl<T> FromRequest<Pages> for Posted<T> {
+    type Rejection = SignIn;
+
+    async fn from_request(_: Request, _: &Pages) -> Result<Self, SignIn> {
         Err(SignIn)
     }
 }

@@ -15,6 +15,26 @@ pub(super) const NO_FLOW: &str = "no_flow";
 /// The word of a callback that came to another browser than its flow was begun in.
 pub(super) const OTHER_BROWSER: &str = "other_browser";
 
+/// The stable words of failures.
+pub(super) const FAILURES: [&str; 16] = [
+    "declined",
+    SCOPE_REFUSED,
+    "missing_scopes",
+    NOT_LINKED,
+    "account_restricted",
+    "rate_limited",
+    "quota_exhausted",
+    "unavailable",
+    "config",
+    "unsupported",
+    "invalid_callback",
+    NO_FLOW,
+    OTHER_BROWSER,
+    INTERNAL,
+    "rejected",
+    "protocol",
+];
+
 const fn words(title: &'static str, text: &'static str) -> Words {
     Words { title, text }
 }
@@ -108,6 +128,10 @@ impl Words {
         )
     }
 
+    pub(super) fn no_page() -> Self {
+        words("There is no such page", "It may have been removed, or it belongs to somebody else.")
+    }
+
     pub(super) fn foreign_form() -> Self {
         words("Not done", "This was sent by a page of somebody else's. Open the link itself and use its button.")
     }
@@ -123,25 +147,7 @@ mod tests {
 
     #[test]
     fn every_failure_says_what_to_do() {
-        let all = [
-            "declined",
-            SCOPE_REFUSED,
-            "missing_scopes",
-            NOT_LINKED,
-            "account_restricted",
-            "rate_limited",
-            "quota_exhausted",
-            "unavailable",
-            "config",
-            "unsupported",
-            "invalid_callback",
-            NO_FLOW,
-            OTHER_BROWSER,
-            INTERNAL,
-            "rejected",
-            "protocol",
-        ];
-        for word in all {
+        for word in FAILURES {
             let text = Words::of_failure(word).text;
             let next = ["ry again", "tart again", "Go on", "tell whoever", "can be asked for less", "says more"];
             assert!(next.iter().any(|next| text.contains(next)), "{word}: {text}");

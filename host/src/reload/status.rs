@@ -13,7 +13,7 @@ use crate::data::Mistake;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Shown {
     /// The layers in use, the lowest first.
-    layers: Vec<String>,
+    pub(crate) layers: Vec<String>,
     /// Since when they are.
     since: Timestamp,
     /// What is in the files now, if it could not be taken up.
@@ -24,7 +24,7 @@ pub(crate) struct Shown {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Refused {
     since: Timestamp,
-    problems: Vec<Mistake>,
+    pub(crate) problems: Vec<Mistake>,
 }
 
 /// What came of reading it so far.

@@ -83,6 +83,8 @@ pub use self::refresh::{
 };
 pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
+#[cfg(any(test, feature = "testing", feature = "postgres", feature = "sqlite"))]
+use self::sample::span;
 pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::SqlStore;

@@ -120,10 +120,28 @@ pub trait Samples {
         limit: u32,
     ) -> Result<Page<Sample, Timestamp>>;
 
+    /// How a metric went: of each of so many equal spans from one time to another the last value, oldest first. A span without a value has
+    /// none here. What this costs grows with the number of spans and not with the samples there are.
+    async fn trend(
+        &self,
+        connection: &ConnectionId,
+        metric: &MetricName,
+        from: Timestamp,
+        to: Timestamp,
+        spans: u32,
+    ) -> Result<Vec<Sample>>;
+
     /// The samples of a tenant's connections that were stored after those up to here, in the order in which they were stored: at most so
     /// many, and one at least. Whoever goes on from each page's cursor gets every sample that is there by then exactly once, whenever it was
     /// observed, and however many processes store some at the same time.
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage>;
+}
+
+/// The length of each of so many equal spans of a time, in milliseconds: at least one.
+#[cfg(any(test, feature = "testing", feature = "postgres", feature = "sqlite"))]
+pub(super) fn span(from: Timestamp, to: Timestamp, spans: u32) -> i64 {
+    let length = to.as_millisecond().saturating_sub(from.as_millisecond());
+    (length / i64::from(spans.max(1))).max(1)
 }
 
 impl SamplePage {

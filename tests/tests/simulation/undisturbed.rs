@@ -126,6 +126,17 @@ impl Samples for NodeStore {
         self.memory().history(connection, metric, from, to, limit).await
     }
 
+    async fn trend(
+        &self,
+        connection: &ConnectionId,
+        metric: &MetricName,
+        from: Timestamp,
+        to: Timestamp,
+        spans: u32,
+    ) -> Result<Vec<Sample>> {
+        self.memory().trend(connection, metric, from, to, spans).await
+    }
+
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {
         self.memory().samples_after(tenant, cursor, limit).await
     }

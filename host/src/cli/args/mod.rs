@@ -50,7 +50,7 @@ Examples:
   connector-host metrics customer-17 --max-age 1h --json";
 
 /// Whose connections they are unless somebody says.
-pub(super) const TENANT: &str = "default";
+pub(super) use crate::usual::TENANT;
 
 /// Links people's social accounts, keeps the links alive, and reads honest metrics.
 ///

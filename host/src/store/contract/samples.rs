@@ -11,6 +11,7 @@ use crate::store::{ConnectionId, Reading, Sample, StoreError};
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a reading comes back with what was missing", run: |bench| Box::pin(comes_back(bench)) },
     Check { name: "the history of a metric is kept in order", run: |bench| Box::pin(history(bench)) },
+    Check { name: "a trend has the last value of each span", run: |bench| Box::pin(trend(bench)) },
     Check { name: "a reading that comes late is no latest reading", run: |bench| Box::pin(comes_late(bench)) },
     Check { name: "a value missing now has its last value still", run: |bench| Box::pin(last_values(bench)) },
     Check { name: "a sample is never changed", run: |bench| Box::pin(first_stays(bench)) },
@@ -59,6 +60,32 @@ async fn history(bench: Bench) -> Outcome {
         let (from, to) = (bench.minutes(from), bench.minutes(to));
         let found = bench.store.history(&mine.id, &followers, from, to, 100).await?.items;
         assert_eq!(found.iter().map(|sample| sample.value).collect::<Vec<_>>(), expected);
+        assert!(found.is_sorted_by_key(|sample| sample.observed_at));
+    }
+    Ok(())
+}
+
+async fn trend(bench: Bench) -> Outcome {
+    let (_, connections) = bench.linked(&["acct-1", "acct-2"]).await?;
+    let [mine, other] = connections.as_slice() else { return Err("two accounts should be linked".into()) };
+    for minutes in [0, 1, 2, 3, 4, 9, 10, 11] {
+        let taken = reading(&bench, minutes, &[("followers", minutes), ("posts", 100)])?;
+        bench.store.append_samples(&mine.id, &taken).await?;
+        bench.store.append_samples(&other.id, &reading(&bench, minutes, &[("followers", 99)])?).await?;
+    }
+    let followers = name("followers")?;
+    for (from, to, spans, expected) in [
+        (0, 10, 5, vec![2, 4, 10]),
+        (0, 10, 1, vec![10]),
+        (0, 10, 10, vec![1, 2, 3, 4, 9, 10]),
+        (4, 8, 2, vec![]),
+        (10, 4, 3, vec![]),
+        (0, 10, 0, vec![10]),
+        (0, 10, 3, vec![3, 4, 9]),
+    ] {
+        let found = bench.store.trend(&mine.id, &followers, bench.minutes(from), bench.minutes(to), spans).await?;
+        let values: Vec<i64> = found.iter().map(|sample| sample.value).collect();
+        assert_eq!(values, expected, "{from} to {to} in {spans}");
         assert!(found.is_sorted_by_key(|sample| sample.observed_at));
     }
     Ok(())

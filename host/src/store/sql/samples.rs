@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, connections, events, feed, json, statement};
 use crate::store::new_event::NewEvent;
-use crate::store::{ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples};
+use crate::store::{
+    ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, span,
+};
 
 #[async_trait]
 impl<D: Send + Sync> Samples for SqlStore<D> {
@@ -65,6 +67,18 @@ impl<D: Send + Sync> Samples for SqlStore<D> {
         Ok(Page::of(found.iter().map(sample).collect::<Result<_>>()?, limit, |_, first| first.observed_at))
     }
 
+    async fn trend(
+        &self,
+        connection: &ConnectionId,
+        metric: &MetricName,
+        from: Timestamp,
+        to: Timestamp,
+        spans: u32,
+    ) -> Result<Vec<Sample>> {
+        let found = self.fetch_all(trend(connection, metric, from, to, spans)).await?;
+        found.iter().map(sample).collect()
+    }
+
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {
         let cursor = cursor.unwrap_or_default();
         let found = self.fetch_all(feed::after(tenant, cursor, limit)).await?;
@@ -91,6 +105,31 @@ pub(super) fn history(
     .bind(from.as_millisecond())
     .bind(to.as_millisecond())
     .limit(i64::from(limit.max(1)) + 1)
+}
+
+/// Looks once into the index for each span.
+fn trend(connection: &ConnectionId, metric: &MetricName, from: Timestamp, to: Timestamp, spans: u32) -> Statement {
+    statement(
+        "WITH RECURSIVE
+            owner (number) AS (SELECT number FROM connections WHERE id = $1),
+            spans (till) AS (
+                SELECT CAST($3 AS BIGINT) + CAST($5 AS BIGINT)
+                UNION ALL
+                SELECT till + CAST($5 AS BIGINT) FROM spans WHERE till + CAST($5 AS BIGINT) <= CAST($4 AS BIGINT)
+            )
+         SELECT samples.observed_at, samples.value
+         FROM spans JOIN samples ON samples.connection = (SELECT number FROM owner) AND samples.metric = $2
+          AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
+                                     WHERE latest.connection = (SELECT number FROM owner) AND latest.metric = $2
+                                       AND latest.observed_at > spans.till - CAST($5 AS BIGINT)
+                                       AND latest.observed_at <= spans.till)
+         ORDER BY samples.observed_at",
+    )
+    .bind(connection.to_string())
+    .bind(metric.to_string())
+    .bind(from.as_millisecond())
+    .bind(to.as_millisecond())
+    .bind(span(from, to, spans))
 }
 
 /// A connection with its short name.

@@ -10,7 +10,7 @@ use super::{Kept, MemoryStore};
 use crate::store::new_event::NewEvent;
 use crate::store::{
     ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, StoreError,
-    StoredSample,
+    StoredSample, span,
 };
 
 #[async_trait]
@@ -58,6 +58,28 @@ impl Samples for MemoryStore {
         let wanted = all.filter(|((name, at), _)| name == metric && (from..=to).contains(at));
         let found = wanted.map(|((_, at), kept)| sample(*at, *kept)).collect();
         Ok(Page::of(found, limit, |_, first: &Sample| first.observed_at))
+    }
+
+    async fn trend(
+        &self,
+        connection: &ConnectionId,
+        metric: &MetricName,
+        from: Timestamp,
+        to: Timestamp,
+        spans: u32,
+    ) -> Result<Vec<Sample>> {
+        let (from, to, length) = (from.as_millisecond(), to.as_millisecond(), span(from, to, spans));
+        let last = from + (to - from) / length * length;
+        let state = self.lock();
+        let all = state.samples.get(connection).into_iter().flatten();
+        let mut by_span = BTreeMap::new();
+        for ((name, at), kept) in all {
+            let millis = at.as_millisecond();
+            if name == metric && millis > from && millis <= last {
+                by_span.insert((millis - from - 1) / length, sample(*at, *kept));
+            }
+        }
+        Ok(by_span.into_values().collect())
     }
 
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {

@@ -4,40 +4,55 @@ use connector_core::Scope;
 use connector_core::scope::{Drift, ScopeStatus, list_scopes};
 use jiff::Timestamp;
 
-use super::format;
+use crate::format;
+use crate::host::Host;
+use crate::refresh::rests_until;
 use crate::store::{AppHealth, Connected, ConnectionState, GrantRecord, GrantState, RevocationRecord};
 
 /// What is known about a connection besides its rows.
 #[derive(Debug, Default)]
-pub(super) struct Around<'a> {
+pub(crate) struct Around<'a> {
     /// What is wrong with its app.
-    pub(super) app: Option<Trouble<'a>>,
+    pub(crate) app: Option<Trouble<'a>>,
     /// Until when a refresh token that may be spent is left alone.
-    pub(super) rests_until: Option<Timestamp>,
+    pub(crate) rests_until: Option<Timestamp>,
     /// What is left to tell the platform.
-    pub(super) revocation: Option<RevocationRecord>,
+    pub(crate) revocation: Option<RevocationRecord>,
     /// What the app wants of it.
-    pub(super) drift: Option<Drift>,
+    pub(crate) drift: Option<Drift>,
 }
 
-impl Around<'_> {
+impl<'a> Around<'a> {
+    /// Of a connection, the apps that something is wrong with, and its own revocation.
+    pub(crate) fn of(
+        host: &Host,
+        connected: &Connected,
+        apps: &'a [AppHealth],
+        revocation: Option<RevocationRecord>,
+    ) -> Self {
+        let class = host.platform(connected.connection.platform.as_str()).ok();
+        let class = class.map(|platform| platform.connector.oauth().refresh_class());
+        let rests_until = class.and_then(|class| Some(rests_until(class, connected.grant.refresh_mark.as_ref()?)));
+        Self { app: trouble(host, connected, apps), rests_until, revocation, drift: host.drift(connected) }
+    }
+
     /// The required scopes that the grant is known to lack.
-    pub(super) fn lacking(&self) -> &[Scope] {
+    pub(crate) fn lacking(&self) -> &[Scope] {
         self.drift.as_ref().map_or(&[], |drift| &drift.lacking)
     }
 }
 
 /// What is wrong with an app at its platform.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Trouble<'a> {
-    pub(super) health: &'a AppHealth,
+pub(crate) struct Trouble<'a> {
+    pub(crate) health: &'a AppHealth,
     /// Whether the platform refuses the id and secret that the app has now.
-    pub(super) refused: bool,
+    pub(crate) refused: bool,
 }
 
 impl Trouble<'_> {
     /// What it is, as one stable word.
-    pub(super) fn as_str(&self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match () {
             () if self.refused => "refused",
             () if self.health.is_down() => "no_answer",
@@ -46,7 +61,7 @@ impl Trouble<'_> {
     }
 
     /// What it is, for people. `None` while it keeps nobody from anything.
-    pub(super) fn told(&self) -> Option<Told> {
+    pub(crate) fn told(&self) -> Option<Told> {
         let AppHealth { app, since, next_try_at, .. } = self.health;
         let then = next_try_at.map(|at| format!("; the next try is at {at:.0}")).unwrap_or_default();
         match self.as_str() {
@@ -66,13 +81,30 @@ impl Trouble<'_> {
     }
 }
 
+/// What is wrong with the app of a connection.
+fn trouble<'a>(host: &Host, connected: &Connected, apps: &'a [AppHealth]) -> Option<Trouble<'a>> {
+    let Connected { connection, grant } = connected;
+    let same = |health: &&AppHealth| {
+        (&health.platform, &health.app, &health.client_id) == (&connection.platform, &connection.app, &grant.client_id)
+    };
+    apps.iter().find(same).map(|health| Trouble { health, refused: refuses(host, health) })
+}
+
+/// Whether the platform refuses the credentials that the app has now.
+pub(crate) fn refuses(host: &Host, health: &AppHealth) -> bool {
+    match host.app(health.platform.as_str(), &health.app) {
+        Ok(app) => health.refuses(&app.credentials_digest()),
+        Err(_) => health.refused_credentials.is_some(),
+    }
+}
+
 /// What there is to say about a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// What happened, if anything did.
-    pub(super) what: Option<String>,
+    pub(crate) what: Option<String>,
     /// What to do, if anything.
-    pub(super) next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl Told {
@@ -85,13 +117,13 @@ impl Told {
     }
 
     /// Both in one line.
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.what.iter().chain(&self.next).map(String::as_str).collect::<Vec<_>>().join(": ")
     }
 }
 
 /// Says how a connection stands, if there is anything to say.
-pub(super) fn told(connected: &Connected, around: &Around<'_>, now: Timestamp) -> Option<Told> {
+pub(crate) fn told(connected: &Connected, around: &Around<'_>, now: Timestamp) -> Option<Told> {
     let id = connected.connection.id.as_str();
     match (connected.state(), &connected.grant.state) {
         (ConnectionState::ReauthRequired, GrantState::ReauthRequired { reason }) => Some(Told::with(

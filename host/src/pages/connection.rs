@@ -1,0 +1,164 @@
+//! One connection: everything that is known of it, and giving it up.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use connector_core::account::FieldValue;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::card::Card;
+use super::counts::{When, title};
+use super::frame::Frame;
+use super::said::{Said, said};
+use super::viewer::Viewer;
+use super::words::Words;
+use super::{Pages, Refused, Shown, page};
+use crate::error::{Error, Result};
+use crate::format;
+use crate::host::Host;
+use crate::store::{AuditFilter, AuditRecord, Connected, LastError};
+
+/// How many records of what happened are shown.
+const RECORDS: u32 = 50;
+
+/// What was just done.
+#[derive(Deserialize)]
+pub(super) struct Done {
+    said: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "connection.html")]
+struct ConnectionPage {
+    frame: Frame,
+    said: Option<Said>,
+    card: Card,
+    account_id: String,
+    connected: When,
+    profile: Vec<(String, String)>,
+    trouble: Option<Trouble>,
+    records: Vec<Record>,
+}
+
+/// What went wrong last.
+struct Trouble {
+    when: When,
+    message: String,
+    code: Option<String>,
+    log_id: Option<String>,
+}
+
+/// Something that happened.
+struct Record {
+    when: When,
+    event: String,
+    detail: String,
+}
+
+#[derive(Template)]
+#[template(path = "disconnect.html")]
+struct DisconnectPage {
+    frame: Frame,
+    card: Card,
+}
+
+/// Shows it.
+pub(super) async fn show(
+    viewer: Viewer,
+    State(pages): State<Pages>,
+    Path(id): Path<String>,
+    Query(done): Query<Done>,
+) -> Shown {
+    let host = pages.host.pinned();
+    let connected = found(&host, &viewer, &id).await?;
+    let now = host.context().now();
+    let connection = &connected.connection;
+    let profile =
+        connection.profile.iter().filter(|(name, _)| is_shown(name)).map(|(name, value)| (title(name), text(value)));
+    let page_of = ConnectionPage {
+        said: said(done.said.as_deref()),
+        account_id: format::line(&connection.account_id),
+        connected: When::of(connection.created_at, now),
+        profile: profile.collect(),
+        trouble: connected.grant.last_error.as_ref().map(|error| Trouble::of(error, When::of(error.at, now))),
+        records: records(&host, &viewer, &connected).await?,
+        card: card(&host, &viewer, &connected).await?,
+        frame: Frame::new(&pages, viewer, "/"),
+    };
+    Ok(page(StatusCode::OK, &page_of))
+}
+
+/// Asks before it is given up.
+pub(super) async fn ask(viewer: Viewer, State(pages): State<Pages>, Path(id): Path<String>) -> Shown {
+    let host = pages.host.pinned();
+    let connected = found(&host, &viewer, &id).await?;
+    let card = card(&host, &viewer, &connected).await?;
+    Ok(page(StatusCode::OK, &DisconnectPage { card, frame: Frame::new(&pages, viewer, "/") }))
+}
+
+/// A connection of the viewer's tenant. What is another's is not found.
+pub(super) async fn found(host: &Host, viewer: &Viewer, id: &str) -> Result<Connected, Refused> {
+    let unknown = || Refused(StatusCode::NOT_FOUND, Words::no_page());
+    let id = id.parse().map_err(|_| unknown())?;
+    let found = host.store().connection(&viewer.tenant, &id).await.map_err(Error::from)?;
+    found.ok_or_else(unknown)
+}
+
+/// Its card.
+pub(super) async fn card(host: &Host, viewer: &Viewer, connected: &Connected) -> Result<Card> {
+    let apps = host.store().app_health().await?;
+    Card::of(host, viewer, connected, &apps).await
+}
+
+async fn records(host: &Host, viewer: &Viewer, connected: &Connected) -> Result<Vec<Record>> {
+    let filter = AuditFilter {
+        connection: Some(connected.connection.id.clone()),
+        limit: Some(RECORDS),
+        ..AuditFilter::default()
+    };
+    let now = host.context().now();
+    let found = host.store().audit(&viewer.tenant, &filter).await?;
+    Ok(found.iter().map(|record| Record::of(record, When::of(record.at, now))).collect())
+}
+
+impl Trouble {
+    fn of(error: &LastError, when: When) -> Self {
+        let line = |text: &Option<String>| text.as_deref().map(format::line);
+        Self { when, message: format::line(&error.message), code: line(&error.code), log_id: line(&error.log_id) }
+    }
+}
+
+impl Record {
+    fn of(record: &AuditRecord, when: When) -> Self {
+        Self { when, event: title(&record.event), detail: details(&record.detail) }
+    }
+}
+
+/// What is told elsewhere on the page is not told again, and the signed addresses of pictures are nobody's business.
+fn is_shown(field: &str) -> bool {
+    !field.starts_with("avatar") && !matches!(field, "id" | "display_name" | "handle")
+}
+
+/// Details as words: `app: default, platform: example`.
+fn details(json: &str) -> String {
+    let Ok(Value::Object(details)) = serde_json::from_str(json) else { return format::line(json) };
+    let told = details.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{}: {value}", name.replace('_', " "))
+    });
+    format::line(&told.collect::<Vec<_>>().join(", "))
+}
+
+fn text(value: &FieldValue) -> String {
+    match value {
+        // What is behind a question mark may be signed.
+        FieldValue::Text(text) if text.starts_with("https://") => {
+            format::line(text.split(['?', '#']).next().unwrap_or_default())
+        }
+        FieldValue::Text(text) if text.is_empty() => "(empty)".to_owned(),
+        FieldValue::Text(text) => format::line(text),
+        FieldValue::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        FieldValue::Integer(number) => number.to_string(),
+    }
+}

@@ -52,9 +52,14 @@ impl Site {
     /// # Errors
     /// Another address.
     pub(super) fn check_return(&self, text: &str) -> Result<()> {
+        let is_own = text.parse().is_ok_and(|url| self.is_own(&url));
+        if is_own { Ok(()) } else { self.return_urls.check(text).map(drop) }
+    }
+
+    /// Whether an address is this host's own page for those who sign in.
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
         let own = self.public_url.at(CONNECTED);
-        let is_own = |url: Url| url.origin() == own.origin() && url.path() == own.path();
-        if text.parse().is_ok_and(is_own) { Ok(()) } else { self.return_urls.check(text).map(drop) }
+        url.origin() == own.origin() && url.path() == own.path()
     }
 
     /// The page that says how a link ended.

@@ -7,6 +7,7 @@ use axum_extra::extract::CookieJar;
 use connector_core::Scope;
 use connector_core::scope::list_scopes;
 use serde::Deserialize;
+use url::Url;
 
 use super::callback::back;
 use super::link::no_link;
@@ -15,6 +16,7 @@ use super::{Pages, Refused, Shown, browser, link, page};
 use crate::error::{Error, Result};
 use crate::flow::Asking;
 use crate::host::Host;
+use crate::links::Site;
 use crate::store::{ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkState, ConnectionId};
 
 /// How a flow ended, and what the person can do.
@@ -37,6 +39,14 @@ pub(super) struct EndedPage {
 struct Back {
     url: String,
     name: String,
+}
+
+impl Back {
+    fn to(site: &Site, url: Url) -> Self {
+        let host = || url.host_str().unwrap_or_default().to_owned();
+        let name = if site.is_own(&url) { "the connections".to_owned() } else { host() };
+        Self { name, url: url.into() }
+    }
 }
 
 impl EndedPage {
@@ -117,7 +127,7 @@ async fn ended(pages: &Pages, link: &ConnectLinkRecord) -> Result<EndedPage> {
         .as_ref()
         .filter(|outcome| !matches!(outcome, ConnectLinkOutcome::Completing { .. }))
         .and_then(|outcome| back(link, outcome))
-        .map(|url| Back { name: url.host_str().unwrap_or_default().to_owned(), url: url.into() });
+        .map(|url| Back::to(&pages.site, url));
     Ok(EndedPage { again: format!("/connect/ended/{}/again", link.id), back, ..page })
 }
 

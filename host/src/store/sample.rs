@@ -141,7 +141,8 @@ pub trait Samples {
 #[cfg(any(test, feature = "testing", feature = "postgres", feature = "sqlite"))]
 pub(super) fn span(from: Timestamp, to: Timestamp, spans: u32) -> i64 {
     let length = to.as_millisecond().saturating_sub(from.as_millisecond());
-    (length / i64::from(spans.max(1))).max(1)
+    let spans = i64::from(spans.max(1));
+    (length / spans + i64::from(length % spans > 0)).max(1)
 }
 
 impl SamplePage {

@@ -81,7 +81,8 @@ async fn trend(bench: Bench) -> Outcome {
         (4, 8, 2, vec![]),
         (10, 4, 3, vec![]),
         (0, 10, 0, vec![10]),
-        (0, 10, 3, vec![3, 4, 9]),
+        (0, 10, 3, vec![3, 4, 10]),
+        (0, 10, 7, vec![1, 2, 4, 10]),
     ] {
         let found = bench.store.trend(&mine.id, &followers, bench.minutes(from), bench.minutes(to), spans).await?;
         let values: Vec<i64> = found.iter().map(|sample| sample.value).collect();

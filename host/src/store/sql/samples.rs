@@ -115,14 +115,14 @@ fn trend(connection: &ConnectionId, metric: &MetricName, from: Timestamp, to: Ti
             spans (till) AS (
                 SELECT CAST($3 AS BIGINT) + CAST($5 AS BIGINT)
                 UNION ALL
-                SELECT till + CAST($5 AS BIGINT) FROM spans WHERE till + CAST($5 AS BIGINT) <= CAST($4 AS BIGINT)
+                SELECT till + CAST($5 AS BIGINT) FROM spans WHERE till < CAST($4 AS BIGINT)
             )
          SELECT samples.observed_at, samples.value
          FROM spans JOIN samples ON samples.connection = (SELECT number FROM owner) AND samples.metric = $2
           AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
                                      WHERE latest.connection = (SELECT number FROM owner) AND latest.metric = $2
                                        AND latest.observed_at > spans.till - CAST($5 AS BIGINT)
-                                       AND latest.observed_at <= spans.till)
+                                       AND latest.observed_at <= spans.till AND latest.observed_at <= $4)
          ORDER BY samples.observed_at",
     )
     .bind(connection.to_string())

@@ -69,13 +69,12 @@ impl Samples for MemoryStore {
         spans: u32,
     ) -> Result<Vec<Sample>> {
         let (from, to, length) = (from.as_millisecond(), to.as_millisecond(), span(from, to, spans));
-        let last = from + (to - from) / length * length;
         let state = self.lock();
         let all = state.samples.get(connection).into_iter().flatten();
         let mut by_span = BTreeMap::new();
         for ((name, at), kept) in all {
             let millis = at.as_millisecond();
-            if name == metric && millis > from && millis <= last {
+            if name == metric && millis > from && millis <= to {
                 by_span.insert((millis - from - 1) / length, sample(*at, *kept));
             }
         }

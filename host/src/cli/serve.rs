@@ -1,16 +1,20 @@
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use connector_core::Secret;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::Orders;
 use super::args::Serve;
 use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
+use super::{Orders, password};
 use crate::api::{ApiSettings, KeyRate};
 use crate::error::{Error, Result};
 use crate::events::Courier;
@@ -20,6 +24,7 @@ use crate::links::Site;
 use crate::public_url::PublicUrl;
 use crate::reload::{Reloader, Why};
 use crate::serve::{Asked, Board, Posted, Posture, Server, TlsFiles, Told};
+use crate::users::{SetUp, check_hash};
 
 /// Keeps access until it is told to stop, and ends once what was under way is through.
 pub(super) async fn run(
@@ -30,15 +35,21 @@ pub(super) async fn run(
     orders: &Orders,
 ) -> Result<Exit> {
     let every = every(args)?;
+    let admin = args.admin_password_hash_file.as_deref().map(admin_hash).transpose()?;
     let posture = Posture::take(asked(args)).await?;
     let (host, reloader) = open(setup, running, output).await?;
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
+    if let Some(hash) = &admin {
+        host.keep_admin(hash.expose()).await?;
+    }
+    let first = first_admin(&host, &setup.data_dir()?).await?;
+    let set_up = first.as_ref().map(|(set_up, _)| Arc::clone(set_up));
     let (board, token) = (Arc::new(Board::new(host.context())), host.context().random_token()?);
     let courier = Courier::within(host.fence(&args.open.allow_private_receivers), &host, orders.stop.clone());
     let (public_url, is_nameless, scheme) = (posture.public_url.clone(), posture.is_nameless, scheme(args));
     let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
-    let server = Server::open(posture, told, api(args, public_url.clone(), &reloader))?;
+    let server = Server::open(posture, told, api(args, public_url.clone(), &reloader), set_up)?;
     let posted = Posted::post(&setup.data_dir()?, server.control(), &public_url, &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
@@ -48,10 +59,17 @@ pub(super) async fn run(
     }
     let url = format!("{scheme}://{}/", server.address());
     let health = server.health().map(|address| format!("http://{address}/"));
-    output.either(&json!({ "listening": url, "public_url": public_url.to_string(), "health": health }), || {
-        let health = health.as_deref().map_or_else(String::new, |health| format!("; health and figures at {health}"));
-        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}")
+    let set_up = first.as_ref().map(|(set_up, token)| SetUpTold::new(set_up, token, scheme, server.address()));
+    let told = json!({
+        "listening": url, "public_url": public_url.to_string(), "health": health,
+        "set_up": set_up.as_ref().map(SetUpTold::json),
     });
+    output.either(&told, || {
+        let health = health.as_deref().map_or_else(String::new, |health| format!("; health and figures at {health}"));
+        let set_up = set_up.as_ref().map_or_else(String::new, SetUpTold::text);
+        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}{set_up}")
+    });
+    drop((set_up, told));
     let (heard, cx, stop) = (Arc::clone(&board), host.context().clone(), &orders.stop);
     let keep = Keep {
         max_in_flight: args.max_in_flight,
@@ -81,6 +99,63 @@ pub(super) async fn run(
     drop(posted);
     server.close().await;
     Ok(Exit::Done)
+}
+
+/// The hash of the admin's password, from its file.
+fn admin_hash(path: &Path) -> Result<Secret> {
+    let refuse = |why: &dyn Display| {
+        Error::Exposed(format!("the file `{}` of --admin-password-hash-file is of no use: {why}", path.display()))
+    };
+    let hash = password::of_file(path).map_err(|error| refuse(&error))?;
+    check_hash(hash.expose()).map_err(|why| refuse(&why))?;
+    Ok(hash)
+}
+
+/// The way to make the first admin, where there is none.
+async fn first_admin(host: &Host, dir: &Path) -> Result<Option<(Arc<SetUp>, Secret)>> {
+    if host.has_admin().await? {
+        return Ok(None);
+    }
+    let (set_up, token) = SetUp::begin(host.context(), dir)?;
+    Ok(Some((Arc::new(set_up), token)))
+}
+
+/// How the first admin is made, for whoever started the host.
+struct SetUpTold<'s> {
+    set_up: &'s SetUp,
+    token: &'s Secret,
+    /// The address of the page; none where this machine does not reach it by a name of its own.
+    url: Option<String>,
+}
+
+impl<'s> SetUpTold<'s> {
+    fn new(set_up: &'s SetUp, token: &'s Secret, scheme: &str, at: SocketAddr) -> Self {
+        let host = match at.ip() {
+            ip if ip.is_loopback() => Some(at),
+            IpAddr::V4(ip) if ip.is_unspecified() => Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), at.port())),
+            IpAddr::V6(ip) if ip.is_unspecified() => Some(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), at.port())),
+            _ => None,
+        };
+        Self { set_up, token, url: host.map(|host| format!("{scheme}://{host}/set-up")) }
+    }
+
+    /// The token is in its file alone.
+    fn json(&self) -> Value {
+        let file = self.set_up.file().display().to_string();
+        json!({ "url": self.url, "token_file": file, "until": self.set_up.until.to_string() })
+    }
+
+    fn text(&self) -> String {
+        let Some(url) = &self.url else {
+            return "\nNobody may sign in yet: make an admin with `connector-host admin create NAME`".to_owned();
+        };
+        format!(
+            "\nNobody may sign in yet: make the first admin at {url}, on this machine, until {:.0}\n  with the token {}\n  which is also in {}",
+            self.set_up.until,
+            self.token.expose(),
+            self.set_up.file().display()
+        )
+    }
 }
 
 /// The host, and what reads its configuration anew.

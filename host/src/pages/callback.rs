@@ -44,7 +44,7 @@ async fn taken(
     params: CallbackParams,
     browser: Option<Secret>,
 ) -> Result<Url, String> {
-    let Pages { host, site } = pages;
+    let Pages { host, site, .. } = pages;
     let Some(state) = params.one("state").map_err(|_| NO_FLOW)?.map(Secret::from) else {
         return Err(unsaid(pages, platform, &params));
     };

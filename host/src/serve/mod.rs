@@ -40,6 +40,7 @@ use crate::bearer::bearer;
 use crate::error::Result;
 use crate::host::Host;
 use crate::reload::{Reloader, Why};
+use crate::users::SetUp;
 
 /// How long an answer that is being written may take when the server closes.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
@@ -84,10 +85,10 @@ impl Server {
     ///
     /// # Errors
     /// When the system does not say where it listens.
-    pub(crate) fn open(posture: Posture, told: Told, api: ApiSettings) -> Result<Self> {
+    pub(crate) fn open(posture: Posture, told: Told, api: ApiSettings, set_up: Option<Arc<SetUp>>) -> Result<Self> {
         let told = Arc::new(told);
         let routers = Routers {
-            main: router(&told, api),
+            main: router(&told, api, set_up),
             health: telling().with_state(Arc::clone(&told)),
             control: for_this_machine().with_state(told),
         };
@@ -125,8 +126,8 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(STORE_ANSWERS_WITHIN, call).await.map_err(late)
 }
 
-fn router(told: &Arc<Told>, settings: ApiSettings) -> Router {
-    let pages = crate::pages::router(told.host.clone(), Arc::clone(&settings.site));
+fn router(told: &Arc<Told>, settings: ApiSettings, set_up: Option<Arc<SetUp>>) -> Router {
+    let pages = crate::pages::with_set_up(told.host.clone(), Arc::clone(&settings.site), set_up);
     let api = crate::api::router(told.host.clone(), settings);
     for_this_machine().with_state(Arc::clone(told)).nest("/api/v1", api).merge(pages)
 }

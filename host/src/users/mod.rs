@@ -12,12 +12,12 @@ mod tests;
 use connector_core::{Context, Secret};
 use serde_json::json;
 
-pub(crate) use self::door::{Door, Knock};
+pub(crate) use self::door::{Answer, Door, Knock};
 pub(crate) use self::first::check_hash;
 pub(crate) use self::guesses::Browser;
 pub(crate) use self::password::{check_password, hash};
-pub(crate) use self::session::{SessionToken, Signed};
-pub(crate) use self::set_up::{SET_UP_LIFE, SetUp};
+pub(crate) use self::session::{SessionToken, Signed, form_token};
+pub(crate) use self::set_up::SetUp;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{AuditRecord, StoreError, UserCondition, UserId, UserRecord, WHOLE_STORE};

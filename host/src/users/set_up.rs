@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::private_files::{self, FileError};
 
 /// How long the token is good.
-pub(crate) const SET_UP_LIFE: SignedDuration = SignedDuration::from_mins(15);
+const SET_UP_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
 /// A token that is good for a while. Its file is there for as long as this value lives and nobody has used it.
 #[derive(Debug)]

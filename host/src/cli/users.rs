@@ -28,8 +28,8 @@ pub(super) async fn run(setup: &Setup, running: &Running, args: &Users, output: 
     let host = setup.host(running, output).await?;
     match &args.action {
         None | Some(UsersAction::List | UsersAction::HashPassword { .. }) => list(&host, output).await,
-        Some(UsersAction::Create { name, tenant, password }) => {
-            create(&host, name, Some(tenant), password, output).await
+        Some(UsersAction::Create { name, password }) => {
+            create(&host, name, Some(&setup.global.tenant), password, output).await
         }
         Some(UsersAction::Password { name, password }) => set_password(&host, name, password, output).await,
         Some(UsersAction::Disable { name }) => disable(&host, name, output).await,

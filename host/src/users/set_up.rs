@@ -26,7 +26,9 @@ impl SetUp {
     /// # Errors
     /// When the context has no randomness to give, or the file cannot be written.
     pub(crate) fn begin(cx: &Context, dir: &Path) -> Result<(Self, Secret)> {
-        let (token, file) = (cx.random_token()?, dir.join("set-up-token"));
+        // Whoever reads where it is may be in another directory.
+        let path = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let (token, file) = (cx.random_token()?, path.join("set-up-token"));
         let failed = |doing, source| FileError::Io { doing, path: file.clone(), source };
         private_files::ensure_dir(dir)?;
         if private_files::is_there(&file)? {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use clap::builder::NonEmptyStringValueParser;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -52,13 +51,10 @@ pub(in crate::cli) struct Users {
 pub(in crate::cli) enum UsersAction {
     /// Show everybody who ever could sign in
     List,
-    /// Add a member, who sees the connections of one tenant
+    /// Add a member, who sees the connections of one tenant, that of `--tenant`
     Create {
         /// What the member signs in with
         name: String,
-        /// Whose connections the member sees
-        #[arg(long = "tenant", id = "member_tenant", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-        tenant: String,
         #[command(flatten)]
         password: PasswordSource,
     },

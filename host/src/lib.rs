@@ -7,8 +7,12 @@ mod api_keys;
 mod apps;
 #[cfg(feature = "web")]
 mod bearer;
+#[cfg(feature = "web")]
+mod buckets;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "web")]
+mod client;
 mod configuration;
 mod cursor;
 #[cfg(feature = "web")]
@@ -62,6 +66,8 @@ pub mod testing;
 mod tokens;
 mod transfer;
 #[cfg(feature = "web")]
+mod users;
+#[cfg(feature = "web")]
 mod usual;
 pub mod vault;
 mod words;
@@ -93,3 +99,5 @@ pub use self::spool::{Spool, SpoolError};
 pub use self::transfer::{
     ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,
 };
+#[cfg(feature = "web")]
+pub use self::users::NewUser;

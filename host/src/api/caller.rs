@@ -11,9 +11,10 @@ use axum::response::{IntoResponse, Response};
 use connector_core::Secret;
 
 use super::problem::{Problem, Result};
-use super::throttle::{Client, Throttle};
+use super::throttle::Throttle;
 use crate::api_keys::{Right, is_well_formed};
 use crate::bearer::bearer;
+use crate::client::Client;
 use crate::host::Host;
 use crate::store::{ApiKeyId, ApiKeyRecord};
 

@@ -7,7 +7,7 @@ use axum::response::Response;
 use tracing::Instrument as _;
 
 use super::headers::harden;
-use super::throttle::Client;
+use crate::client::Client;
 use crate::host::Host;
 use crate::store::new_id;
 

@@ -1,8 +1,6 @@
 //! How often a key is taken, and how often somebody may guess at one.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +8,8 @@ use connector_core::Context;
 use jiff::SignedDuration;
 
 use super::problem::{Problem, Result};
+use crate::buckets::Buckets;
+use crate::client::Client;
 use crate::moment::Moment;
 
 /// How many keys that have not worked yet one address may show at once.
@@ -17,13 +17,6 @@ const GUESSES_AT_ONCE: f64 = 50.0;
 
 /// How many more it may show in a second after that: six a minute.
 const GUESSES_PER_SECOND: f64 = 0.1;
-
-/// How many keys or addresses are remembered, so that who has many addresses fills no memory.
-const REMEMBERED: usize = 10_000;
-
-/// Who asks, as far as the server knows it, for the throttle and the log: an extension of the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Client(pub IpAddr);
 
 /// How many requests a second one key may make, and twice as many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +65,7 @@ impl Throttle {
         let (taken, shown, detail) = match (counted.keys.of_known(digest, now), client) {
             (Some(known), _) => (known.take(), Shown::Known, "the key makes more requests than it may: spread them"),
             (None, Some(from)) => {
-                let taken = counted.addresses.of(network(from), now).take();
+                let taken = counted.addresses.of(from.network(), now).take();
                 (taken, Shown::New(client), "too many keys that do not work were shown from this address: wait")
             }
             (None, None) => return Ok(Shown::New(None)),
@@ -94,7 +87,7 @@ impl Throttle {
             (Shown::New(client), false) => {
                 counted.keys.of(digest.to_owned(), now).take();
                 if let Some(from) = client {
-                    counted.addresses.of(network(from), now).give_back();
+                    counted.addresses.of(from.network(), now).give_back();
                 }
             }
             (Shown::Known, false) | (Shown::New(_), true) => {}
@@ -111,82 +104,6 @@ impl Throttle {
     }
 }
 
-/// What one client has for itself: an address, or with IPv6 a network of many.
-fn network(Client(address): Client) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
-/// A bucket for each, which fills at a rate.
-struct Buckets<K> {
-    rate: f64,
-    most: f64,
-    of: HashMap<K, Bucket>,
-}
-
-struct Bucket {
-    tokens: f64,
-    at: f64,
-    most: f64,
-}
-
-impl<K: Eq + Hash> Buckets<K> {
-    fn new(rate: f64, most: f64) -> Self {
-        Self { rate, most, of: HashMap::new() }
-    }
-
-    fn of(&mut self, key: K, now: f64) -> &mut Bucket {
-        let (rate, most) = (self.rate, self.most);
-        if self.of.len() >= REMEMBERED && !self.of.contains_key(&key) {
-            self.of.retain(|_, bucket| !bucket.fill(rate, now).is_full());
-            if self.of.len() >= REMEMBERED {
-                self.of.clear();
-            }
-        }
-        self.of.entry(key).or_insert(Bucket { tokens: most, at: now, most }).fill(rate, now)
-    }
-
-    fn of_known<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, now: f64) -> Option<&mut Bucket>
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.of.get_mut(key).map(|bucket| bucket.fill(self.rate, now))
-    }
-
-    fn forget<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.of.remove(key);
-    }
-}
-
-impl Bucket {
-    fn fill(&mut self, rate: f64, now: f64) -> &mut Self {
-        self.tokens = (self.tokens + rate * (now - self.at).max(0.0)).min(self.most);
-        self.at = now;
-        self
-    }
-
-    fn take(&mut self) -> bool {
-        let is_there = self.tokens >= 1.0;
-        if is_there {
-            self.tokens -= 1.0;
-        }
-        is_there
-    }
-
-    fn give_back(&mut self) {
-        self.tokens = (self.tokens + 1.0).min(self.most);
-    }
-
-    fn is_full(&self) -> bool {
-        self.tokens >= self.most
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -194,6 +111,7 @@ mod tests {
     use connector_core::testing::{CountingRandom, FakeClock, FakeTransport};
 
     use super::*;
+    use crate::buckets::REMEMBERED;
 
     fn throttle() -> (Throttle, Context, FakeClock) {
         let clock = FakeClock::default();
@@ -269,6 +187,6 @@ mod tests {
         for n in 0..u32::try_from(REMEMBERED).unwrap() + 500 {
             guess(&throttle, &cx, 1, Some(Client(IpAddr::from(n.to_be_bytes()))));
         }
-        assert!(throttle.counted().addresses.of.len() <= REMEMBERED);
+        assert!(throttle.counted().addresses.len() <= REMEMBERED);
     }
 }

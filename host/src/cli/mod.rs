@@ -18,6 +18,7 @@ mod doctor;
 mod emulator;
 mod events;
 mod exit;
+mod first_admin;
 mod flow;
 mod format;
 mod init;
@@ -29,6 +30,7 @@ mod log;
 mod metrics;
 mod needed;
 mod output;
+mod password;
 mod plan;
 mod plan_text;
 mod purge;
@@ -47,6 +49,7 @@ mod table;
 mod tokens;
 mod told;
 mod transfer;
+mod users;
 mod vault;
 mod view;
 
@@ -192,6 +195,8 @@ async fn perform(setup: &Setup, running: &Running, command: Command, output: Out
         Command::Metrics(args) => metrics::run(setup, running, &args, output).await,
         Command::Tokens(args) => tokens::run(setup, running, &args, output).await,
         Command::ApiKeys(args) => api_keys::run(setup, running, &args, output).await,
+        Command::Admin(args) => users::admin(setup, running, &args, output).await,
+        Command::Users(args) => users::run(setup, running, &args, output).await,
         Command::Links(args) => links::run(setup, running, &args, output).await,
         Command::Events(args) => events::run(setup, running, &args, output, orders).await,
         Command::Serve(args) => serve::run(setup, running, &args, output, orders).await,

@@ -94,6 +94,13 @@ fn text(args: &Restore, done: &Restored) -> String {
             "There was no readable store to compare it with, so nobody knows what happened since the backup was made."
         );
     }
+    let _ = writeln!(text, "Everybody who had signed in to the pages is signed out.");
+    if !done.compared {
+        let _ = writeln!(
+            text,
+            "Users and their passwords are those of the backup: `connector-host users list` shows who may sign in."
+        );
+    }
     let carried = done.carried_over.iter().map(|carried| carried_line(done, carried));
     list(&mut text, "Carried over from what was there, so it is as it was:", carried);
     let doubted = done.in_doubt.iter().map(|doubted| {

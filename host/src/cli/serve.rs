@@ -9,6 +9,7 @@ use super::Orders;
 use super::args::Serve;
 use super::caretaker::Caretaker;
 use super::exit::Exit;
+use super::first_admin::{FirstAdmin, admin_hash, set_up_page};
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
@@ -18,6 +19,7 @@ use crate::events::Courier;
 use crate::host::Host;
 use crate::keeper::{Keep, Rounds};
 use crate::links::Site;
+use crate::pages::PagesSettings;
 use crate::public_url::PublicUrl;
 use crate::reload::{Reloader, Why};
 use crate::serve::{Asked, Board, Posted, Posture, Server, TlsFiles, Told};
@@ -31,16 +33,24 @@ pub(super) async fn run(
     orders: &Orders,
 ) -> Result<Exit> {
     let every = every(args)?;
+    let admin = args.admin_password_hash_file.as_deref().map(admin_hash).transpose()?;
     let posture = Posture::take(asked(args)).await?;
     let (host, reloader) = open(setup, running, output).await?;
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
+    if let Some(hash) = &admin {
+        host.keep_admin(hash.expose()).await?;
+    }
+    let first = FirstAdmin::awaited(&host, &setup.data_dir()?).await?;
+    let set_up = first.as_ref().map(|first| Arc::clone(&first.set_up));
     let (board, token) = (Arc::new(Board::new(host.context())), host.context().random_token()?);
     let courier = Courier::within(host.fence(&args.open.allow_private_receivers), &host, orders.stop.clone());
-    let (public_url, is_nameless, scheme) = (posture.public_url.clone(), posture.is_nameless, scheme(args));
+    let (public_url, is_nameless) = (posture.public_url.clone(), posture.is_nameless);
     let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
     let upkeep = Arc::new(Caretaker { setup: setup.clone(), reloader: Arc::clone(&reloader), output });
-    let server = Server::open(posture, told, api(args, public_url.clone(), &reloader), upkeep)?;
+    let api = api(args, public_url.clone(), &reloader);
+    let pages = PagesSettings { set_up, ..PagesSettings::new(Arc::clone(&api.site)).kept_by(upkeep) };
+    let server = Server::open(posture, told, api, pages)?;
     let posted = Posted::post(&setup.data_dir()?, server.control(), &public_url, &token).await?;
     if posted.is_none() {
         output.warn("another `serve` runs on this data: `config reload` reaches that one alone");
@@ -48,20 +58,51 @@ pub(super) async fn run(
     if is_nameless {
         output.warn("nobody has said what others call this host, so they are refused: say it with --public-url");
     }
+    tell(output, scheme(args), &server, &public_url, first.as_ref());
+    // The token was told, and is in its file.
+    drop(first);
+    tracing::info!(every = ?every, max_in_flight = args.max_in_flight, max_rate = args.max_rate, "keeping access");
+    work(&host, &board, &reloader, &courier, args, every, orders).await;
+    host.drain().await;
+    tracing::info!("nothing is under way any more");
+    drop(posted);
+    server.close().await;
+    Ok(Exit::Done)
+}
+
+/// Says where it listens, and what is still to be done.
+fn tell(output: Output, scheme: &str, server: &Server, public_url: &PublicUrl, first: Option<&FirstAdmin>) {
     let url = format!("{scheme}://{}/", server.address());
     let health = server.health().map(|address| format!("http://{address}/"));
-    output.either(&json!({ "listening": url, "public_url": public_url.to_string(), "health": health }), || {
-        let health = health.as_deref().map_or_else(String::new, |health| format!("; health and figures at {health}"));
-        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}")
+    let place = first.and_then(|_| set_up_page(scheme, server.address()));
+    let told = json!({
+        "listening": url, "public_url": public_url.to_string(), "health": health,
+        "set_up": first.map(|first| first.json(place.as_deref())),
     });
-    let (heard, cx, stop) = (Arc::clone(&board), host.context().clone(), &orders.stop);
+    output.either(&told, || {
+        let health = health.as_deref().map_or_else(String::new, |health| format!("; health and figures at {health}"));
+        let first = first.map_or_else(String::new, |first| format!("\n{}", first.text(place.as_deref())));
+        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}{first}")
+    });
+}
+
+/// Everything that is done until it is told to stop.
+async fn work(
+    host: &Host,
+    board: &Arc<Board>,
+    reloader: &Reloader,
+    courier: &Courier,
+    args: &Serve,
+    every: Duration,
+    orders: &Orders,
+) {
+    let (heard, cx, stop) = (Arc::clone(board), host.context().clone(), &orders.stop);
     let keep = Keep {
         max_in_flight: args.max_in_flight,
         max_per_second: Some(args.max_rate),
         stop: stop.clone(),
         watch: Arc::new(move |event| heard.hear(event, &cx)),
     };
-    tracing::info!(every = ?every, max_in_flight = args.max_in_flight, max_rate = args.max_rate, "keeping access");
     let stopped = async {
         stop.cancelled().await;
         board.stopping();
@@ -73,16 +114,11 @@ pub(super) async fn run(
     };
     tokio::join!(
         host.keep_on(Rounds { every }, &keep),
-        host.deliver_on(&courier),
+        host.deliver_on(courier),
         follow,
-        reread(&reloader, orders),
+        reread(reloader, orders),
         stopped
     );
-    host.drain().await;
-    tracing::info!("nothing is under way any more");
-    drop(posted);
-    server.close().await;
-    Ok(Exit::Done)
 }
 
 /// The host, and what reads its configuration anew.

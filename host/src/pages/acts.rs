@@ -13,7 +13,6 @@ use super::card::Card;
 use super::connection::{card, found};
 use super::frame::Frame;
 use super::viewer::{Posted, Viewer};
-use super::words::Words;
 use super::{Pages, Refused, Shown, link, page};
 use crate::error::Error;
 use crate::flow::{Asking, Revocation};
@@ -66,7 +65,7 @@ pub(super) async fn connect(
     jar: CookieJar,
     Posted(viewer, form): Posted<Connect>,
 ) -> Shown {
-    let platform = platform.parse().map_err(|_| Refused(StatusCode::NOT_FOUND, Words::no_page()))?;
+    let platform = platform.parse().map_err(|_| Refused::nothing_here())?;
     let reference = Some(form.reference.trim().to_owned()).filter(|text| !text.is_empty());
     let new = NewConnectLink { reference, ..wish(&pages, &viewer, platform, app, None) };
     begin(&pages, viewer, new, jar).await

@@ -12,7 +12,6 @@ use super::counts::{When, title};
 use super::frame::Frame;
 use super::said::{Said, said};
 use super::viewer::Viewer;
-use super::words::Words;
 use super::{Pages, Refused, Shown, page};
 use crate::error::{Error, Result};
 use crate::format;
@@ -99,10 +98,9 @@ pub(super) async fn ask(viewer: Viewer, State(pages): State<Pages>, Path(id): Pa
 
 /// A connection of the viewer's tenant. What is another's is not found.
 pub(super) async fn found(host: &Host, viewer: &Viewer, id: &str) -> Result<Connected, Refused> {
-    let unknown = || Refused(StatusCode::NOT_FOUND, Words::no_page());
-    let id = id.parse().map_err(|_| unknown())?;
+    let id = id.parse().map_err(|_| Refused::nothing_here())?;
     let found = host.store().connection(&viewer.tenant, &id).await.map_err(Error::from)?;
-    found.ok_or_else(unknown)
+    found.ok_or_else(Refused::nothing_here)
 }
 
 /// Its card.

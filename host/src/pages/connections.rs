@@ -10,7 +10,6 @@ use super::frame::Frame;
 use super::offer::{self, Offer};
 use super::said::{Said, said};
 use super::viewer::Viewer;
-use super::words::Words;
 use super::{Pages, Refused, Shown, page};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -93,9 +92,8 @@ pub(super) async fn show(viewer: Viewer, State(pages): State<Pages>, Query(which
 }
 
 async fn find(host: &Host, viewer: &Viewer, which: &Which) -> Result<ConnectionPage, Refused> {
-    let unknown = || Refused(StatusCode::NOT_FOUND, Words::no_page());
-    let state = which.state().map(str::parse::<ConnectionState>).transpose().map_err(|_| unknown())?;
-    let after = which.after.as_deref().map(str::parse).transpose().map_err(|_| unknown())?;
+    let state = which.state().map(str::parse::<ConnectionState>).transpose().map_err(|_| Refused::nothing_here())?;
+    let after = which.after.as_deref().map(str::parse).transpose().map_err(|_| Refused::nothing_here())?;
     let filter = ConnectionFilter {
         tenant: viewer.tenant.clone(),
         reference: which.reference().map(str::to_owned),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::words::Words;
 use super::{Pages, Refused};
 use crate::api::harden;
+use crate::client::FromHere;
 use crate::links::Site;
 
 /// Scripts, styles and pictures of this host alone, nothing inline, no frame. Where forms lead is not limited: browsers would hold that
@@ -17,7 +18,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Lets nothing be changed by a page of somebody else's, and keeps answers out of caches, frames and referrers.
 pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut answer = if reads || is_own_form(&pages.site, request.headers()) {
+    let mut answer = if reads || is_own_form(&pages.site, &request) {
         next.run(request).await
     } else {
         Refused(StatusCode::FORBIDDEN, Words::foreign_form()).into_response()
@@ -31,11 +32,23 @@ pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Ne
 }
 
 /// Whether a form is of a page of this host: every browser of the last years says so.
-fn is_own_form(site: &Site, headers: &HeaderMap) -> bool {
+fn is_own_form(site: &Site, request: &Request) -> bool {
+    is_form_of(&site.public_url().to_string(), request.headers()) || is_form_from_here(request)
+}
+
+/// Whether a form is of the page that sets the host up, as this machine calls it: nobody else sees that page.
+fn is_form_from_here(request: &Request) -> bool {
+    let is_here = matches!(request.extensions().get(), Some(FromHere(true))) && request.uri().path() == "/set-up";
+    let name = request.headers().get(header::HOST).and_then(|name| name.to_str().ok()).filter(|_| is_here);
+    let is_of = |scheme| name.is_some_and(|name| is_form_of(&format!("{scheme}://{name}"), request.headers()));
+    is_of("http") || is_of("https")
+}
+
+fn is_form_of(own: &str, headers: &HeaderMap) -> bool {
     let said = |name| headers.get(name).map(HeaderValue::as_bytes);
     let fetch = said(header::HeaderName::from_static("sec-fetch-site"));
     let origin = said(header::ORIGIN);
-    let own_origin = origin.map(|origin| origin == site.public_url().to_string().as_bytes());
+    let own_origin = origin.map(|origin| origin == own.as_bytes());
     match (fetch, own_origin) {
         (_, Some(false)) | (None, None) => false,
         (fetch, _) => fetch.is_none_or(|site| site == b"same-origin"),
@@ -51,11 +64,10 @@ pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::links::ReturnUrls;
 
     #[test]
     fn only_forms_of_this_hosts_pages_change_anything() {
-        let site = Site::new("https://connect.example".parse().unwrap(), ReturnUrls::default());
+        let site = "https://connect.example";
         let headers = |origin: Option<&'static str>, fetch: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             origin.map(|origin| headers.insert(header::ORIGIN, HeaderValue::from_static(origin)));
@@ -64,7 +76,7 @@ mod tests {
         };
         let own = Some("https://connect.example");
         for (origin, fetch) in [(own, None), (own, Some("same-origin")), (None, Some("same-origin"))] {
-            assert!(is_own_form(&site, &headers(origin, fetch)), "{origin:?} {fetch:?}");
+            assert!(is_form_of(site, &headers(origin, fetch)), "{origin:?} {fetch:?}");
         }
         for (origin, fetch) in [
             (None, None),
@@ -78,7 +90,7 @@ mod tests {
             (None, Some("cross-site")),
             (None, Some("none")),
         ] {
-            assert!(!is_own_form(&site, &headers(origin, fetch)), "{origin:?} {fetch:?}");
+            assert!(!is_form_of(site, &headers(origin, fetch)), "{origin:?} {fetch:?}");
         }
     }
 }

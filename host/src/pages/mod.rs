@@ -1,6 +1,7 @@
 //! What a person's browser sees of the host: the connections of a tenant for those who sign in; for others a connect link, the callback of a
 //! platform, and how it ended.
 
+mod account;
 mod acts;
 mod assets;
 mod avatar;
@@ -10,22 +11,28 @@ mod card;
 mod chart;
 mod connection;
 mod connections;
+mod cookies;
 mod counts;
 mod ended;
+mod forms;
 mod frame;
 mod guard;
 mod link;
+mod next;
 mod offer;
 mod said;
+mod set_up;
 mod settings;
+mod sign_in;
 mod upkeep;
+mod users;
 mod viewer;
 mod words;
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::FromRef;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -39,6 +46,10 @@ use self::words::Words;
 use crate::error::Error;
 use crate::host::Host;
 use crate::links::{CONNECTED, Site, word};
+use crate::users::{Door, SetUp};
+
+/// The largest form that is read, in bytes.
+const LARGEST_FORM: usize = 64 * 1024;
 
 /// What every page is made with.
 #[derive(Clone)]
@@ -46,6 +57,8 @@ struct Pages {
     host: Host,
     site: Arc<Site>,
     upkeep: Option<Arc<dyn Upkeep>>,
+    set_up: Option<Arc<SetUp>>,
+    door: Arc<Door>,
     avatars: Arc<Avatars>,
 }
 
@@ -53,9 +66,23 @@ struct Pages {
 #[derive(Clone, Debug)]
 pub struct PagesSettings {
     /// Where browsers reach them.
-    pub site: Arc<Site>,
+    pub(crate) site: Arc<Site>,
     /// What admins are told of the program, if it tells.
-    pub upkeep: Option<Arc<dyn Upkeep>>,
+    pub(crate) upkeep: Option<Arc<dyn Upkeep>>,
+    /// What the first admin is made with, if one can be made here.
+    pub(crate) set_up: Option<Arc<SetUp>>,
+}
+
+impl PagesSettings {
+    /// Pages that browsers reach there.
+    pub fn new(site: Arc<Site>) -> Self {
+        Self { site, upkeep: None, set_up: None }
+    }
+
+    /// The same, where admins are told of the program.
+    pub fn kept_by(self, upkeep: Arc<dyn Upkeep>) -> Self {
+        Self { upkeep: Some(upkeep), ..self }
+    }
 }
 
 impl FromRef<Pages> for Host {
@@ -65,9 +92,20 @@ impl FromRef<Pages> for Host {
 }
 
 /// The pages, for a server of one's own that browsers reach at the origin of the site. They have no path of their own to stand at.
-pub fn router(host: Host, PagesSettings { site, upkeep }: PagesSettings) -> Router {
-    let pages = Pages { avatars: Arc::new(Avatars::new(&host)), host, site, upkeep };
+pub fn router(host: Host, PagesSettings { site, upkeep, set_up }: PagesSettings) -> Router {
+    let (door, avatars) = (Arc::new(Door::new(host.context())), Arc::new(Avatars::new(&host)));
+    let pages = Pages { host, site, upkeep, set_up, door, avatars };
     Router::new()
+        .route("/sign-in", get(sign_in::show).post(sign_in::enter))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/set-up", get(set_up::show).post(set_up::make))
+        .route("/account", get(account::show))
+        .route("/account/password", post(account::password))
+        .route("/account/sessions/end", post(account::end_others))
+        .route("/users", get(users::show).post(users::add))
+        .route("/users/{id}/password", post(users::password))
+        .route("/users/{id}/disable", post(users::disable))
+        .route("/users/{id}/sign-out", post(users::sign_out))
         .route("/", get(connections::show))
         .route(CONNECTED, get(acts::ended))
         .route("/settings", get(settings::show))
@@ -83,6 +121,7 @@ pub fn router(host: Host, PagesSettings { site, upkeep }: PagesSettings) -> Rout
         .route("/connect/ended/{link}", get(ended::show))
         .route("/connect/ended/{link}/again", post(ended::again))
         .route("/oauth/callback/{platform}/{app}", get(callback::arrive))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .layer(middleware::from_fn_with_state(pages.clone(), guard::guard))
         .with_state(pages)
 }
@@ -107,10 +146,23 @@ impl IntoResponse for Refused {
     }
 }
 
+impl Refused {
+    /// Nothing is there, for this viewer.
+    fn nothing_here() -> Self {
+        Self(StatusCode::NOT_FOUND, Words::no_page())
+    }
+
+    /// A form that is taken from nobody.
+    fn old_form() -> Self {
+        Self(StatusCode::FORBIDDEN, Words::old_form())
+    }
+}
+
 impl From<Error> for Refused {
     /// What the operator has to know of it is in the log.
     fn from(error: Error) -> Self {
         tracing::warn!(%error, "a person could not go on");
-        Self(StatusCode::SERVICE_UNAVAILABLE, Words::of_failure(word(&error)))
+        let words = if error.kind().is_some() { Words::of_failure(word(&error)) } else { Words::failed_inside() };
+        Self(StatusCode::SERVICE_UNAVAILABLE, words)
     }
 }

@@ -136,6 +136,24 @@ impl Words {
         words("Not done", "This was sent by a page of somebody else's. Open the link itself and use its button.")
     }
 
+    pub(super) fn old_form() -> Self {
+        words(
+            "Not done",
+            "This form was open for too long, or it was not written by this host. Open its page again, with cookies allowed, and send it from there.",
+        )
+    }
+
+    pub(super) fn no_set_up_token() -> Self {
+        words(
+            "Not done",
+            "This is not the token that `serve` told, or its quarter of an hour is over: `serve` makes a new one when it starts again.",
+        )
+    }
+
+    pub(super) fn failed_inside() -> Self {
+        words("Not done", "Something went wrong here, not with you. Try again later.")
+    }
+
     pub(super) fn no_navigation() -> Self {
         words("Not done", "This address is for a browser that comes from the platform.")
     }

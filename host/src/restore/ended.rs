@@ -12,7 +12,7 @@ use crate::api_keys::{REVOKED, record};
 use crate::error::Result;
 use crate::store::{
     ApiKeyId, AuditId, AuditRecord, ConnectionId, ConnectionRecord, Disconnect, GrantId, GrantRecord, Purge,
-    RevocationOutcome, Store, StoreError,
+    RevocationOutcome, Store, StoreError, UserCondition, UserRecord, WHOLE_STORE,
 };
 
 /// The live grants that only the store that was there knew.
@@ -129,6 +129,30 @@ pub(super) async fn take_receivers(cx: &Context, restored: &dyn Store, present: 
                 let why = "it had been removed or disabled when a backup from before that was restored";
                 restored.disable_receiver(&old.id, why, cx.now(), &record).await?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Lets nobody in who was shut out since, nor by a password that was changed since; who was added since is there as well.
+pub(super) async fn take_users(cx: &Context, restored: &dyn Store, present: &dyn Store) -> Result<()> {
+    let known: HashMap<_, _> = restored.users().await?.into_iter().map(|user| (user.id.clone(), user)).collect();
+    for now in present.users().await? {
+        let on_record = |event| {
+            let detail = json!({ "user": now.id.as_str(), "because": "restored" });
+            audit(cx, now.tenant.as_deref().unwrap_or(WHOLE_STORE), event, &detail)
+        };
+        let Some(old) = known.get(&now.id) else {
+            restored.put_user(&now, UserCondition::Any, &on_record("user_created")?).await?;
+            continue;
+        };
+        let is_newer = now.password_hash != old.password_hash && now.password_changed_at >= old.password_changed_at;
+        if is_newer {
+            let (hash, since) = (&now.password_hash, now.password_changed_at);
+            restored.set_password(&now.id, hash, since, &on_record("password_changed")?).await?;
+        }
+        if let Some(since) = now.disabled_at.filter(|_| UserRecord::is_active(old)) {
+            restored.disable_user(&now.id, since, &on_record("user_disabled")?).await?;
         }
     }
     Ok(())

@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::carry::{Carried, Grants, carry_over};
-use super::ended::{end_again, only_before, purge_again, revoke_keys_again, take_receivers, take_revocations};
+use super::ended::{
+    end_again, only_before, purge_again, revoke_keys_again, take_receivers, take_revocations, take_users,
+};
 use super::{Doubted, Rotating, audit, put_in_doubt};
 use crate::error::{Error, Result};
 use crate::store::{
     ConnectLinks as _, ConnectionRecord, Flows as _, GrantRecord, Idempotency as _, InstanceName, Meta as _,
-    Ownership as _, Purges as _, Replacement, SqliteStore, Store, StoreError,
+    Ownership as _, Purges as _, Replacement, Sessions as _, SqliteStore, Store, StoreError,
 };
 use crate::vault::{KeySource, Vault};
 
@@ -108,6 +110,7 @@ pub async fn restore(cx: &Context, registry: &Registry, order: &Restore<'_>) -> 
     restored.prune_flows(Timestamp::MAX).await?;
     restored.prune_connect_links(Timestamp::MAX).await?;
     restored.prune_requests(Timestamp::MAX).await?;
+    restored.prune_sessions(Timestamp::MAX, Timestamp::MAX).await?;
     note(cx, order, restored, &outcome).await?;
     restored.shred().await?;
     let aside = format!("{ASIDE}{}", cx.now().strftime("%Y%m%dT%H%M%SZ"));
@@ -133,6 +136,7 @@ async fn reconcile(
         take_revocations(cx, restored, present).await?;
         revoke_keys_again(cx, restored, present).await?;
         take_receivers(cx, restored, present).await?;
+        take_users(cx, restored, present).await?;
         before = Some(grants);
     }
     let (carried_over, suspects) = carry_over(cx, restored, before.as_ref(), vault, rotating).await?;

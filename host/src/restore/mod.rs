@@ -11,6 +11,8 @@ mod carry;
 mod ended;
 #[cfg(feature = "sqlite")]
 mod file;
+#[cfg(all(test, feature = "sqlite"))]
+mod users_tests;
 
 use std::collections::BTreeMap;
 
@@ -73,6 +75,8 @@ pub async fn doubt_after_restore(
     since: Timestamp,
 ) -> Result<Vec<Doubted>> {
     store.check_ours().await?;
+    // Some may have been ended since, and nobody knows which.
+    store.prune_sessions(Timestamp::MAX, Timestamp::MAX).await?;
     let rotating = Rotating::of(registry);
     let grants = store.every_grant().await?.into_iter().filter(|grant| grant.issued_at <= since);
     let suspects: Vec<_> = grants

@@ -15,7 +15,8 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use super::connections::Peer;
 use super::origin::Names;
 use super::proxies::{Proxies, is_forwarded};
-use crate::api::{Client, Problem, harden};
+use crate::api::{Problem, harden};
+use crate::client::{Client, FromHere};
 
 /// For how long a browser is to come by https alone, in seconds: two years.
 const HTTPS_ALONE: HeaderValue = HeaderValue::from_static("max-age=63072000");
@@ -31,10 +32,6 @@ pub(super) struct Guard {
     /// How long a client may say nothing while it sends a body.
     pub(super) patience: Duration,
 }
-
-/// Whether a request came from this machine to a name of it, and nobody passed it on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FromHere(bool);
 
 impl Guard {
     /// All of a router behind it.

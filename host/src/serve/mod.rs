@@ -39,7 +39,7 @@ use crate::api::ApiSettings;
 use crate::bearer::bearer;
 use crate::error::Result;
 use crate::host::Host;
-use crate::pages::{PagesSettings, Upkeep};
+use crate::pages::PagesSettings;
 use crate::reload::{Reloader, Why};
 
 /// How long an answer that is being written may take when the server closes.
@@ -85,10 +85,10 @@ impl Server {
     ///
     /// # Errors
     /// When the system does not say where it listens.
-    pub(crate) fn open(posture: Posture, told: Told, api: ApiSettings, upkeep: Arc<dyn Upkeep>) -> Result<Self> {
+    pub(crate) fn open(posture: Posture, told: Told, api: ApiSettings, pages: PagesSettings) -> Result<Self> {
         let told = Arc::new(told);
         let routers = Routers {
-            main: router(&told, api, upkeep),
+            main: router(&told, api, pages),
             health: telling().with_state(Arc::clone(&told)),
             control: for_this_machine().with_state(told),
         };
@@ -126,10 +126,9 @@ async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(STORE_ANSWERS_WITHIN, call).await.map_err(late)
 }
 
-fn router(told: &Arc<Told>, settings: ApiSettings, upkeep: Arc<dyn Upkeep>) -> Router {
-    let pages = PagesSettings { site: Arc::clone(&settings.site), upkeep: Some(upkeep) };
+fn router(told: &Arc<Told>, api: ApiSettings, pages: PagesSettings) -> Router {
     let pages = crate::pages::router(told.host.clone(), pages);
-    let api = crate::api::router(told.host.clone(), settings);
+    let api = crate::api::router(told.host.clone(), api);
     for_this_machine().with_state(Arc::clone(told)).nest("/api/v1", api).merge(pages)
 }
 

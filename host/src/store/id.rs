@@ -77,6 +77,8 @@ ids! {
     ReceiverId, "receiver";
     /// The id of a request that was sent under a key.
     KeyedRequestId, "request";
+    /// The id of a user, which is no secret.
+    UserId, "user";
 }
 
 impl AuditId {

@@ -1,5 +1,5 @@
-//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, connect links, events, requests that may come
-//! again, and what happened.
+//! What a host remembers: flows under way, grants, connections, revocations, samples, API keys, users, connect links, events, requests that
+//! may come again, and what happened.
 //!
 //! [`Store`] is the whole contract. It is made of one small trait per subject, names no database and can be implemented by a team for
 //! its own; `contract` (feature `testing`) holds the checks any implementation has to pass. `SqliteStore` (feature `sqlite`) needs nothing
@@ -36,12 +36,14 @@ mod refresh;
 mod reseal;
 mod revocation;
 mod sample;
+mod session;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod user;
 
 use std::fmt::Debug;
 
@@ -64,7 +66,8 @@ pub use self::event::{
 pub use self::flow::{FlowFilter, FlowRecord, Flows};
 pub use self::grant::{GrantRecord, GrantState, Grants, LastError, LinkIntent, StateChange};
 pub use self::id::{
-    ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, KeyedRequestId, ReceiverId, RevocationId, new_id,
+    ApiKeyId, AuditId, ConnectLinkId, ConnectionId, FlowId, GrantId, KeyedRequestId, ReceiverId, RevocationId, UserId,
+    new_id,
 };
 pub use self::idempotency::{Idempotency, KeyedRequest};
 pub use self::import::{Import, Imported, Imports, SeenGrant};
@@ -86,10 +89,12 @@ pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens
 #[cfg(any(test, feature = "testing", feature = "postgres", feature = "sqlite"))]
 use self::sample::span;
 pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample};
+pub use self::session::{SessionRecord, Sessions};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{Replacement, SqliteStore};
+pub use self::user::{UserCondition, UserRecord, Users, user_name_key};
 
 /// Everything a host asks of its store.
 ///
@@ -110,6 +115,8 @@ pub trait Store:
     + Imports
     + Purges
     + ApiKeys
+    + Users
+    + Sessions
     + ConnectLinks
     + Events
     + Receivers
@@ -136,6 +143,8 @@ impl<T> Store for T where
         + Imports
         + Purges
         + ApiKeys
+        + Users
+        + Sessions
         + ConnectLinks
         + Events
         + Receivers

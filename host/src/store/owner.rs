@@ -52,7 +52,9 @@ impl fmt::Display for InstanceName {
 /// [`Inventory::doubt_refresh`](super::Inventory::doubt_refresh), [`Inventory::carry_over`](super::Inventory::carry_over),
 /// [`Refreshes::begin_refresh`](super::Refreshes::begin_refresh), [`Meta::set_vault_check`](super::Meta::set_vault_check),
 /// [`Meta::note_alive`](super::Meta::note_alive), [`ApiKeys::put_api_key`](super::ApiKeys::put_api_key),
-/// [`ApiKeys::revoke_api_key`](super::ApiKeys::revoke_api_key) and
+/// [`ApiKeys::revoke_api_key`](super::ApiKeys::revoke_api_key), [`Users::put_user`](super::Users::put_user),
+/// [`Users::set_password`](super::Users::set_password), [`Users::disable_user`](super::Users::disable_user),
+/// [`Sessions::put_session`](super::Sessions::put_session) and
 /// [`Revocations::claim_revocation`](super::Revocations::claim_revocation) compare the owner in their own transaction and end with
 /// [`StoreError::NotOurs`]. What a platform has answered already is stored whoever the owner is by then: it exists nowhere else.
 #[async_trait]

@@ -30,6 +30,7 @@ mod reload;
 mod scopes;
 mod secrets;
 mod serve;
+mod sign_in;
 mod support;
 mod surfaces;
 mod tokens;

@@ -225,7 +225,7 @@ fn every_route_says_to_browsers_that_it_is_not_for_them() {
         routes.extend(methods.as_object().unwrap().keys().map(|method| format!("{} {path}", method.to_uppercase())));
     }
     assert!(routes.len() >= 12, "{routes:?}");
-    let others = ["/", "/nothing", "/healthz", "/readyz", "/metrics", OPEN, "/config/reload"];
+    let others = ["/nothing", "/healthz", "/readyz", "/metrics", OPEN, "/config/reload"];
     routes.extend(
         others.iter().flat_map(|path| ["GET", "POST", "TRACE", "BREW"].map(|method| format!("{method} {path}"))),
     );

@@ -183,7 +183,7 @@ fn only_this_machine_reads_what_a_host_tells_and_nobody_writes() {
             assert_eq!((answer.status, answer.headers[ALLOW].to_str().unwrap()), (405, "GET,HEAD"), "{path}");
         }
     }
-    assert_eq!(get(&stage, &url, "/").status, 404);
+    assert_eq!(get(&stage, &url, "/nothing").status, 404);
     running.interrupt();
     running.done().ends(0, &[]);
 }

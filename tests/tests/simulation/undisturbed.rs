@@ -11,7 +11,8 @@ use connector_host::store::{
     EventFilter, EventRecord, Events, FlowFilter, FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Idempotency,
     Import, Imported, Imports, InstanceId, InstanceName, Inventory, KeyedRequest, KeyedRequestId, ListedEvent, Meta,
     Ownership, Page, Purge, Purged, Purges, Reading, ReceiverId, ReceiverRecord, Receivers, Reseal, Resealed, Resend,
-    Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, Stock,
+    Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, SessionRecord, Sessions,
+    Stock, UserCondition, UserId, UserRecord, Users,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -278,6 +279,64 @@ impl ApiKeys for NodeStore {
 
     async fn revoke_api_key(&self, id: &ApiKeyId, now: Timestamp, audit: &AuditRecord) -> Result<bool> {
         self.memory().revoke_api_key(id, now, audit).await
+    }
+}
+
+#[async_trait]
+impl Users for NodeStore {
+    async fn put_user(&self, user: &UserRecord, when: UserCondition, audit: &AuditRecord) -> Result<bool> {
+        self.memory().put_user(user, when, audit).await
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<UserRecord>> {
+        self.memory().user(id).await
+    }
+
+    async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>> {
+        self.memory().user_by_name(name).await
+    }
+
+    async fn users(&self) -> Result<Vec<UserRecord>> {
+        self.memory().users().await
+    }
+
+    async fn set_password(&self, id: &UserId, hash: &str, now: Timestamp, audit: &AuditRecord) -> Result<bool> {
+        self.memory().set_password(id, hash, now, audit).await
+    }
+
+    async fn disable_user(&self, id: &UserId, now: Timestamp, audit: &AuditRecord) -> Result<bool> {
+        self.memory().disable_user(id, now, audit).await
+    }
+}
+
+#[async_trait]
+impl Sessions for NodeStore {
+    async fn put_session(&self, session: &SessionRecord, password_hash: &str, audit: &AuditRecord) -> Result<bool> {
+        self.memory().put_session(session, password_hash, audit).await
+    }
+
+    async fn session_by_digest(&self, digest: &str) -> Result<Option<(SessionRecord, UserRecord)>> {
+        self.memory().session_by_digest(digest).await
+    }
+
+    async fn session_seen(&self, digest: &str, now: Timestamp, unless_after: Timestamp) -> Result<()> {
+        self.memory().session_seen(digest, now, unless_after).await
+    }
+
+    async fn end_session(&self, digest: &str, audit: &AuditRecord) -> Result<bool> {
+        self.memory().end_session(digest, audit).await
+    }
+
+    async fn end_sessions(&self, user: &UserId, but: Option<&str>, audit: &AuditRecord) -> Result<u64> {
+        self.memory().end_sessions(user, but, audit).await
+    }
+
+    async fn sessions_of(&self, user: &UserId) -> Result<Vec<SessionRecord>> {
+        self.memory().sessions_of(user).await
+    }
+
+    async fn prune_sessions(&self, expired_at: Timestamp, idle_since: Timestamp) -> Result<u64> {
+        self.memory().prune_sessions(expired_at, idle_since).await
     }
 }
 

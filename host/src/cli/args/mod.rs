@@ -5,6 +5,7 @@ mod links;
 mod plan;
 mod serve;
 mod upkeep;
+mod users;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(super) use self::links::{CreateLink, Links, LinksAction};
 pub(super) use self::plan::{Docs, Plan};
 pub(super) use self::serve::Serve;
 pub(super) use self::upkeep::{Audit, Backup, Restore, Store, StoreAction, Tokens, TokensAction, Vault, VaultAction};
+pub(super) use self::users::{Admin, AdminAction, PasswordSource, Users, UsersAction};
 
 /// The exit codes, where a program reads them.
 const EXIT_CODES: &str = "\
@@ -36,7 +38,7 @@ Exit codes:
        again, a scope is not granted, or the platform restricts the account
   4    the platform is out of reach or asks to wait; try again
   78   `serve` would be within reach of others with no protection, or its certificate
-       is of no use
+       or the hash of the admin's password is of no use
   130  stopped by ctrl-C";
 
 const CONNECT_EXAMPLES: &str = "\
@@ -218,6 +220,12 @@ pub(super) enum Command {
     /// A key says for whose connections it is and what it allows. Its secret is printed when it is made and never again: the store has a
     /// digest alone.
     ApiKeys(ApiKeys),
+    /// Make somebody an admin of the pages, whether or not a host runs
+    Admin(Admin),
+    /// Show who may sign in to the pages, add somebody, or shut somebody out
+    ///
+    /// An admin sees every tenant, a member one of them.
+    Users(Users),
     /// Make a link for a person who has no login here, or take one back
     Links(Links),
     /// Show what a product is told, send it again, forward it to a program of yours, or say who is told

@@ -54,6 +54,10 @@ pub(in crate::cli) struct Serve {
     /// How many requests a second an API key may make, and twice as many at once
     #[arg(long, env = "CONNECTOR_KEY_RATE", default_value = "100", value_name = "N")]
     pub(in crate::cli) key_rate: NonZeroU32,
+    /// The file with the hash of the password of the user `admin`, as `users hash-password` prints it: the admin is made, or gets that
+    /// password, at the start
+    #[arg(long, env = "CONNECTOR_ADMIN_PASSWORD_HASH_FILE", value_name = "FILE")]
+    pub(in crate::cli) admin_password_hash_file: Option<PathBuf>,
     /// How long after a pass the next one begins, such as 30s or 2m
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = parse_duration)]
     pub(in crate::cli) every: SignedDuration,

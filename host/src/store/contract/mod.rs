@@ -35,6 +35,7 @@ mod refreshes;
 mod reseal;
 mod revocations;
 mod samples;
+mod users;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -92,6 +93,7 @@ pub fn checks() -> Vec<Check> {
         reseal::CHECKS,
         races::CHECKS,
         api_keys::CHECKS,
+        users::CHECKS,
         connect_links::CHECKS,
         events::CHECKS,
         deliveries::CHECKS,

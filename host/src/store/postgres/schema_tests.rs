@@ -87,7 +87,7 @@ async fn what_was_left_half_made_is_completed() {
     open(&url).await.close().await;
     server.run(&name, "DELETE FROM meta");
     assert!(!open(&url).await.instance_id().await.unwrap().as_str().is_empty());
-    let later = "DROP TABLE api_keys, connect_links, events, event_receivers, event_deliveries, requests; DROP INDEX grants_in_order";
+    let later = "DROP TABLE api_keys, connect_links, events, event_receivers, event_deliveries, requests, sessions, users; DROP INDEX grants_in_order";
     server.run(&name, &format!("{later}; DELETE FROM _sqlx_migrations WHERE version > 2"));
     assert!(open(&url).await.api_keys().await.unwrap().is_empty(), "a store of an earlier version gets what it lacks");
 }
@@ -102,6 +102,7 @@ async fn the_database_itself_refuses_what_must_never_be() {
                  VALUES ('id', 'default', 'lantern', 'default', 'client-1', '{}', '{}', 1, 'active', 0, 0, 'x', 0, 0)";
     server.run(&name, grant);
     server.run(&name, "INSERT INTO api_keys VALUES ('id', 'name', NULL, '[]', 'aa', 0, NULL, 1)");
+    server.run(&name, "INSERT INTO users VALUES ('id', 'name', 'name', NULL, 'hash', 0, 0, 1)");
     for (statement, why) in [
         ("UPDATE grants SET generation = 0", "the generation of a grant never goes down"),
         ("UPDATE grants SET state = 'disconnected'", "violates check constraint"),
@@ -109,6 +110,7 @@ async fn the_database_itself_refuses_what_must_never_be() {
         ("DELETE FROM audit", "audit records are never deleted"),
         ("TRUNCATE audit", "audit records are never deleted"),
         ("UPDATE api_keys SET revoked_at = NULL", "a revoked API key stays revoked"),
+        ("UPDATE users SET disabled_at = NULL", "a disabled user stays disabled"),
     ] {
         let attempt = std::panic::catch_unwind(|| server.run(&name, statement));
         let said = *attempt.unwrap_err().downcast::<String>().unwrap();

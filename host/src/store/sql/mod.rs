@@ -36,8 +36,10 @@ mod reseal;
 mod revocations;
 mod row;
 mod samples;
+mod sessions;
 mod statement;
 mod transaction;
+mod users;
 
 use jiff::Timestamp;
 

@@ -24,6 +24,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/sqlite/0005_events.sql")),
     M::up(include_str!("../../../migrations/sqlite/0006_idempotency.sql")),
     M::up(include_str!("../../../migrations/sqlite/0007_grants_of_a_tenant.sql")),
+    M::up(include_str!("../../../migrations/sqlite/0008_users.sql")),
 ];
 
 pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {

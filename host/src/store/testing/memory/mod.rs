@@ -24,9 +24,11 @@ mod refreshes;
 mod reseal;
 mod revocations;
 mod samples;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod users;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -39,7 +41,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::store::{
     ApiKeyRecord, AppHealth, AuditRecord, ConnectLinkRecord, ConnectionId, ConnectionRecord, DeliveryRecord,
     EventCursor, EventRecord, FlowRecord, GrantId, GrantRecord, InstanceId, InstanceName, KeyedRequest, Reading,
-    ReceiverId, ReceiverRecord, Result, RevocationId, RevocationRecord, StoreError, new_id,
+    ReceiverId, ReceiverRecord, Result, RevocationId, RevocationRecord, SessionRecord, StoreError, UserRecord, new_id,
 };
 use crate::vault::Sealed;
 
@@ -70,6 +72,8 @@ struct State {
     positions: i64,
     readings: BTreeMap<ConnectionId, Reading>,
     api_keys: Vec<ApiKeyRecord>,
+    users: Vec<UserRecord>,
+    sessions: Vec<SessionRecord>,
     connect_links: Vec<ConnectLinkRecord>,
     /// By tenant and digest of the key.
     requests: BTreeMap<(String, String), KeyedRequest>,

@@ -1,0 +1,113 @@
+//! What somebody who has signed in can do about it: the password, and where else they are signed in.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use connector_core::Secret;
+use serde::Deserialize;
+
+use super::frame::Frame;
+use super::sign_in::Nothing;
+use super::viewer::{COOKIE, Posted, Viewer};
+use super::{Pages, Refused, Shown, browser, page};
+use crate::client::Client;
+use crate::error::Error;
+use crate::users::{Answer, Browser, Knock};
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    frame: Frame,
+    sessions: Vec<Session>,
+    error: Option<String>,
+}
+
+struct Session {
+    began: String,
+    seen: String,
+    ends: String,
+    is_this: bool,
+}
+
+/// Shows it.
+pub(super) async fn show(State(pages): State<Pages>, viewer: Viewer) -> Shown {
+    account(&pages, viewer, StatusCode::OK, None).await
+}
+
+async fn account(pages: &Pages, viewer: Viewer, status: StatusCode, error: Option<String>) -> Shown {
+    let own = viewer.signed.session.digest.clone();
+    let all = pages.host.sessions_of(&viewer.signed.user).await?;
+    let sessions = all.into_iter().map(|session| Session {
+        began: format!("{:.0}", session.created_at),
+        seen: format!("{:.0}", session.last_seen_at),
+        ends: format!("{:.0}", session.expires_at),
+        is_this: session.digest == own,
+    });
+    let sessions = sessions.collect();
+    Ok(page(status, &AccountPage { frame: Frame::new(pages, viewer, "/account"), sessions, error }))
+}
+
+/// What the form says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    current: String,
+    password: String,
+}
+
+/// Changes the viewer's own password. Every session of theirs ends, and a new one begins in this browser.
+pub(super) async fn password(
+    State(pages): State<Pages>,
+    client: Option<Extension<Client>>,
+    jar: CookieJar,
+    Posted(viewer, form): Posted<NewPassword>,
+) -> Shown {
+    let (cx, user) = (pages.host.context(), viewer.signed.user.clone());
+    let (jar, browser) = browser::kept(cx, &pages.site, jar)?;
+    let knock = |password: &str| Knock {
+        name: user.name.clone(),
+        password: Secret::from(password),
+        browser: Browser(browser.digest()),
+        client: client.as_ref().map(|Extension(client)| *client),
+    };
+    let is_right = pages.door.confirm(&pages.host, user.clone(), knock(&form.current)).await;
+    if !is_right? {
+        let why = "The current password is not right, or there were too many tries: wait a minute and try again.";
+        return account(&pages, viewer, StatusCode::UNPROCESSABLE_ENTITY, Some(why.to_owned())).await;
+    }
+    match pages.host.set_password(&user, Secret::from(form.password.as_str())).await {
+        Ok(()) => {}
+        Err(Error::Request(why)) => {
+            return account(&pages, viewer, StatusCode::UNPROCESSABLE_ENTITY, Some(sentence(&why))).await;
+        }
+        Err(error) => return Err(Refused::from(error)),
+    }
+    let entered = pages.door.answer(&pages.host, knock(&form.password)).await?;
+    let jar = match entered {
+        Answer::In(session) => COOKIE.set(&pages.site, jar, &session.0),
+        Answer::Wrong | Answer::TooMany => COOKIE.unset(&pages.site, jar),
+    };
+    Ok((jar, Redirect::to("/account")).into_response())
+}
+
+/// Ends the viewer's other sessions.
+pub(super) async fn end_others(State(pages): State<Pages>, Posted(viewer, Nothing {}): Posted<Nothing>) -> Shown {
+    let own = viewer.signed.session.digest.as_str();
+    pages.host.end_sessions(&viewer.signed.user, Some(own)).await?;
+    Ok(back_to("/account"))
+}
+
+/// To a page, after something was done there.
+pub(super) fn back_to(path: &'static str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+/// What a person is told, as a sentence.
+pub(super) fn sentence(why: &str) -> String {
+    let mut letters = why.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str())
+}

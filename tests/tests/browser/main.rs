@@ -6,7 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod chromium;
+mod hostile;
 mod links;
+mod pictures;
 #[path = "../flows/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the other flows use the rest of it")]
 mod support;
+mod walk;

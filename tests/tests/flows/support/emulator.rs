@@ -10,7 +10,7 @@ pub(crate) struct Emulator {
     _running: Running,
     web: Web,
     pub(crate) base: Url,
-    admin_token: String,
+    pub(crate) admin_token: String,
 }
 
 impl Emulator {

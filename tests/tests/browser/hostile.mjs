@@ -8,7 +8,7 @@ const PEOPLE = ['mira', 'jonas', 'nova', 'linnea', 'noor'];
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'";
 
 /** As many of these do something in a page that takes them as they are. With fewer, nothing that follows would show anything. */
-const LIVE = 120;
+const LIVE = 50;
 
 /** So many texts at a time. */
 function groups(texts, size) {
@@ -149,7 +149,7 @@ async function configured(watched) {
   const { page } = watched;
   const isScope = (text) => /^[!#-+\--[\]-~]+$/.test(text);
   const names = PAYLOADS.map((text) => text.replaceAll(' ', '/').replaceAll('"', "'").slice(0, 200)).filter(isScope);
-  const scopes = [...new Set(names)].map((name, at) => [name, PAYLOADS[at], PAYLOADS.at(-at - 1)]);
+  const scopes = [...new Set(names)].map((name, at) => [name, `1 ${PAYLOADS[at]}`, `2 ${PAYLOADS.at(-at - 1)}`]);
   const rows = scopes.map(([name, product, description]) => `[platforms.tiktok.scopes.${toml(name)}]\nproduct = ${toml(product)}\ndescription = ${toml(description)}\n`);
   const shown = ['user.info.basic', ...scopes.map(([name]) => name)];
   const app = `[platforms.tiktok.apps.default]\nscopes = [${shown.map(toml).join(', ')}]\n`;

@@ -17,6 +17,7 @@ mod doctor;
 mod emulator;
 mod events;
 mod exit;
+mod first_admin;
 mod flow;
 mod format;
 mod init;

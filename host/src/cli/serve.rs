@@ -1,20 +1,17 @@
-use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector_core::Secret;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::Orders;
 use super::args::Serve;
 use super::exit::Exit;
+use super::first_admin::{SetUpTold, admin_hash, first_admin};
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
-use super::{Orders, password};
 use crate::api::{ApiSettings, KeyRate};
 use crate::error::{Error, Result};
 use crate::events::Courier;
@@ -24,7 +21,6 @@ use crate::links::Site;
 use crate::public_url::PublicUrl;
 use crate::reload::{Reloader, Why};
 use crate::serve::{Asked, Board, Posted, Posture, Server, TlsFiles, Told};
-use crate::users::{SetUp, check_hash};
 
 /// Keeps access until it is told to stop, and ends once what was under way is through.
 pub(super) async fn run(
@@ -60,16 +56,7 @@ pub(super) async fn run(
     let url = format!("{scheme}://{}/", server.address());
     let health = server.health().map(|address| format!("http://{address}/"));
     let set_up = first.as_ref().map(|(set_up, token)| SetUpTold::new(set_up, token, scheme, server.address()));
-    let told = json!({
-        "listening": url, "public_url": public_url.to_string(), "health": health,
-        "set_up": set_up.as_ref().map(SetUpTold::json),
-    });
-    output.either(&told, || {
-        let health = health.as_deref().map_or_else(String::new, |health| format!("; health and figures at {health}"));
-        let set_up = set_up.as_ref().map_or_else(String::new, SetUpTold::text);
-        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}{set_up}")
-    });
-    drop((set_up, told));
+    tell(output, &url, &public_url, health.as_deref(), set_up.as_ref());
     let (heard, cx, stop) = (Arc::clone(&board), host.context().clone(), &orders.stop);
     let keep = Keep {
         max_in_flight: args.max_in_flight,
@@ -101,61 +88,16 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-/// The hash of the admin's password, from its file.
-fn admin_hash(path: &Path) -> Result<Secret> {
-    let refuse = |why: &dyn Display| {
-        Error::Exposed(format!("the file `{}` of --admin-password-hash-file is of no use: {why}", path.display()))
-    };
-    let hash = password::of_file(path).map_err(|error| refuse(&error))?;
-    check_hash(hash.expose()).map_err(|why| refuse(&why))?;
-    Ok(hash)
-}
-
-/// The way to make the first admin, where there is none.
-async fn first_admin(host: &Host, dir: &Path) -> Result<Option<(Arc<SetUp>, Secret)>> {
-    if host.has_admin().await? {
-        return Ok(None);
-    }
-    let (set_up, token) = SetUp::begin(host.context(), dir)?;
-    Ok(Some((Arc::new(set_up), token)))
-}
-
-/// How the first admin is made, for whoever started the host.
-struct SetUpTold<'s> {
-    set_up: &'s SetUp,
-    token: &'s Secret,
-    /// The address of the page; none where this machine does not reach it by a name of its own.
-    url: Option<String>,
-}
-
-impl<'s> SetUpTold<'s> {
-    fn new(set_up: &'s SetUp, token: &'s Secret, scheme: &str, at: SocketAddr) -> Self {
-        let host = match at.ip() {
-            ip if ip.is_loopback() => Some(at),
-            IpAddr::V4(ip) if ip.is_unspecified() => Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), at.port())),
-            IpAddr::V6(ip) if ip.is_unspecified() => Some(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), at.port())),
-            _ => None,
-        };
-        Self { set_up, token, url: host.map(|host| format!("{scheme}://{host}/set-up")) }
-    }
-
-    /// The token is in its file alone.
-    fn json(&self) -> Value {
-        let file = self.set_up.file().display().to_string();
-        json!({ "url": self.url, "token_file": file, "until": self.set_up.until.to_string() })
-    }
-
-    fn text(&self) -> String {
-        let Some(url) = &self.url else {
-            return "\nNobody may sign in yet: make an admin with `connector-host admin create NAME`".to_owned();
-        };
-        format!(
-            "\nNobody may sign in yet: make the first admin at {url}, on this machine, until {:.0}\n  with the token {}\n  which is also in {}",
-            self.set_up.until,
-            self.token.expose(),
-            self.set_up.file().display()
-        )
-    }
+/// Says where it listens.
+fn tell(output: Output, url: &str, public_url: &PublicUrl, health: Option<&str>, set_up: Option<&SetUpTold<'_>>) {
+    let told = json!({
+        "listening": url, "public_url": public_url.to_string(), "health": health, "set_up": set_up.map(SetUpTold::json),
+    });
+    output.either(&told, || {
+        let health = health.map_or_else(String::new, |health| format!("; health and figures at {health}"));
+        let set_up = set_up.map_or_else(String::new, SetUpTold::text);
+        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}{set_up}")
+    });
 }
 
 /// The host, and what reads its configuration anew.

@@ -118,7 +118,8 @@ impl Refused {
     }
 
     /// Something is wrong with the host. What the operator has to know of it is in the log.
-    fn inside(error: Error) -> Self {
+    fn inside<E: Into<Error>>(error: E) -> Self {
+        let error: Error = error.into();
         tracing::warn!(%error, "a page could not be made");
         Self(StatusCode::SERVICE_UNAVAILABLE, Words::failed_inside())
     }

@@ -164,6 +164,6 @@ pub(super) async fn sign_out(
 
 async fn found(pages: &Pages, id: &str) -> Result<UserRecord, Refused> {
     let id: UserId = id.parse().map_err(|_| Refused::nothing_here())?;
-    let found = pages.host.store().user(&id).await.map_err(|error| Refused::inside(error.into()))?;
+    let found = pages.host.store().user(&id).await.map_err(Refused::inside)?;
     found.ok_or_else(Refused::nothing_here)
 }

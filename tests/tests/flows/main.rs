@@ -21,6 +21,7 @@ mod instance;
 mod links;
 mod machine;
 mod outage;
+mod page;
 mod plan;
 mod posture;
 mod purge;

@@ -7,10 +7,10 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Shared;
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::Named;
-use super::handed_out::HandedOut;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::texts;
@@ -19,7 +19,8 @@ use crate::store::Connected;
 
 /// An access token that is good now. There is no way to a refresh token.
 #[derive(Serialize, ToSchema)]
-pub(super) struct AccessToken {
+#[schema(as = AccessToken)]
+pub(super) struct Given {
     /// The token. Whoever has it can act for the person: keep it out of logs, and ask again instead of storing it.
     access_token: String,
     /// When it expires, if the platform said.
@@ -33,13 +34,13 @@ pub(super) struct AccessToken {
 /// An access token, refreshed first when it is due. That a key is handed a token is put on record before it is, the first time: one that
 /// asks again for the token it was handed last gets it without another record.
 #[utoipa::path(post, path = "/connections/{connection}/token", tag = "connections", responses(
-    (status = 200, body = AccessToken)))]
+    (status = 200, body = Given)))]
 pub(super) async fn token(
     caller: Caller,
     State(host): State<Host>,
-    Extension(handed_out): Extension<Arc<HandedOut>>,
+    Extension(shared): Extension<Arc<Shared>>,
     Named(text): Named<String>,
-) -> Result<Json<AccessToken>> {
+) -> Result<Json<Given>> {
     caller.may(Right::TokensRead)?;
     let id = id(&text)?;
     let found = host.store().own_connection(&caller.tenant, &id).await?;
@@ -48,9 +49,9 @@ pub(super) async fn token(
         return Err(Problem::disconnected());
     }
     let current = host.current_of(grant).await?;
-    handed_out.record(&host, &caller, &connection, &current).await?;
+    shared.handed_out.record(&host, &caller, &connection, &current).await?;
     let grant = current.session.grant;
-    Ok(Json(AccessToken {
+    Ok(Json(Given {
         access_token: grant.tokens.access.expose().to_owned(),
         expires_at: grant.tokens.access_expires_at.map(|at| at.to_string()),
         scopes: grant.scopes.granted.scopes().map(texts),

@@ -41,7 +41,7 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         now: Timestamp,
     ) -> Result<Links> {
         let (tenant, grant, ever_granted) = (tenant.to_owned(), grant.clone(), ever_granted.clone());
-        self.share(link::Accounts { tenant, grant, ever_granted, accounts, now }).await
+        self.share(link::ToLink { tenant, grant, ever_granted, accounts, now }).await
     }
 
     async fn connections_page(

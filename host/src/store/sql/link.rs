@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 /// The accounts of a grant, to be linked.
-pub(super) struct Accounts {
+pub(super) struct ToLink {
     pub(super) tenant: String,
     pub(super) grant: GrantId,
     pub(super) ever_granted: ScopeSet,
@@ -25,7 +25,7 @@ pub(super) struct Accounts {
 }
 
 #[async_trait]
-impl Work for Accounts {
+impl Work for ToLink {
     type Output = Links;
 
     async fn run(&self, transaction: &mut Transaction) -> Result<Links> {

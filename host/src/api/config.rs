@@ -1,7 +1,5 @@
 //! The configuration: what a change of it would mean, before it is made.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -10,7 +8,6 @@ use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
-use super::Shared;
 use super::caller::Caller;
 use super::extract::Body;
 use super::problem::{Problem, Result};
@@ -18,6 +15,9 @@ use crate::api_keys::Right;
 use crate::data::{Mistake, PlanData};
 use crate::host::Host;
 use crate::layers::{ConfigFiles, unlinked};
+
+/// The files that a host was configured by, if it was by files.
+pub(super) type Files = Option<ConfigFiles>;
 
 /// A file that is not used yet.
 #[derive(Deserialize, ToSchema)]
@@ -35,11 +35,11 @@ pub(super) struct Candidate {
 pub(super) async fn plan(
     caller: Caller,
     State(host): State<Host>,
-    Extension(shared): Extension<Arc<Shared>>,
+    Extension(files): Extension<Files>,
     Body(candidate): Body<Candidate>,
 ) -> Result<Json<PlanData>> {
     caller.may(Right::ConfigRead)?;
-    let files = shared.files.clone().ok_or_else(no_files)?;
+    let files = files.ok_or_else(no_files)?;
     let host = host.pinned();
     let (present, config) = (files.labels(), read(files, candidate, &host).await?);
     let plan = host.plan(&caller.tenant, &config.settings).await?;

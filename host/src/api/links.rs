@@ -11,7 +11,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 use utoipa::ToSchema;
 
-use super::Shared;
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::{Body, Named};
@@ -21,7 +20,7 @@ use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::ConnectLinkData;
 use crate::host::Host;
-use crate::links::{CONNECT_LINK_LIFE, NewConnectLink};
+use crate::links::{CONNECT_LINK_LIFE, NewConnectLink, Site};
 use crate::store::ConnectLinkId;
 
 /// What a link is for.
@@ -63,7 +62,7 @@ pub(super) struct MadeLink {
 pub(super) async fn create(
     caller: Caller,
     State(host): State<Host>,
-    Extension(shared): Extension<Arc<Shared>>,
+    Extension(site): Extension<Arc<Site>>,
     Body(asked): Body<NewLink>,
 ) -> Result<(StatusCode, Json<MadeLink>)> {
     caller.may(Right::ConnectionsWrite)?;
@@ -77,7 +76,7 @@ pub(super) async fn create(
         return_url: asked.return_url,
         life: SignedDuration::from_secs(asked.expires_in),
     };
-    let (link, url) = host.create_connect_link(&shared.site, new).await?;
+    let (link, url) = host.create_connect_link(&site, new).await?;
     let link = ConnectLinkData::of(&link, host.context().now());
     Ok((StatusCode::CREATED, Json(MadeLink { link, url: url.expose().to_owned() })))
 }

@@ -41,6 +41,7 @@ use self::handed_out::HandedOut;
 pub(crate) use self::headers::harden;
 use self::openapi::Description;
 pub(crate) use self::problem::Problem;
+use self::receivers::OpenNetworks;
 use self::throttle::Throttle;
 pub use self::throttle::{Client, KeyRate};
 use crate::host::Host;
@@ -63,19 +64,10 @@ pub struct ApiSettings {
     pub files: Option<ConfigFiles>,
 }
 
-/// What routes need besides the host. It is behind one pointer, because whatever is an extension is copied for each request.
-struct Shared {
-    site: Arc<Site>,
-    private_receivers: Vec<Network>,
-    files: Option<ConfigFiles>,
-    handed_out: HandedOut,
-}
-
 /// Everything under `/api/v1`, for a server of one's own to stand at that path. Who may listen to it, and over what, is the server's affair.
 /// A server that puts [`Client`] into the extensions of its requests has those who guess at keys slowed down.
 pub fn router(host: Host, ApiSettings { site, rate, private_receivers, files }: ApiSettings) -> Router {
     let gate = Gate { host: host.clone(), throttle: Arc::new(Throttle::new(host.context(), rate)) };
-    let shared = Shared { site, private_receivers, files, handed_out: HandedOut::default() };
     let (routes, description) = described(&host).split_for_parts();
     let description = openapi::router(openapi::finished(description));
     let known = routes.fallback(async || Problem::not_found("route")).method_not_allowed_fallback(async || {
@@ -84,7 +76,10 @@ pub fn router(host: Host, ApiSettings { site, rate, private_receivers, files }: 
     known
         .layer(middleware::from_fn_with_state(gate, caller::with_key))
         .merge(description)
-        .layer(Extension(Arc::new(shared)))
+        .layer(Extension(site))
+        .layer(Extension(OpenNetworks(private_receivers)))
+        .layer(Extension(files))
+        .layer(Extension(Arc::new(HandedOut::default())))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(host.clone(), request_id::with_id))

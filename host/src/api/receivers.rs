@@ -1,15 +1,13 @@
 //! Who is told of events.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use connector_core::Secret;
+use connector_core::http::Network;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Shared;
 use super::caller::Caller;
 use super::extract::{Body, Named};
 use super::problem::{Problem, Result};
@@ -18,6 +16,10 @@ use crate::data::ReceiverData;
 use crate::events::{NewReceiver, kinds};
 use crate::host::Host;
 use crate::store::{ReceiverId, ReceiverRecord};
+
+/// Networks that the operator has opened for receivers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenNetworks(pub(crate) Vec<Network>);
 
 /// A receiver to be added.
 #[derive(Deserialize, ToSchema)]
@@ -60,14 +62,15 @@ pub(super) async fn list(caller: Caller, State(host): State<Host>) -> Result<Jso
 pub(super) async fn add(
     caller: Caller,
     State(host): State<Host>,
-    Extension(shared): Extension<Arc<Shared>>,
+    open: Option<Extension<OpenNetworks>>,
     Body(new): Body<Add>,
 ) -> Result<(StatusCode, Json<ReceiverData>)> {
     caller.may(Right::EventsWrite)?;
     let refused = |error: crate::Error| Problem::bad_value(error.to_string());
     let kinds = kinds(new.types.iter().map(String::as_str)).map_err(refused)?;
     let new = NewReceiver { tenant: caller.tenant, url: new.url, kinds };
-    let added = host.add_receiver(new, &host.fence(&shared.private_receivers)).await.map_err(|error| match error {
+    let open = open.map(|Extension(open)| open.0).unwrap_or_default();
+    let added = host.add_receiver(new, &host.fence(&open)).await.map_err(|error| match error {
         crate::Error::Request(why) => Problem::bad_value(why),
         error => error.into(),
     })?;

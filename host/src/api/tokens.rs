@@ -7,10 +7,10 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Shared;
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::Named;
+use super::handed_out::HandedOut;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::texts;
@@ -38,7 +38,7 @@ pub(super) struct Given {
 pub(super) async fn token(
     caller: Caller,
     State(host): State<Host>,
-    Extension(shared): Extension<Arc<Shared>>,
+    Extension(handed_out): Extension<Arc<HandedOut>>,
     Named(text): Named<String>,
 ) -> Result<Json<Given>> {
     caller.may(Right::TokensRead)?;
@@ -49,7 +49,7 @@ pub(super) async fn token(
         return Err(Problem::disconnected());
     }
     let current = host.current_of(grant).await?;
-    shared.handed_out.record(&host, &caller, &connection, &current).await?;
+    handed_out.record(&host, &caller, &connection, &current).await?;
     let grant = current.session.grant;
     Ok(Json(Given {
         access_token: grant.tokens.access.expose().to_owned(),

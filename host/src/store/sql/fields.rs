@@ -31,7 +31,11 @@ impl<'r> Fields<'r> {
     }
 
     pub(super) fn get<T: InPostgres<'r> + InSqlite<'r>>(&self, column: &str) -> Result<T> {
-        self.row.get(self.prefix, column).map_err(|error| self.damaged(column, error))
+        let got = match self.prefix {
+            "" => self.row.get(column),
+            prefix => self.row.get(&format!("{prefix}{column}")),
+        };
+        got.map_err(|error| self.damaged(column, error))
     }
 
     /// A number that is never negative: not every database has a type for it.

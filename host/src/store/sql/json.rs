@@ -1,14 +1,12 @@
 //! Structures as JSON text. What is stored has shapes of its own, so that renaming a type of the framework changes no database.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connector_core::account::{FieldValue, Profile};
 use connector_core::metrics::MetricName;
 use connector_core::scope::{GrantScopes, Granted, GrantedSource};
 use connector_core::{Scope, ScopeSet};
 use jiff::Timestamp;
-use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{ConnectLinkOutcome, LastError, LinkIntent, Result, StoreError};
@@ -19,14 +17,14 @@ pub(super) fn to_text(value: &impl Serialize) -> Result<String> {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Scopes {
-    requested: Vec<String>,
+    requested: BTreeSet<String>,
     granted: Option<GrantedScopes>,
-    ever_granted: Vec<String>,
+    ever_granted: BTreeSet<String>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct GrantedScopes {
-    scopes: Vec<String>,
+    scopes: BTreeSet<String>,
     source: Source,
 }
 
@@ -79,11 +77,11 @@ impl From<Source> for GrantedSource {
     }
 }
 
-fn texts(scopes: &ScopeSet) -> Vec<String> {
+fn texts(scopes: &ScopeSet) -> BTreeSet<String> {
     scopes.iter().map(Scope::to_string).collect()
 }
 
-fn scopes(texts: &[String]) -> connector_core::Result<ScopeSet> {
+fn scopes(texts: &BTreeSet<String>) -> connector_core::Result<ScopeSet> {
     texts.iter().map(|text| text.parse()).collect()
 }
 
@@ -136,45 +134,12 @@ impl TryFrom<Outcome> for ConnectLinkOutcome {
 }
 
 /// One field of a profile: a JSON text, yes or no, or whole number.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Field {
     Flag(bool),
     Integer(i64),
     Text(String),
-}
-
-impl<'de> Deserialize<'de> for Field {
-    /// Reads it as what it is: trying one kind after the other makes an error for each that it is not.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyField)
-    }
-}
-
-struct AnyField;
-
-impl Visitor<'_> for AnyField {
-    type Value = Field;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a yes or no, or a whole number")
-    }
-
-    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Field, E> {
-        Ok(Field::Flag(flag))
-    }
-
-    fn visit_i64<E: de::Error>(self, integer: i64) -> Result<Field, E> {
-        Ok(Field::Integer(integer))
-    }
-
-    fn visit_u64<E: de::Error>(self, integer: u64) -> Result<Field, E> {
-        i64::try_from(integer).map(Field::Integer).map_err(E::custom)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Field, E> {
-        Ok(Field::Text(text.to_owned()))
-    }
 }
 
 pub(super) type Fields = BTreeMap<String, Field>;

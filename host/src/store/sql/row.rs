@@ -12,15 +12,13 @@ pub(in crate::store) enum Row {
 }
 
 impl Row {
-    /// What stands in a column, whose name is in two parts, or why it cannot be read.
-    pub(super) fn get<'r, T: InPostgres<'r> + InSqlite<'r>>(&'r self, prefix: &str, column: &str) -> Result<T, String> {
+    /// What stands in a column, or why it cannot be read.
+    pub(super) fn get<'r, T: InPostgres<'r> + InSqlite<'r>>(&'r self, column: &str) -> Result<T, String> {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(row) => {
-                sqlx::Row::try_get(row, &*format!("{prefix}{column}")).map_err(|error| error.to_string())
-            }
+            Self::Postgres(row) => sqlx::Row::try_get(row, column).map_err(|error| error.to_string()),
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(row) => row.get(prefix, column),
+            Self::Sqlite(row) => row.get(column),
         }
     }
 }

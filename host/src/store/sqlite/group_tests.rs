@@ -77,7 +77,7 @@ impl Bench {
     }
 
     async fn kept(&self) -> i64 {
-        self.row("SELECT count(*) AS notes FROM meta WHERE key LIKE 'note-%'").await.get("", "notes").unwrap()
+        self.row("SELECT count(*) AS notes FROM meta WHERE key LIKE 'note-%'").await.get("notes").unwrap()
     }
 
     /// How many transactions the log of the database holds: the last page that one writes says how large the database is then.

@@ -12,12 +12,12 @@ pub(in crate::store) struct SqliteRow {
 }
 
 impl SqliteRow {
-    /// What stands in the column of a name, which is in two parts.
+    /// What stands in the column of a name.
     ///
     /// # Errors
     /// Why it cannot be read: there is no such column, or it holds something else.
-    pub(in crate::store) fn get<'r, T: InSqlite<'r>>(&'r self, prefix: &str, column: &str) -> Result<T, String> {
-        let place = self.columns.iter().position(|name| name.strip_prefix(prefix) == Some(column));
+    pub(in crate::store) fn get<'r, T: InSqlite<'r>>(&'r self, column: &str) -> Result<T, String> {
+        let place = self.columns.iter().position(|name| name == column);
         let value =
             place.and_then(|place| self.values.get(place)).ok_or_else(|| "there is no such column".to_owned())?;
         T::read(value.into()).map_err(|error| error.to_string())

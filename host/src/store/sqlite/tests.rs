@@ -28,7 +28,7 @@ async fn the_clock_is_the_machines() {
     assert_eq!(store.now().await.unwrap().as_millisecond(), cx.now().as_millisecond());
     let bound = store.fetch(statement("SELECT {now} - $1 AS past, {now} AS now").bind(7)).await.unwrap();
     let Some(Row::Sqlite(row)) = bound else { panic!("no row of this database") };
-    assert_eq!(row.get::<i64>("", "now").unwrap() - row.get::<i64>("", "past").unwrap(), 7);
+    assert_eq!(row.get::<i64>("now").unwrap() - row.get::<i64>("past").unwrap(), 7);
 }
 
 async fn row(store: &SqliteStore, sql: &'static str) -> SqliteRow {
@@ -43,10 +43,10 @@ async fn columns_that_another_process_adds_are_told_from_those_that_were_there()
     let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
     let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
     let select = "SELECT *, 7 AS seven FROM meta WHERE key = 'instance'";
-    assert_eq!(row(&store, select).await.get::<i64>("", "seven"), Ok(7));
+    assert_eq!(row(&store, select).await.get::<i64>("seven"), Ok(7));
     let newer = Connection::open(store.path()).unwrap();
     newer.execute_batch("ALTER TABLE meta ADD COLUMN later INTEGER").unwrap();
-    assert_eq!(row(&store, select).await.get::<i64>("", "seven"), Ok(7));
+    assert_eq!(row(&store, select).await.get::<i64>("seven"), Ok(7));
 }
 
 #[tokio::test]
@@ -54,8 +54,8 @@ async fn a_text_that_is_none_is_an_error_of_its_column_alone() {
     let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
     let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
     let row = row(&store, "SELECT CAST(x'ff' AS TEXT) AS text, 7 AS seven").await;
-    assert_eq!(row.get::<i64>("", "seven"), Ok(7));
-    assert!(row.get::<String>("", "text").is_err() && row.get::<String>("", "none").is_err());
+    assert_eq!(row.get::<i64>("seven"), Ok(7));
+    assert!(row.get::<String>("text").is_err() && row.get::<String>("none").is_err());
 }
 
 #[tokio::test]

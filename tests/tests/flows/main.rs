@@ -16,6 +16,7 @@ mod deploy;
 mod disconnect;
 mod doctor;
 mod events;
+mod handed_out;
 mod idempotency;
 mod instance;
 mod links;

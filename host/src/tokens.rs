@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::refresh::Current;
 use crate::store::{AuditRecord, GrantId, GrantRecord, GrantState, LastError, StateChange};
 use crate::vault::{Binding, KEY_LOST, Sealed, field};
 
@@ -138,9 +139,11 @@ impl Host {
     ///
     /// # Errors
     /// As [`Host::open_session`].
-    pub(crate) async fn opened(&self, record: &GrantRecord) -> Result<Session> {
-        match self.open_latest(record, |record| self.open_session(record)).await? {
-            Opened::As(session) => Ok(session),
+    pub(crate) async fn opened(&self, record: &GrantRecord) -> Result<Current> {
+        let open =
+            |record: &GrantRecord| Ok(Current { session: self.open_session(record)?, generation: record.generation });
+        match self.open_latest(record, open).await? {
+            Opened::As(current) => Ok(current),
             Opened::Lost(record, error) => Err(Box::pin(self.lost(&record, error)).await?),
         }
     }

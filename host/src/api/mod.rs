@@ -10,6 +10,7 @@ mod connections;
 mod events;
 mod extract;
 mod flows;
+mod handed_out;
 mod headers;
 mod idempotency;
 mod links;
@@ -36,6 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::caller::Gate;
+use self::handed_out::HandedOut;
 pub(crate) use self::headers::harden;
 use self::openapi::Description;
 pub(crate) use self::problem::Problem;
@@ -78,6 +80,7 @@ pub fn router(host: Host, ApiSettings { site, rate, private_receivers, files }: 
         .layer(Extension(site))
         .layer(Extension(OpenNetworks(private_receivers)))
         .layer(Extension(files))
+        .layer(Extension(Arc::new(HandedOut::default())))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(host.clone(), request_id::with_id))

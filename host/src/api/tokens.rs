@@ -1,24 +1,26 @@
 //! Access tokens, for a product that calls the platform itself.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::Named;
+use super::handed_out::HandedOut;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::texts;
 use crate::host::Host;
-use crate::store::AuditRecord;
+use crate::store::Connected;
 
 /// An access token that is good now. There is no way to a refresh token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AccessToken)]
-pub(super) struct HandedOut {
+pub(super) struct Given {
     /// The token. Whoever has it can act for the person: keep it out of logs, and ask again instead of storing it.
     access_token: String,
     /// When it expires, if the platform said.
@@ -29,28 +31,30 @@ pub(super) struct HandedOut {
     account_id: String,
 }
 
-/// An access token, refreshed first when it is due. That it was handed out is put on record before it is.
+/// An access token, refreshed first when it is due. That a key is handed a token is put on record before it is, the first time: one that
+/// asks again for the token it was handed last gets it without another record.
 #[utoipa::path(post, path = "/connections/{connection}/token", tag = "connections", responses(
-    (status = 200, body = HandedOut)))]
+    (status = 200, body = Given)))]
 pub(super) async fn token(
     caller: Caller,
     State(host): State<Host>,
+    Extension(handed_out): Extension<Arc<HandedOut>>,
     Named(text): Named<String>,
-) -> Result<Json<HandedOut>> {
+) -> Result<Json<Given>> {
     caller.may(Right::TokensRead)?;
-    let connected = host.connection(&caller.tenant, &id(&text)?).await?;
-    if connected.connection.disconnected_at.is_some() {
+    let id = id(&text)?;
+    let found = host.store().own_connection(&caller.tenant, &id).await?;
+    let Connected { connection, grant } = found.ok_or_else(|| Problem::not_found("connection"))?;
+    if connection.disconnected_at.is_some() {
         return Err(Problem::disconnected());
     }
-    let session = host.session(&caller.tenant, &connected.grant.id).await?;
-    let record = AuditRecord::new(host.context(), &caller.tenant, "token_handed_out")?;
-    let record = record.of_connection(&connected.connection.id).of_grant(&connected.grant.id);
-    host.store().append_audit(&record.with(&json!({ "key": caller.key().as_str() }))).await?;
-    let grant = &session.grant;
-    Ok(Json(HandedOut {
+    let current = host.current_of(grant).await?;
+    handed_out.record(&host, &caller, &connection, &current).await?;
+    let grant = current.session.grant;
+    Ok(Json(Given {
         access_token: grant.tokens.access.expose().to_owned(),
         expires_at: grant.tokens.access_expires_at.map(|at| at.to_string()),
         scopes: grant.scopes.granted.scopes().map(texts),
-        account_id: connected.connection.account_id,
+        account_id: connection.account_id,
     }))
 }

@@ -113,7 +113,6 @@ impl Host {
             created_at: now,
             expires_at,
         };
-        self.store().prune_flows(now).await?;
         self.store().put_flow(&record).await?;
         Ok(Started { authorize_url, requested: begun.pending.requested, expires_at, state_digest })
     }

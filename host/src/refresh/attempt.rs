@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::terms::{terms, too_young_until};
 use super::verdict::read;
-use super::{Because, PATIENCE, Renewed, Tell, told};
+use super::{Because, Current, PATIENCE, Renewed, Tell, told};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::kill_points::{KillPoint, reach};
@@ -65,7 +65,7 @@ impl Host {
         if seen.refresh_mark.is_some() && self.found_in_spool(seen).await? {
             return Ok(Renewed::Here);
         }
-        let session = self.opened(seen).await?;
+        let session = self.opened(seen).await?.session;
         let platform = self.platform(seen.platform.as_str())?;
         let oauth = platform.connector.oauth();
         let request = match oauth.refresh_request(&session.app, &session.grant) {
@@ -340,8 +340,9 @@ impl Attempt {
     /// Hands the new tokens, which are durable, to whoever waits.
     pub(super) fn tell_session(&self) {
         if let Some(tell) = &self.tell {
+            let current = Current { session: self.session.clone(), generation: self.record.generation + 1 };
             // What was told first stands: then too it was durable.
-            let _ = tell.set(Ok((Renewed::Here, Some(self.session.clone()))));
+            let _ = tell.set(Ok((Renewed::Here, Some(current))));
         }
     }
 

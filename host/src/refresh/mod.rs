@@ -40,7 +40,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) type InFlight = Mutex<HashMap<GrantId, Tell>>;
 
 /// How a refresh ended for those who waited: where the new token is from. What they asked for is in the store, or in their hands.
-type Outcome = Result<(Renewed, Option<Session>), Arc<Error>>;
+type Outcome = Result<(Renewed, Option<Current>), Arc<Error>>;
+
+/// A grant's newest token, under its app.
+#[derive(Clone)]
+pub(crate) struct Current {
+    pub(crate) session: Session,
+    /// The generation of the grant that the token is of.
+    pub(crate) generation: i64,
+}
 
 /// Tells those who wait, the longest waiting first. What is told first stands.
 type Tell = Arc<SetOnce<Outcome>>;
@@ -81,7 +89,20 @@ impl Host {
 
     /// The same, whatever scopes the configuration requires of it.
     pub(crate) async fn session_as_it_is(&self, tenant: &str, grant: &GrantId) -> Result<Session> {
-        let record = live(self.store().own_grant(tenant, grant).await?)?;
+        let record = self.store().own_grant(tenant, grant).await?;
+        Ok(self.current(record).await?.session)
+    }
+
+    /// The same of a grant that was looked up already, together with the owner of the store.
+    #[cfg(feature = "web")]
+    pub(crate) async fn current_of(&self, record: GrantRecord) -> Result<Current> {
+        let current = self.current(Some(record)).await?;
+        current.session.app.wanted.check_required(&current.session.grant.scopes)?;
+        Ok(current)
+    }
+
+    async fn current(&self, record: Option<GrantRecord>) -> Result<Current> {
+        let record = live(record)?;
         if is_fresh(record.access_expires_at, self.context().now()) {
             return self.opened(&record).await;
         }
@@ -91,18 +112,20 @@ impl Host {
     /// The same after the platform refused a token, whatever its lifetime says.
     pub(crate) async fn session_after(&self, tenant: &str, grant: &GrantId, refused: &Session) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
-        let session = self.opened(&record).await?;
+        let session = self.opened(&record).await?.session;
         if session.grant.tokens.access.matches(refused.grant.tokens.access.expose()) {
-            return self.renewed(&record, Because::Refused).await;
+            return Ok(self.renewed(&record, Because::Refused).await?.session);
         }
         Ok(session)
     }
 
     /// A token in its last minute is better than none.
-    async fn renewed(&self, record: &GrantRecord, because: Because) -> Result<Session> {
+    async fn renewed(&self, record: &GrantRecord, because: Because) -> Result<Current> {
         match self.refresh(record, because).await {
             // The refresh may have begun under another configuration than the call that joined it.
-            Ok(Some(session)) => Ok(Session { app: self.app_of(record)?, ..session }),
+            Ok(Some(Current { session, generation })) => {
+                Ok(Current { session: Session { app: self.app_of(record)?, ..session }, generation })
+            }
             Ok(None) => self.opened(&self.live_grant(&record.tenant, &record.id).await?).await,
             Err(error) if because == Because::Expiring && self.is_alive(record) && !error.is_not_ours() => {
                 tracing::warn!(grant = %record.id, %error, "the access token is used for as long as it lives");
@@ -135,7 +158,7 @@ impl Host {
     }
 
     /// Joins the refresh of this grant, or starts it, and waits for what comes of it: the new session, unless it is in the store alone.
-    pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<Option<Session>> {
+    pub(crate) async fn refresh(&self, record: &GrantRecord, because: Because) -> Result<Option<Current>> {
         match timeout(PATIENCE, self.refresh_to_end(record, because)).await {
             Ok(outcome) => outcome.map(|(_, session)| session),
             Err(_) => Err(told::takes_long().into()),
@@ -147,7 +170,7 @@ impl Host {
         &self,
         record: &GrantRecord,
         because: Because,
-    ) -> Result<(Renewed, Option<Session>)> {
+    ) -> Result<(Renewed, Option<Current>)> {
         let done = self.join_refresh(record, because);
         Ok(done.wait().await.clone()?)
     }

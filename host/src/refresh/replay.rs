@@ -114,7 +114,7 @@ impl Host {
         if record.state.is_over() {
             return self.revoke_answer(&record, oauth, answer).await;
         }
-        let session = self.opened(&record).await?;
+        let session = self.opened(&record).await?.session;
         let mut attempt = Attempt::resumed(record, attempt, session);
         match self.conclude(oauth, &mut attempt, answer).await {
             // Whatever else it says is on record now.

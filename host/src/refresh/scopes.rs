@@ -24,13 +24,13 @@ impl Host {
         told: &Session,
     ) -> Result<Option<Session>> {
         let record = self.live_grant(tenant, grant).await?;
-        let mut session = self.opened(&record).await?;
+        let mut session = self.opened(&record).await?.session;
         if session.grant.tokens.access.matches(told.grant.tokens.access.expose()) {
             if was_asked(&record) || !self.may_tell(&record, &session)? {
                 return Ok(None);
             }
             session = match self.renewed(&record, Because::Scopes).await {
-                Ok(session) => session,
+                Ok(current) => current.session,
                 Err(error) if matches!(error.kind(), Some(ErrorKind::ReauthRequired { .. })) => return Err(error),
                 Err(error) => {
                     tracing::warn!(grant = %record.id, %error, "what the grant still allows could not be asked");

@@ -11,7 +11,8 @@ mod carry;
 mod ended;
 #[cfg(feature = "sqlite")]
 mod file;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod users_tests;
 
 use std::collections::BTreeMap;

@@ -1,13 +1,16 @@
 //! Who may sign in after a restore.
 
+use std::sync::Arc;
+
 use connector_core::testing::FakeTransport;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Restore, audit, restore};
 use crate::store::{
-    SessionRecord, Sessions as _, SqliteStore, UserCondition, UserId, UserRecord, Users as _, WHOLE_STORE,
+    SessionRecord, Sessions as _, SqliteStore, Store, UserCondition, UserId, UserRecord, Users as _, WHOLE_STORE,
 };
 use crate::testing::{Example, Installation, TENANT};
+use crate::vault::unlock;
 
 struct Place(Installation);
 
@@ -40,12 +43,11 @@ impl Place {
 #[tokio::test]
 async fn nobody_comes_in_who_was_shut_out_since_the_backup() {
     let place = Place(Installation::new(Example::default(), FakeTransport::default().context()).unwrap());
-    drop(place.0.host().await.unwrap());
     let (cx, file, keys) = (&place.0.cx, place.0.parent().join("backup"), place.0.keys());
     let store = place.0.store().await.unwrap();
-    let [same, changed, gone] = ["same", "changed", "gone"];
-    let (same, changed, gone) =
-        (place.put(&store, same).await, place.put(&store, changed).await, place.put(&store, gone).await);
+    unlock(cx, &keys, &(Arc::clone(&store) as Arc<dyn Store>)).await.unwrap();
+    let (same, changed) = (place.put(&store, "same").await, place.put(&store, "changed").await);
+    let gone = place.put(&store, "gone").await;
     for user in [&same, &changed, &gone] {
         place.sign_in(&store, user).await;
     }
@@ -57,6 +59,7 @@ async fn nobody_comes_in_who_was_shut_out_since_the_backup() {
     let added = place.put(&store, "added").await;
     let (users, dir) = (store.users().await.unwrap(), place.0.dir());
     store.close().await;
+    drop(store);
 
     let order = Restore { dir: &dir, file: &file, keys: &keys, name: None, tenant: TENANT, other_instance: false };
     assert!(restore(cx, &place.0.example.registry().unwrap(), &order).await.unwrap().compared);

@@ -297,6 +297,12 @@ pub trait Connections {
     /// A tenant's connection.
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>>;
 
+    /// The same, for whoever is about to use its grant, in one look.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
+    async fn own_connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>>;
+
     /// Replaces what is known about the account.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ pub struct FlowFilter {
 /// Keeps flows for one use.
 #[async_trait]
 pub trait Flows {
-    /// Stores a flow.
+    /// Stores a flow, and removes those that had expired when it began.
     ///
     /// # Errors
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is one with this state or this id.

@@ -1,113 +1,16 @@
 //! People who sign in: what a browser can do, and what nobody can do for it.
 
-use std::cell::Cell;
-
 use connector_core::http::{RawAnswer, Request};
 use http::header::{CONTENT_TYPE, LOCATION, ORIGIN, SET_COOKIE};
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use url::Url;
 
+use crate::support::Stage;
 use crate::support::browser::Browser;
-use crate::support::{Running, Stage};
+use crate::support::house::{House, PASSWORD, form_token, serve, text};
 
-const PASSWORD: &str = "correct horse battery";
 const OTHER: &str = "another horse battery";
-
-/// A host that runs, with the admin `ada` and the member `grace` of the tenant `acme`.
-struct House {
-    stage: Stage,
-    url: Url,
-    running: Cell<Option<Running>>,
-}
-
-impl House {
-    fn new() -> Self {
-        let stage = Stage::new();
-        password_of(&stage, "admin create ada", PASSWORD);
-        password_of(&stage, "users create grace --tenant acme", PASSWORD);
-        let (running, told) = serve(&stage, "");
-        assert_eq!(told["set_up"], Value::Null, "there is an admin");
-        let url = told["listening"].as_str().unwrap().parse().unwrap();
-        Self { stage, url, running: Cell::new(Some(running)) }
-    }
-
-    fn at(&self, path: &str) -> Url {
-        self.url.join(path).unwrap()
-    }
-
-    fn browser(&self) -> Browser<'_> {
-        Browser::new(&self.stage.web)
-    }
-
-    /// A browser in which somebody has signed in.
-    fn signed_in(&self, name: &str) -> Browser<'_> {
-        let browser = self.browser();
-        let answer = self.sign_in(&browser, name, PASSWORD, "");
-        assert_eq!((answer.status, answer.headers[LOCATION].to_str().unwrap()), (303, "/"), "{}", text(&answer));
-        browser
-    }
-
-    fn sign_in(&self, browser: &Browser<'_>, name: &str, password: &str, next: &str) -> RawAnswer {
-        let token = form_token(&browser.open(&self.at("/sign-in")));
-        let fields = [("form_token", token.as_str()), ("name", name), ("password", password), ("next", next)];
-        browser.submit(&self.at("/sign-in"), &fields)
-    }
-
-    /// What every form of this browser's session carries.
-    fn token(&self, browser: &Browser<'_>) -> String {
-        form_token(&browser.open(&self.at("/account")))
-    }
-
-    fn is_in(&self, browser: &Browser<'_>) -> bool {
-        browser.open(&self.at("/account")).status == 200
-    }
-
-    fn id_of(&self, name: &str) -> String {
-        let users = self.stage.cli("users list --json").run().ok().json();
-        let user = users.as_array().unwrap().iter().find(|user| user["name"] == name).unwrap().clone();
-        user["id"].as_str().unwrap().to_owned()
-    }
-
-    /// Everything that a form could change.
-    fn state(&self) -> Vec<String> {
-        let sessions = "SELECT digest || user_id FROM sessions ORDER BY digest";
-        let users = "SELECT name || tenant || password_hash || coalesce(disabled_at, '') FROM users ORDER BY name";
-        let file = connector_host::testing::DatabaseFile::in_dir(&self.stage.realm());
-        [file.texts(sessions).unwrap(), file.texts(&users.replace("|| tenant", "|| coalesce(tenant, '')")).unwrap()]
-            .concat()
-    }
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.terminate();
-        }
-    }
-}
-
-fn serve(stage: &Stage, args: &str) -> (Running, Value) {
-    let mut running = stage.cli("serve --listen 127.0.0.1:0 --json --every 1h").args(args).start();
-    let told = running.document();
-    (running, told)
-}
-
-fn password_of(stage: &Stage, command: &str, password: &str) {
-    let mut running = stage.cli(command).args("--password-file -").with_input().start();
-    running.paste(password);
-    running.done().ok();
-}
-
-fn text(answer: &RawAnswer) -> String {
-    String::from_utf8_lossy(&answer.body).into_owned()
-}
-
-fn form_token(answer: &RawAnswer) -> String {
-    let page = text(answer);
-    let (_, rest) = page.split_once("name=\"form_token\" value=\"").unwrap_or_else(|| panic!("{page}"));
-    rest.split_once('"').unwrap().0.to_owned()
-}
 
 fn plain(request: Request, kind: &'static str) -> Request {
     request.header(CONTENT_TYPE, HeaderValue::from_static(kind))
@@ -194,7 +97,7 @@ fn cookies_are_for_this_host_alone_and_no_script() {
     assert_eq!(shape(&entered), ["connector-session=..; HttpOnly; SameSite=Lax; Path=/"]);
 
     // Behind a proxy that speaks https, browsers are called from there.
-    drop(house.running.take().map(|running| running.terminate()));
+    house.end();
     let (running, told) = serve(&house.stage, "--public-url https://connect.example");
     let here: Url = told["listening"].as_str().unwrap().parse().unwrap();
     let (browser, sign_in) = (house.browser(), here.join("/sign-in").unwrap());

@@ -388,6 +388,10 @@ impl Connections for NodeStore {
         self.call(self.memory().connection(tenant, id)).await
     }
 
+    async fn own_connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
+        self.call(self.memory().own_connection(tenant, id)).await
+    }
+
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {
         self.call(self.memory().update_profile(id, profile, now)).await
     }

@@ -59,6 +59,8 @@ async fn first_link(bench: Bench) -> Outcome {
     assert_eq!((&stored.connection, &stored.grant), (&connection, &grant));
     assert_eq!(stored.state(), ConnectionState::Active);
     assert_eq!(bench.store.connection("other", &connection.id).await?, None);
+    assert_eq!(bench.store.own_connection(TENANT, &connection.id).await?, Some(stored));
+    assert_eq!(bench.store.own_connection("other", &connection.id).await?, None);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "of a thousand takers one gets the flow", run: |bench| Box::pin(one_taker(bench)) },
     Check { name: "a flow is taken by whom it is for alone", run: |bench| Box::pin(taken_where_meant(bench)) },
     Check { name: "flows are pruned when they have expired", run: |bench| Box::pin(pruned(bench)) },
+    Check { name: "a new flow clears away the expired ones", run: |bench| Box::pin(pruned_by_a_new_one(bench)) },
     Check { name: "no two flows have one state", run: |bench| Box::pin(one_state(bench)) },
 ];
 
@@ -64,15 +65,30 @@ async fn taken_where_meant(bench: Bench) -> Outcome {
 }
 
 async fn pruned(bench: Bench) -> Outcome {
-    for (digest, minutes) in [("past", -1), ("now", 0), ("later", 1)] {
-        let mut flow = bench.flow(digest)?;
-        flow.expires_at = bench.minutes(minutes);
-        bench.store.put_flow(&flow).await?;
-    }
+    put_for(&bench, [("past", -1), ("now", 0), ("later", 1)]).await?;
     let now = bench.now();
     assert_eq!(bench.store.prune_flows(now).await?, 2);
     assert_eq!(bench.store.prune_flows(now).await?, 0);
     assert!(bench.take_flow("later").await?.is_some());
+    Ok(())
+}
+
+async fn pruned_by_a_new_one(bench: Bench) -> Outcome {
+    put_for(&bench, [("past", -1), ("now", 0), ("later", 1)]).await?;
+    bench.store.put_flow(&bench.flow("new")?).await?;
+    for (digest, stays) in [("past", false), ("now", false), ("later", true), ("new", true)] {
+        assert_eq!(bench.take_flow(digest).await?.is_some(), stays, "{digest}");
+    }
+    Ok(())
+}
+
+/// Stores flows that began long ago and end in so many minutes.
+async fn put_for<const N: usize>(bench: &Bench, flows: [(&str, i64); N]) -> Outcome {
+    for (digest, minutes) in flows {
+        let mut flow = bench.flow(digest)?;
+        (flow.created_at, flow.expires_at) = (bench.minutes(-10), bench.minutes(minutes));
+        bench.store.put_flow(&flow).await?;
+    }
     Ok(())
 }
 

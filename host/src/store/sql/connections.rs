@@ -8,11 +8,27 @@ use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 
 use super::fields::Fields;
-use super::{Row, SqlStore, Statement, Transaction, disconnect, grants, json, link, statement};
+use super::{Row, SqlStore, Statement, Transaction, disconnect, grants, json, link, meta, statement};
 use crate::store::{
     Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionPage, ConnectionRecord, Connections,
-    Disconnect, Disconnection, GrantId, GrantRecord, Links, NewConnection, Result, StateCount, StoreError,
+    Disconnect, Disconnection, GrantId, GrantRecord, Links, NewConnection, Ownership as _, Result, StateCount,
+    StoreError,
 };
+
+/// Selects connections, each in one row with its grant and the owner of the store, by a condition.
+macro_rules! joined {
+    ($condition:literal) => {
+        concat!(
+            "SELECT c.id AS c_id, c.tenant AS c_tenant, c.reference AS c_reference, c.platform AS c_platform,
+                    c.app AS c_app, c.grant_id AS c_grant_id, c.account_id AS c_account_id, c.profile AS c_profile,
+                    c.created_at AS c_created_at, c.updated_at AS c_updated_at, c.disconnected_at AS c_disconnected_at,
+                    (SELECT value FROM meta WHERE key = 'instance_name') AS owner, grants.*
+             FROM connections c LEFT JOIN grants ON grants.tenant = c.tenant AND grants.id = c.grant_id
+             WHERE ",
+            $condition
+        )
+    };
+}
 
 #[async_trait]
 impl<D: Send + Sync> Connections for SqlStore<D> {
@@ -24,12 +40,8 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         accounts: Vec<NewConnection>,
         now: Timestamp,
     ) -> Result<Links> {
-        let mut transaction = self.write_tenant(tenant).await?;
-        let grant = link::live_grant(&mut transaction, tenant, grant).await?;
-        let links = link::link_all(&mut transaction, &grant, accounts, now).await?;
-        link::settle(&mut transaction, grant, ever_granted, now).await?;
-        transaction.commit().await?;
-        Ok(links)
+        let (tenant, grant, ever_granted) = (tenant.to_owned(), grant.clone(), ever_granted.clone());
+        self.share(link::ToLink { tenant, grant, ever_granted, accounts, now }).await
     }
 
     async fn connections_page(
@@ -66,6 +78,11 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         app: &str,
         account_ids: &[&str],
     ) -> Result<Vec<Connected>> {
+        if let [account] = account_ids {
+            let select = statement(joined!("c.tenant = $1 AND c.platform = $2 AND c.app = $3 AND c.account_id = $4"));
+            let select = select.bind(tenant).bind(platform.as_str()).bind(app).bind(*account);
+            return Ok(self.fetch(select).await?.as_ref().map(found).transpose()?.into_iter().collect());
+        }
         let mut view = self.read().await?;
         let mut found = Vec::new();
         for account in account_ids {
@@ -76,9 +93,15 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
     }
 
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
-        let mut view = self.read().await?;
-        let Some(row) = view.fetch(select(tenant, id)).await? else { return Ok(None) };
-        Ok(Some(with_grant(&mut view, connection(&row)?).await?))
+        self.fetch(with_its_grant(tenant, id)).await?.as_ref().map(found).transpose()
+    }
+
+    async fn own_connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
+        let Some(row) = self.fetch(with_its_grant(tenant, id)).await? else {
+            return self.check_ours().await.map(|()| None);
+        };
+        meta::check_owner(Fields::of("store", &row).get("owner")?, self.name())?;
+        found(&row).map(Some)
     }
 
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {
@@ -105,8 +128,25 @@ pub(super) fn select(tenant: &str, id: &ConnectionId) -> Statement {
     statement("SELECT * FROM connections WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
 }
 
+/// The same with its grant and the owner of the store: one row, so one look.
+pub(super) fn with_its_grant(tenant: &str, id: &ConnectionId) -> Statement {
+    statement(joined!("c.tenant = $1 AND c.id = $2")).bind(tenant).bind(id.as_str())
+}
+
+/// What a row of `joined!` holds.
+fn found(row: &Row) -> Result<Connected> {
+    let connection = read(&Fields::of_joined("connection", row, "c_"))?;
+    if Fields::of("grant", row).get::<Option<&str>>("id")?.is_none() {
+        return Err(no_grant(&connection));
+    }
+    Ok(Connected { connection, grant: grants::grant(row)? })
+}
+
 pub(super) fn connection(row: &Row) -> Result<ConnectionRecord> {
-    let fields = Fields::of("connection", row);
+    read(&Fields::of("connection", row))
+}
+
+fn read(fields: &Fields<'_>) -> Result<ConnectionRecord> {
     Ok(ConnectionRecord {
         id: fields.parse("id")?,
         tenant: fields.get("tenant")?,

@@ -16,15 +16,26 @@ use crate::vault::Sealed;
 pub(super) struct Fields<'r> {
     row: &'r Row,
     what: &'static str,
+    /// What the names of its columns begin with, where a row holds two things.
+    prefix: &'static str,
 }
 
 impl<'r> Fields<'r> {
     pub(super) fn of(what: &'static str, row: &'r Row) -> Self {
-        Self { row, what }
+        Self::of_joined(what, row, "")
+    }
+
+    /// The same of one of the things in a row that holds two, by what the names of its columns begin with.
+    pub(super) fn of_joined(what: &'static str, row: &'r Row, prefix: &'static str) -> Self {
+        Self { row, what, prefix }
     }
 
     pub(super) fn get<T: InPostgres<'r> + InSqlite<'r>>(&self, column: &str) -> Result<T> {
-        self.row.get(column).map_err(|error| self.damaged(column, error))
+        let got = match self.prefix {
+            "" => self.row.get(column),
+            prefix => self.row.get(&format!("{prefix}{column}")),
+        };
+        got.map_err(|error| self.damaged(column, error))
     }
 
     /// A number that is never negative: not every database has a type for it.

@@ -5,8 +5,8 @@ use connector_core::PlatformId;
 use jiff::Timestamp;
 
 use super::fields::Fields;
-use super::{Row, SqlStore, statement};
-use crate::store::{FlowFilter, FlowRecord, Flows, Result};
+use super::{Row, SqlStore, Statement, Transaction, Work, meta, statement};
+use crate::store::{FlowFilter, FlowRecord, Flows, InstanceName, Result};
 
 #[async_trait]
 impl<D: Send + Sync> Flows for SqlStore<D> {
@@ -27,9 +27,7 @@ impl<D: Send + Sync> Flows for SqlStore<D> {
         .bind(flow.sealed.as_bytes().to_vec())
         .bind(flow.created_at.as_millisecond())
         .bind(flow.expires_at.as_millisecond());
-        let mut transaction = self.write_ours().await?;
-        transaction.execute(insert).await?;
-        transaction.commit().await
+        self.share(Put { insert, now: flow.created_at, name: self.name.clone() }).await
     }
 
     async fn take_flow(&self, state_digest: &str, filter: &FlowFilter) -> Result<Option<FlowRecord>> {
@@ -39,15 +37,51 @@ impl<D: Send + Sync> Flows for SqlStore<D> {
             .and("platform = $?", filter.platform.as_ref().map(PlatformId::to_string))
             .and("app = $?", filter.app.clone())
             .then(" RETURNING *");
-        let mut transaction = self.write_ours().await?;
-        let row = transaction.fetch(take).await?;
-        transaction.commit().await?;
-        row.as_ref().map(flow).transpose()
+        // It is gone by then, also one that cannot be read.
+        self.share(Take { take, name: self.name.clone() }).await?.as_ref().map(flow).transpose()
     }
 
     async fn prune_flows(&self, now: Timestamp) -> Result<u64> {
-        self.execute(statement("DELETE FROM flows WHERE expires_at <= $1").bind(now.as_millisecond())).await
+        self.execute(expired(now)).await
     }
+}
+
+/// A flow is stored by a process of this name.
+struct Put {
+    insert: Statement,
+    now: Timestamp,
+    name: Option<InstanceName>,
+}
+
+#[async_trait]
+impl Work for Put {
+    type Output = ();
+
+    async fn run(&self, transaction: &mut Transaction) -> Result<()> {
+        meta::check_ours(transaction, self.name.as_ref()).await?;
+        transaction.execute(expired(self.now)).await?;
+        transaction.execute(self.insert.clone()).await.map(drop)
+    }
+}
+
+/// A flow is taken out by a process of this name.
+struct Take {
+    take: Statement,
+    name: Option<InstanceName>,
+}
+
+#[async_trait]
+impl Work for Take {
+    type Output = Option<Row>;
+
+    async fn run(&self, transaction: &mut Transaction) -> Result<Option<Row>> {
+        meta::check_ours(transaction, self.name.as_ref()).await?;
+        transaction.fetch(self.take.clone()).await
+    }
+}
+
+fn expired(now: Timestamp) -> Statement {
+    statement("DELETE FROM flows WHERE expires_at <= $1").bind(now.as_millisecond())
 }
 
 fn flow(row: &Row) -> Result<FlowRecord> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::fields::{Fields, bytes, millis};
 use super::{
-    Row, SqlStore, Statement, Transaction, audit, connections, disconnect, events, json, meta, order, statement,
+    Row, SqlStore, Statement, Transaction, Work, audit, connections, disconnect, events, json, meta, order, statement,
 };
 use crate::store::new_event::NewEvent;
 use crate::store::{
@@ -18,11 +18,7 @@ use crate::store::{
 #[async_trait]
 impl<D: Send + Sync> Grants for SqlStore<D> {
     async fn put_grant(&self, grant: &GrantRecord, audit: &AuditRecord) -> Result<()> {
-        let mut transaction = self.write_tenant(&grant.tenant).await?;
-        let created_at = order::next(&mut transaction, &grant.tenant, grant.created_at).await?;
-        transaction.execute(insert(&GrantRecord { created_at, ..grant.clone() })?).await?;
-        transaction.execute(audit::insert(audit)).await?;
-        transaction.commit().await
+        self.share(Put { grant: grant.clone(), audit: audit.clone() }).await
     }
 
     async fn grant(&self, tenant: &str, id: &GrantId) -> Result<Option<GrantRecord>> {
@@ -157,6 +153,25 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         let update = statement("UPDATE grants SET last_error = $2 WHERE id = $1").bind(id.to_string());
         self.execute(update.bind(json::failure_text(error.as_ref())?)).await?;
         Ok(())
+    }
+}
+
+/// A new grant.
+struct Put {
+    grant: GrantRecord,
+    audit: AuditRecord,
+}
+
+#[async_trait]
+impl Work for Put {
+    type Output = ();
+
+    async fn run(&self, transaction: &mut Transaction) -> Result<()> {
+        let Self { grant, audit } = self;
+        transaction.lock_tenant(&grant.tenant).await?;
+        let created_at = order::next(transaction, &grant.tenant, grant.created_at).await?;
+        transaction.execute(insert(&GrantRecord { created_at, ..grant.clone() })?).await?;
+        transaction.execute(audit::insert(audit)).await.map(drop)
     }
 }
 

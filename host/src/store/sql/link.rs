@@ -2,20 +2,43 @@
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::fields::Fields;
-use super::{Statement, Transaction, audit, connections, disconnect, events, grants, json, statement};
+use super::{Statement, Transaction, Work, audit, connections, disconnect, events, grants, json, statement};
 use crate::store::new_event::NewEvent;
 use crate::store::{
     AuditId, AuditRecord, Connected, ConnectionRecord, GrantId, GrantRecord, GrantState, Link, Linked, Links,
     NewConnection, Result, StoreError,
 };
 
+/// The accounts of a grant, to be linked.
+pub(super) struct ToLink {
+    pub(super) tenant: String,
+    pub(super) grant: GrantId,
+    pub(super) ever_granted: ScopeSet,
+    pub(super) accounts: Vec<NewConnection>,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Work for ToLink {
+    type Output = Links;
+
+    async fn run(&self, transaction: &mut Transaction) -> Result<Links> {
+        transaction.lock_tenant(&self.tenant).await?;
+        let grant = live_grant(transaction, &self.tenant, &self.grant).await?;
+        let links = link_all(transaction, &grant, self.accounts.clone(), self.now).await?;
+        settle(transaction, grant, &self.ever_granted, self.now).await?;
+        Ok(links)
+    }
+}
+
 /// Links the accounts for which the grant does not come too late. A grant that comes too late for all is superseded itself.
-pub(super) async fn link_all(
+async fn link_all(
     transaction: &mut Transaction,
     grant: &GrantRecord,
     accounts: Vec<NewConnection>,
@@ -52,7 +75,7 @@ fn record(id: AuditId, grant: &GrantRecord, done: &Linked, now: Timestamp) -> Op
 }
 
 /// The grant, if accounts can still be linked to it.
-pub(super) async fn live_grant(transaction: &mut Transaction, tenant: &str, id: &GrantId) -> Result<GrantRecord> {
+async fn live_grant(transaction: &mut Transaction, tenant: &str, id: &GrantId) -> Result<GrantRecord> {
     let missing = || StoreError::NotFound { what: "grant", id: id.to_string() };
     let grant = grants::grant(&transaction.fetch(grants::select(tenant, id).locking()).await?.ok_or_else(missing)?)?;
     if grant.state.is_over() {
@@ -197,7 +220,7 @@ async fn older_of_subject(transaction: &mut Transaction, grant: &GrantRecord) ->
 }
 
 /// Nothing is left to do for the grant but to be used.
-pub(super) async fn settle(
+async fn settle(
     transaction: &mut Transaction,
     mut grant: GrantRecord,
     ever_granted: &ScopeSet,

@@ -3,7 +3,7 @@
 //!
 //! A statement is text with `$1`, `$2` and so on for its arguments: integers, texts and bytes, each of which may be null. A change that
 //! needs more than one statement reads what it decides by with [`Statement::locking`], so that nobody changes it meanwhile; one that
-//! needs more than one row begins with [`SqlStore::write_tenant`], so that two of them never wait for each other.
+//! needs more than one row of a tenant begins with [`Transaction::lock_tenant`], so that two of them never wait for each other.
 
 mod api_keys;
 mod app_health;

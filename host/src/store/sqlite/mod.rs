@@ -1,7 +1,7 @@
 //! The store in one `SQLite` file: nothing else to install or to run.
 //!
 //! The file is in WAL mode with `synchronous = FULL`: what a call reports as written survives a power loss. All writes of a process go
-//! through one connection, in turn, and those of one statement and of refreshes share commits; between processes `SQLite` itself waits.
+//! through one connection, in turn, and those of one statement, of connects and of refreshes share commits; between processes `SQLite` itself waits.
 //! Statements run on threads that may wait for the disk.
 
 mod backup;

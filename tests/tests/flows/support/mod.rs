@@ -6,6 +6,7 @@ pub(crate) mod came;
 mod cli;
 mod emulator;
 mod held_line;
+pub(crate) mod house;
 mod leaks;
 mod stage;
 pub(crate) mod web;

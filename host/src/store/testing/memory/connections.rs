@@ -76,11 +76,13 @@ impl Connections for MemoryStore {
     }
 
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
-        match self.lock().connected(tenant, id) {
-            Ok(connected) => Ok(Some(connected)),
-            Err(StoreError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        unless_missing(self.lock().connected(tenant, id))
+    }
+
+    async fn own_connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
+        let state = self.lock();
+        state.check_ours()?;
+        unless_missing(state.connected(tenant, id))
     }
 
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {
@@ -96,6 +98,13 @@ impl Connections for MemoryStore {
         let mut state = self.lock();
         state.check_ours()?;
         state.disconnect(disconnect)
+    }
+}
+
+fn unless_missing(found: Result<Connected>) -> Result<Option<Connected>> {
+    match found {
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        found => found.map(Some),
     }
 }
 

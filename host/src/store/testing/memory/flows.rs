@@ -14,6 +14,7 @@ impl Flows for MemoryStore {
         if state.flows.values().any(|other| other.state_digest == flow.state_digest || other.id == flow.id) {
             return there_already("flow");
         }
+        state.flows.retain(|_, other| other.expires_at > flow.created_at);
         state.flows.insert(flow.state_digest.clone(), flow.clone());
         Ok(())
     }

@@ -30,8 +30,8 @@ async function order(path, body) {
 /** Nothing ran, nothing was asked for elsewhere, and the page fits. */
 async function assertHarmless(watched, where) {
   assert(!(await watched.page.evaluate(() => top.__ran)), `a script ran: ${where}`);
-  await watched.assertFits(where);
   watched.assertWell(where);
+  await watched.assertFits(where);
 }
 
 /** Opens pages that write each payload as it is, and gives how many of them did something. */

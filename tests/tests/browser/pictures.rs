@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::chromium::{Chromium, origin};
 use crate::support::{Stage, person, unticking};
-use crate::walk::{AFTER, DESKTOP, PHONE, Served, knows_more};
+use crate::walk::{AFTER, PHONE, Served, knows_more};
 
 const PASSWORD: &str = "a kayak on a cold lake";
 
@@ -16,7 +16,7 @@ const LARGEST: u64 = 150_000;
 
 /// Their names, and how the page is shown.
 const PICTURES: [(&str, &str, (u32, u32)); 2] =
-    [("connections.png", "light", DESKTOP), ("connections-phone.png", "dark", PHONE)];
+    [("connections.png", "light", (1280, 1000)), ("connections-phone.png", "dark", PHONE)];
 
 /// Lets what was counted have been counted on every other day of a month before, with fewer each time.
 const A_MONTH: &str = "
@@ -38,7 +38,7 @@ fn the_pictures_of_the_readme_are_small_and_there() {
     }
 }
 
-/// Three connections: one of whom something is asked for anew, one who did not allow everything, and one as it should be.
+/// Three connections: one of whom something is asked for anew, one who did not allow the counts, and one as it should be.
 fn take() {
     let Some(chromium) = Chromium::here() else { return };
     let stage = Stage::new();
@@ -49,8 +49,8 @@ fn take() {
         stage.walk(command, &who).done.ok();
     };
     stage.connect_with("--reference customer-17", &person("mira"));
-    connect("--reference customer-31", unticking("linnea", &["user.info.profile", "video.publish"]));
-    connect("--reference customer-44", person("noor"));
+    connect("--reference customer-31", unticking("linnea", &["user.info.stats", "video.publish"]));
+    connect("--reference customer-44", person("jonas"));
     stage.cli("metrics --max-age 0").overlay(&more).run().ok();
     stage.by_others(A_MONTH);
     let served = Served::with_admin(&stage, AFTER, PASSWORD);

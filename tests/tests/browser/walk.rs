@@ -32,7 +32,7 @@ pub(crate) fn knows_more(stage: &Stage) {
 /// A count, and how a page writes it.
 const FOLLOWERS: (i64, &str) = (1_284_310, "1 284 310");
 
-pub(crate) const DESKTOP: (u32, u32) = (1280, 900);
+const DESKTOP: (u32, u32) = (1280, 900);
 pub(crate) const PHONE: (u32, u32) = (390, 844);
 
 /// A host that runs.
@@ -74,7 +74,8 @@ fn shipped_scopes() -> Vec<String> {
     serde_json::from_str(line).unwrap()
 }
 
-fn walk((width, height): (u32, u32), scripts: bool, keyboard: bool) {
+/// What is seen on the way is kept under a name, if there is one.
+fn walk((width, height): (u32, u32), scripts: bool, keyboard: bool, keeps: &str) {
     let Some(chromium) = Chromium::here() else { return };
     let stage = Stage::new();
     knows_more(&stage);
@@ -89,7 +90,7 @@ fn walk((width, height): (u32, u32), scripts: bool, keyboard: bool) {
         "after": AFTER,
         "mistake": MISTAKE,
         "followers": FOLLOWERS.1,
-        "ways": { "width": width, "height": height, "scripts": scripts, "keyboard": keyboard },
+        "ways": { "width": width, "height": height, "scripts": scripts, "keyboard": keyboard, "keeps": keeps },
     });
     chromium.run(&stage, "walk.mjs", &told);
     served.end();
@@ -99,25 +100,25 @@ fn walk((width, height): (u32, u32), scripts: bool, keyboard: bool) {
 
 #[test]
 fn at_a_desk() {
-    walk(DESKTOP, true, false);
+    walk(DESKTOP, true, false, "desk");
 }
 
 #[test]
 fn at_a_desk_without_scripts() {
-    walk(DESKTOP, false, false);
+    walk(DESKTOP, false, false, "");
 }
 
 #[test]
 fn with_the_keyboard_alone() {
-    walk(DESKTOP, true, true);
+    walk(DESKTOP, true, true, "");
 }
 
 #[test]
 fn on_a_phone() {
-    walk(PHONE, true, false);
+    walk(PHONE, true, false, "phone");
 }
 
 #[test]
 fn on_a_phone_without_scripts() {
-    walk(PHONE, false, false);
+    walk(PHONE, false, false, "");
 }

@@ -54,7 +54,7 @@ export class Watched {
   #origins;
   #statuses = [];
 
-  static async open(browser, { origins, width = 900, height = 1100, scripts = true, state }) {
+  static async open(browser, { origins, width = 900, height = 1100, scripts = true, state, keeps }) {
     const context = await browser.newContext({ viewport: { width, height }, storageState: state });
     context.setDefaultTimeout(PATIENCE);
     const watched = new Watched(context, origins, width, scripts);
@@ -62,6 +62,7 @@ export class Watched {
     watched.#wire = await context.newCDPSession(watched.page);
     watched.#wire.on('Audits.issueAdded', ({ issue }) => watched.#issue(issue));
     await watched.#wire.send('Audits.enable');
+    watched.keeps = keeps;
     await watched.#lets(scripts);
     return watched;
   }
@@ -126,6 +127,7 @@ export class Watched {
     for (const scheme of ['light', 'dark']) {
       await this.page.emulateMedia({ colorScheme: scheme });
       await this.assertUsable(`${where}, ${scheme}`);
+      if (this.keeps) await this.keep(`${this.keeps}-${where.replaceAll(' ', '-')}-${scheme}`);
     }
     await this.page.emulateMedia({ colorScheme: null });
     await this.page.evaluate(() => {

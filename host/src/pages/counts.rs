@@ -134,7 +134,7 @@ mod tests {
             ("followers", "Followers"),
             ("likes_received", "Likes received"),
             ("publish.direct", "Publish direct"),
-            ("custom.tiktok.pets", "custom.tiktok.pets"),
+            ("custom.example.pets", "custom.example.pets"),
             ("", ""),
         ] {
             assert_eq!(title(name), words);

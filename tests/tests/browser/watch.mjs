@@ -21,10 +21,10 @@ const FLAGS = [
 ];
 
 /** How long anything that is waited for may take, in milliseconds. */
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 
 /** How long a whole script may take, in milliseconds. */
-const LIFE = 300_000;
+const LIFE = 600_000;
 
 /** What the test told. */
 export const told = JSON.parse(process.env.TOLD);

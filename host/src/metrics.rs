@@ -80,7 +80,7 @@ impl Host {
         Ok(Metrics { cells: cells.collect(), error })
     }
 
-    /// The counts of a connection as they are stored: no platform is asked. `None` is one that was never asked for.
+    /// The counts of a connection as they are stored: no platform is asked. `None` is one of which no reading says anything.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -36,13 +36,8 @@ impl Upkeep for Caretaker {
         refused.into_iter().flat_map(|refused| refused.problems).map(|mistake| mistake.to_string()).collect()
     }
 
-    async fn examine(&self) -> Report {
-        match installation(&self.setup, true, self.output).await {
-            Ok(installation) => examine(&installation).await,
-            Err(error) => {
-                tracing::warn!(%error, "the installation cannot be looked at");
-                Report::default()
-            }
-        }
+    async fn examine(&self) -> Result<Report, String> {
+        let installation = installation(&self.setup, true, self.output).await;
+        Ok(examine(&installation.map_err(|error| error.to_string())?).await)
     }
 }

@@ -23,6 +23,7 @@ impl FirstAdmin {
     /// The way to make one, where there is none.
     pub(super) async fn awaited(host: &Host, dir: &Path) -> Result<Option<Self>> {
         if host.has_admin().await? {
+            SetUp::clear(dir);
             return Ok(None);
         }
         let (set_up, token) = SetUp::begin(host.context(), dir)?;

@@ -17,12 +17,18 @@ const LARGEST: u64 = 64 * 1024;
 ///
 /// # Errors
 /// When there is none to be had that way.
-pub(super) fn read(source: &PasswordSource, output: Output) -> Result<Secret> {
+pub(super) async fn read(source: &PasswordSource, output: Output) -> Result<Secret> {
     match &source.password_file {
-        Some(path) if path == Path::new("-") => first_line(std::io::stdin().lock(), "standard input"),
+        Some(path) if path == Path::new("-") => of_input("standard input").await,
         Some(path) => of_file(path),
-        None => at_terminal(output),
+        None => at_terminal(output).await,
     }
+}
+
+/// The first line that somebody types or sends. An order to stop is heard meanwhile.
+async fn of_input(name: &'static str) -> Result<Secret> {
+    let read = tokio::task::spawn_blocking(move || first_line(std::io::stdin().lock(), name)).await;
+    read.map_err(|_| Error::Machine(format!("{name} cannot be read")))?
 }
 
 /// The first line of a file that nobody else may read.
@@ -47,22 +53,22 @@ fn first_line(from: impl Read, name: &str) -> Result<Secret> {
 }
 
 /// Asks twice: nobody sees what is typed.
-fn at_terminal(output: Output) -> Result<Secret> {
+async fn at_terminal(output: Output) -> Result<Secret> {
     if !std::io::stdin().is_terminal() {
         let why = "there is no terminal to ask for the password at: pass --password-file FILE, or - for standard input";
         return Err(Error::Request(why.to_owned()));
     }
-    let first = hidden("Password, of at least 12 characters: ", output)?;
-    if hidden("Once more: ", output)?.matches(first.expose()) {
+    let first = hidden("Password, of at least 12 characters: ", output).await?;
+    if hidden("Once more: ", output).await?.matches(first.expose()) {
         return Ok(first);
     }
     Err(Error::Request("the two passwords are not the same: nothing was changed".to_owned()))
 }
 
-fn hidden(question: &str, output: Output) -> Result<Secret> {
+async fn hidden(question: &str, output: Output) -> Result<Secret> {
     output.note(question);
     let _hidden = terminal::Hidden::hide()?;
-    first_line(std::io::stdin().lock(), "the terminal")
+    of_input("the terminal").await
 }
 
 #[cfg(unix)]

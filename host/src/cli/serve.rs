@@ -38,8 +38,10 @@ pub(super) async fn run(
     let (host, reloader) = open(setup, running, output).await?;
     // Nothing could be kept in another installation's store.
     host.store().check_ours().await?;
-    if let Some(hash) = &admin {
-        host.keep_admin(hash.expose()).await?;
+    if let Some(hash) = &admin
+        && host.keep_admin(hash.expose()).await?
+    {
+        output.warn("the user `admin` had another password than the file of --admin-password-hash-file, has that one again, and is signed out: change it in the file");
     }
     let first = FirstAdmin::awaited(&host, &setup.data_dir()?).await?;
     let set_up = first.as_ref().map(|first| Arc::clone(&first.set_up));

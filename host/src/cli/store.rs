@@ -119,7 +119,7 @@ async fn restored(setup: &Setup, store: &dyn crate::store::Store, since: Timesta
     let ids: Vec<_> = doubted.iter().map(|doubted| doubted.grant.id.as_str()).collect();
     output.either(&json!({ "in_doubt": ids }), || {
         format!(
-            "{} refresh tokens from before {since} may have been used since. The next use of each asks the platform once; where it is spent, the connection says `reauth_required (refresh_result_lost)`.",
+            "{} refresh tokens from before {since} may have been used since. The next use of each asks the platform once; where it is spent, the connection says `reauth_required (refresh_result_lost)`.\nEverybody who had signed in to the pages is signed out. Users and their passwords are those of the restored state: `connector-host users list` shows who may sign in.",
             ids.len()
         )
     });

@@ -79,7 +79,7 @@ async fn create(
     password: &PasswordSource,
     output: Output,
 ) -> Result<Exit> {
-    let password = password::read(password, output)?;
+    let password = password::read(password, output).await?;
     let user = host.create_user(NewUser { name: name.to_owned(), tenant: tenant.cloned(), password }).await?;
     output.either(&user_json(&user), || match tenant {
         Some(tenant) => format!("`{}` may sign in, and sees the connections of the tenant `{tenant}`.", user.name),
@@ -90,7 +90,7 @@ async fn create(
 
 async fn set_password(host: &Host, name: &str, password: &PasswordSource, output: Output) -> Result<Exit> {
     let user = named(host, name).await?;
-    host.set_password(&user, password::read(password, output)?).await?;
+    host.set_password(&user, password::read(password, output).await?).await?;
     let text = || format!("`{}` has the new password, and is signed out everywhere.", user.name);
     output.either(&json!({ "id": user.id.as_str(), "name": user.name, "password_changed": true }), text);
     Ok(Exit::Done)
@@ -118,7 +118,7 @@ async fn sign_out(host: &Host, name: &str, output: Output) -> Result<Exit> {
 }
 
 async fn hash_password(password: &PasswordSource, output: Output) -> Result<Exit> {
-    let password = password::read(password, output)?;
+    let password = password::read(password, output).await?;
     check_password(&password, "admin")?;
     let hash = hash(&Setup::context(), password).await?;
     output.either(&json!({ "password_hash": hash }), || hash.clone());

@@ -51,7 +51,7 @@ impl Host {
     /// a connection there is not; a life that is none or too long.
     pub async fn plan_connect_link(&self, site: &Site, new: &NewConnectLink) -> Result<ConnectLinkPlan> {
         let expires_at = self.link_expiry(new.life)?;
-        new.return_url.as_deref().map(|text| site.check_return(text)).transpose()?;
+        new.return_url.as_deref().map(|text| site.return_urls().check(text)).transpose()?;
         if let Some(id) = &new.reconnects {
             self.connection(&new.tenant, id).await?;
         }
@@ -65,6 +65,28 @@ impl Host {
     /// # Errors
     /// As [`plan_connect_link`](Self::plan_connect_link); a store that is another instance's or cannot be written.
     pub async fn create_connect_link(&self, site: &Site, new: NewConnectLink) -> Result<(ConnectLinkRecord, Secret)> {
+        let return_url = new.return_url.clone();
+        self.make_connect_link(site, new, return_url).await
+    }
+
+    /// The same for a person who has signed in to this host, whose browser comes back to a page of it.
+    #[cfg(feature = "web")]
+    pub(crate) async fn create_own_link(
+        &self,
+        site: &Site,
+        new: NewConnectLink,
+        back: &Url,
+    ) -> Result<ConnectLinkRecord> {
+        let (link, _) = self.make_connect_link(site, new, Some(back.to_string())).await?;
+        Ok(link)
+    }
+
+    async fn make_connect_link(
+        &self,
+        site: &Site,
+        new: NewConnectLink,
+        return_url: Option<String>,
+    ) -> Result<(ConnectLinkRecord, Secret)> {
         let host = self.pinned();
         let plan = host.plan_connect_link(site, &new).await?;
         let (cx, token) = (host.context(), host.context().random_token()?);
@@ -76,7 +98,7 @@ impl Host {
             app: new.app,
             reference: new.reference,
             reconnects: new.reconnects,
-            return_url: new.return_url,
+            return_url,
             created_at: cx.now(),
             expires_at: plan.expires_at,
             browser_digest: None,

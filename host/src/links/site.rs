@@ -12,6 +12,7 @@ use crate::redirect::callback_path;
 use crate::store::ConnectLinkId;
 
 /// The page that a browser comes back to in the end, where its person has signed in to this host.
+#[cfg(feature = "web")]
 pub(crate) const CONNECTED: &str = "/connected";
 
 /// Where people reach this host with their browsers, and where they may be sent on to.
@@ -47,16 +48,13 @@ impl Site {
         url
     }
 
-    /// Makes sure that a browser may be sent there in the end: to where the operator says, and to this host's own page for those who sign in.
-    ///
-    /// # Errors
-    /// Another address.
-    pub(super) fn check_return(&self, text: &str) -> Result<()> {
-        let is_own = text.parse().is_ok_and(|url| self.is_own(&url));
-        if is_own { Ok(()) } else { self.return_urls.check(text).map(drop) }
+    /// Where a browser may be sent in the end.
+    pub(super) fn return_urls(&self) -> &ReturnUrls {
+        &self.return_urls
     }
 
     /// Whether an address is this host's own page for those who sign in.
+    #[cfg(feature = "web")]
     pub(crate) fn is_own(&self, url: &Url) -> bool {
         let own = self.public_url.at(CONNECTED);
         url.origin() == own.origin() && url.path() == own.path()

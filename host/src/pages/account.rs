@@ -9,9 +9,10 @@ use axum_extra::extract::CookieJar;
 use connector_core::Secret;
 use serde::Deserialize;
 
+use super::forms::Button;
 use super::frame::Frame;
-use super::sign_in::Nothing;
 use super::viewer::{COOKIE, Posted, Viewer};
+use super::words::sentence;
 use super::{Pages, Refused, Shown, browser, page};
 use crate::client::Client;
 use crate::error::Error;
@@ -94,7 +95,7 @@ pub(super) async fn password(
 }
 
 /// Ends the viewer's other sessions.
-pub(super) async fn end_others(State(pages): State<Pages>, Posted(viewer, Nothing {}): Posted<Nothing>) -> Shown {
+pub(super) async fn end_others(State(pages): State<Pages>, Posted(viewer, Button {}): Posted<Button>) -> Shown {
     let own = viewer.signed.session.digest.as_str();
     pages.host.end_sessions(&viewer.signed.user, Some(own)).await?;
     Ok(back_to("/account"))
@@ -103,11 +104,4 @@ pub(super) async fn end_others(State(pages): State<Pages>, Posted(viewer, Nothin
 /// To a page, after something was done there.
 pub(super) fn back_to(path: &'static str) -> Response {
     Redirect::to(path).into_response()
-}
-
-/// What a person is told, as a sentence.
-pub(super) fn sentence(why: &str) -> String {
-    let mut letters = why.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{first}{}.", letters.as_str())
 }

@@ -5,22 +5,27 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use connector_core::PlatformId;
+use connector_core::{ErrorKind, PlatformId};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::card::Card;
 use super::connection::{card, found};
+use super::forms::Button;
 use super::frame::Frame;
+use super::guard::is_part;
 use super::viewer::{Posted, Viewer};
 use super::{Pages, Refused, Shown, link, page};
 use crate::error::Error;
 use crate::flow::{Asking, Revocation};
 use crate::links::{CONNECTED, NewConnectLink};
-use crate::store::{ConnectLinkRecord, ConnectionId, ConnectionState};
+use crate::store::{ConnectionId, ConnectionState};
 
 /// How long a person may try again, from when they begin.
 const LINK_LIFE: SignedDuration = SignedDuration::from_mins(30);
+
+/// Counts that are younger are not asked for again, however often somebody presses.
+const YOUNG: SignedDuration = SignedDuration::from_secs(10);
 
 /// What the form of a connect says.
 #[derive(Deserialize)]
@@ -31,22 +36,8 @@ pub(super) struct Connect {
     reference: String,
 }
 
-/// What a form says that is a button alone.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Button {}
-
-/// How a connect ended, as the callback tells it.
-#[derive(Deserialize)]
-pub(super) struct Ended {
-    /// The connection that was to be renewed.
-    renews: Option<String>,
-    connection_id: Option<String>,
-    error: Option<String>,
-}
-
 #[derive(Template)]
-#[template(path = "card.html")]
+#[template(path = "card_part.html")]
 struct CardPart {
     card: Card,
 }
@@ -67,7 +58,7 @@ pub(super) async fn connect(
 ) -> Shown {
     let platform = platform.parse().map_err(|_| Refused::nothing_here())?;
     let reference = Some(form.reference.trim().to_owned()).filter(|text| !text.is_empty());
-    let new = NewConnectLink { reference, ..wish(&pages, &viewer, platform, app, None) };
+    let new = NewConnectLink { reference, ..wish(&viewer, platform, app, None) };
     begin(&pages, viewer, new, jar).await
 }
 
@@ -79,38 +70,21 @@ pub(super) async fn reconnect(
     Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
     let connection = found(&pages.host, &viewer, &id).await?.connection;
-    let new = wish(&pages, &viewer, connection.platform, connection.app, Some(connection.id));
+    let new = wish(&viewer, connection.platform, connection.app, Some(connection.id));
     begin(&pages, viewer, new, jar).await
 }
 
-/// A link for the viewer's own browser, which comes back here.
-fn wish(
-    pages: &Pages,
-    viewer: &Viewer,
-    platform: PlatformId,
-    app: String,
-    reconnects: Option<ConnectionId>,
-) -> NewConnectLink {
-    let renews = reconnects.as_ref().map(|id| ("renews", id.as_str()));
-    let back = viewer.href_with(CONNECTED, renews.as_slice());
-    NewConnectLink {
-        tenant: viewer.tenant.clone(),
-        platform,
-        app,
-        reference: None,
-        reconnects,
-        return_url: Some(pages.site.own(&back).to_string()),
-        life: LINK_LIFE,
-    }
+/// A link for the viewer's own browser.
+fn wish(viewer: &Viewer, platform: PlatformId, app: String, reconnects: Option<ConnectionId>) -> NewConnectLink {
+    let tenant = viewer.tenant.clone();
+    NewConnectLink { tenant, platform, app, reference: None, reconnects, return_url: None, life: LINK_LIFE }
 }
 
-/// Makes the link and starts it at once.
+/// Makes the link and starts it at once. In the end the browser comes back here.
 async fn begin(pages: &Pages, viewer: Viewer, new: NewConnectLink, jar: CookieJar) -> Shown {
-    let made = async {
-        let (record, _) = pages.host.create_connect_link(&pages.site, new).await?;
-        Ok::<ConnectLinkRecord, Error>(record)
-    };
-    match made.await {
+    let renews = new.reconnects.as_ref().map(|id| ("renews", id.as_str()));
+    let back = pages.site.own(&viewer.href_with(CONNECTED, renews.as_slice()));
+    match pages.host.create_own_link(&pages.site, new, &back).await {
         Ok(record) => link::begin(pages, &record, jar, Asking::Everything).await,
         Err(error) => Ok(not_begun(pages, viewer, &error)),
     }
@@ -123,15 +97,22 @@ fn not_begun(pages: &Pages, viewer: Viewer, error: &Error) -> Response {
     page(StatusCode::CONFLICT, &NotBegunPage { why, frame: Frame::new(pages, viewer, "/") })
 }
 
-/// Where the browser comes to in the end: it is sent on to what it brought, so that no address says more than a word.
-pub(super) async fn ended(viewer: Viewer, Query(ended): Query<Ended>) -> Response {
-    let Ended { renews, connection_id, error } = ended;
-    let word = error.as_deref().unwrap_or("connected");
-    let id = connection_id.or(renews).and_then(|id| id.parse::<ConnectionId>().ok());
-    match id {
-        Some(id) => go(&viewer, &format!("/connections/{id}"), word),
-        None => go(&viewer, "/", word),
+/// Where the browser comes to in the end: it is sent on to what it brought, so that no address says more than a word. A person may have
+/// connected several accounts at once.
+pub(super) async fn ended(viewer: Viewer, Query(told): Query<Vec<(String, String)>>) -> Response {
+    let all = |name: &'static str| told.iter().filter(move |(told, _)| told == name).map(|(_, value)| value.as_str());
+    let word = all("error").next().unwrap_or("connected");
+    let ids: Vec<ConnectionId> = all("connection_id").filter_map(|id| id.parse().ok()).collect();
+    let renewed = all("renews").next().and_then(|id| id.parse().ok());
+    match (renewed, ids.as_slice()) {
+        (Some(id), _) => go(&viewer, &own_page(&id), word),
+        (None, [id]) => go(&viewer, &own_page(id), word),
+        (None, _) => go(&viewer, "/", word),
     }
+}
+
+fn own_page(id: &ConnectionId) -> String {
+    format!("/connections/{id}")
 }
 
 /// Asks the platform for new counts.
@@ -143,7 +124,7 @@ pub(super) async fn update(
 ) -> Shown {
     let host = pages.host.pinned();
     let connected = found(&host, &viewer, &id).await?;
-    let read = host.metrics(&connected, SignedDuration::ZERO).await?;
+    let read = host.metrics(&connected, YOUNG).await?;
     if is_part(&headers) {
         let now = found(&host, &viewer, &id).await?;
         let failed = read.error.as_ref().map(|error| told(&viewer, error));
@@ -151,16 +132,16 @@ pub(super) async fn update(
         return Ok(page(StatusCode::OK, &CardPart { card }));
     }
     let word = if read.error.is_some() { "not_updated" } else { "updated" };
-    Ok(go(&viewer, &format!("/connections/{}", connected.connection.id), word))
+    Ok(go(&viewer, &own_page(&connected.connection.id), word))
 }
 
 /// What went wrong, where it is not for the operator alone.
 fn told(viewer: &Viewer, error: &Error) -> String {
-    match error.kind() {
-        Some(_) => error.to_string(),
-        None if viewer.is_admin => error.to_string(),
-        None => "Something went wrong here. The operator finds the reason in the log.".to_owned(),
+    let is_for_all = error.kind().is_some_and(|kind| *kind != ErrorKind::Config);
+    if is_for_all || viewer.is_admin {
+        return error.to_string();
     }
+    "Something is not right here. The operator finds the reason in the log.".to_owned()
 }
 
 /// Gives a connection up.
@@ -170,7 +151,7 @@ pub(super) async fn disconnect(
     Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
     let connected = found(&pages.host, &viewer, &id).await?;
-    let path = format!("/connections/{}", connected.connection.id);
+    let path = own_page(&connected.connection.id);
     if matches!(connected.state(), ConnectionState::Disconnected | ConnectionState::Disconnecting) {
         return Ok(go(&viewer, &path, "already_disconnected"));
     }
@@ -182,11 +163,6 @@ pub(super) async fn disconnect(
         Revocation::Pending(_) => "disconnecting",
     };
     Ok(go(&viewer, &path, word))
-}
-
-/// Whether only a part of the page is asked for, which a script puts in place.
-fn is_part(headers: &HeaderMap) -> bool {
-    headers.contains_key("hx-request")
 }
 
 /// 303 to a place, with what was just done.

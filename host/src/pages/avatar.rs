@@ -37,6 +37,9 @@ const KEPT_FOR: SignedDuration = SignedDuration::from_mins(30);
 /// How a browser may keep one.
 const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=1800");
 
+/// Another viewer has no use for what this one keeps.
+const COOKIE: HeaderValue = HeaderValue::from_static("cookie");
+
 /// The kinds of pictures that are shown, by how their bytes begin. What a server says they are counts for nothing.
 const KINDS: [(&str, &[u8]); 4] = [
     ("image/png", b"\x89PNG\r\n\x1a\n"),
@@ -52,10 +55,10 @@ pub(super) struct Avatars {
     kept: Mutex<Kept>,
 }
 
+/// When each was fetched, and what it is.
 #[derive(Default)]
 struct Kept {
     pictures: HashMap<Url, (Timestamp, Known)>,
-    bytes: usize,
 }
 
 /// What is known of a picture.
@@ -86,7 +89,8 @@ pub(super) async fn show(viewer: Viewer, State(pages): State<Pages>, Path(id): P
     match picture(&viewer, &pages, &id).await {
         Some(Picture { kind, bytes }) => {
             let kind = HeaderValue::from_static(kind);
-            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, CACHE)], bytes.to_vec()).into_response()
+            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, CACHE), (header::VARY, COOKIE)], bytes.to_vec())
+                .into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -125,24 +129,28 @@ impl Avatars {
     fn known(&self, url: &Url) -> Option<Known> {
         let kept = self.kept();
         let (at, known) = kept.pictures.get(url)?;
-        let age = self.cx.now().duration_since(*at);
-        (!age.is_negative() && age < KEPT_FOR).then(|| known.clone())
+        is_young(*at, self.cx.now()).then(|| known.clone())
     }
 
     fn keep(&self, url: Url, known: Known) {
-        let bytes = known.size();
-        let mut kept = self.kept();
+        let (now, mut kept) = (self.cx.now(), self.kept());
+        kept.pictures.retain(|_, (at, _)| is_young(*at, now));
         // What people look at is fetched again.
-        if kept.bytes + bytes > KEPT {
-            *kept = Kept::default();
+        let bytes: usize = kept.pictures.values().map(|(_, known)| known.size()).sum();
+        if bytes + known.size() > KEPT {
+            kept.pictures.clear();
         }
-        kept.bytes += bytes;
-        kept.pictures.insert(url, (self.cx.now(), known));
+        kept.pictures.insert(url, (now, known));
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_young(at: Timestamp, now: Timestamp) -> bool {
+    let age = now.duration_since(at);
+    !age.is_negative() && age < KEPT_FOR
 }
 
 impl Known {

@@ -2,11 +2,13 @@
 
 use connector_core::scope::{Drift, ScopeStatus};
 use connector_core::{AbilityStatus, Scope};
+use jiff::Timestamp;
 
 use super::avatar;
 use super::chart::Chart;
 use super::counts::{Counts, When, title};
 use super::viewer::Viewer;
+use super::words::sentence;
 use crate::configuration::ConfiguredPlatform;
 use crate::error::Result;
 use crate::format;
@@ -45,6 +47,10 @@ pub(super) struct Card {
     pub(super) may_disconnect: bool,
     /// What did not work just now.
     pub(super) failed: Option<String>,
+    /// When the counts could not be had last, and of what kind the error was, if nothing was read since.
+    pub(super) unread: Option<(When, String)>,
+    /// Whether the page is about this connection alone: then all of it changes with it.
+    pub(super) is_alone: bool,
 }
 
 /// What stands for an account.
@@ -110,6 +116,7 @@ impl Card {
         let standing = connected.state_given(!around.lacking().is_empty());
         let scopes = around.drift.as_ref().map_or_else(Vec::new, |drift| rows(platform.as_deref(), drift));
         let is_live = !matches!(standing, ConnectionState::Disconnecting | ConnectionState::Disconnected);
+        let counts = Counts::of(host, connected).await?;
         let path = format!("/connections/{}", connection.id);
         let query = viewer.query();
         Ok(Self {
@@ -119,7 +126,8 @@ impl Card {
             extra: around.drift.as_ref().map_or_else(Vec::new, |drift| crate::data::texts(&drift.extra)),
             scopes,
             abilities: host.abilities(connected).iter().map(AbilityRow::of).collect(),
-            counts: Counts::of(host, connected).await?,
+            unread: unread(connected, &counts, host.context().now()),
+            counts,
             chart: host.chart(&connection.id).await?,
             may_update: standing == ConnectionState::Active && platform.is_some(),
             may_disconnect: is_live,
@@ -130,6 +138,7 @@ impl Card {
             reference: connection.reference.clone(),
             form_token: viewer.form_token.clone(),
             failed: None,
+            is_alone: false,
             id: connection.id.to_string(),
             path,
             query,
@@ -140,6 +149,13 @@ impl Card {
     pub(super) fn granted(&self) -> usize {
         self.scopes.iter().filter(|row| row.status == ScopeStatus::Granted.as_str()).count()
     }
+}
+
+/// The last error, if nothing was read since.
+fn unread(connected: &Connected, counts: &Counts, now: Timestamp) -> Option<(When, String)> {
+    let error = connected.grant.last_error.as_ref().filter(|_| connected.state() == ConnectionState::Active)?;
+    let is_newer = counts.read_at.is_none_or(|read_at| error.at > read_at);
+    is_newer.then(|| (When::of(error.at, now), error.kind.replace('_', " ")))
 }
 
 /// What people call an account.
@@ -182,14 +198,6 @@ impl State {
             next,
         }
     }
-}
-
-/// With a capital letter and a full stop.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let text: String = first.chain(letters).collect();
-    if text.ends_with('.') { text } else { text + "." }
 }
 
 impl Renewal {

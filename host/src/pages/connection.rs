@@ -3,7 +3,9 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use connector_core::ErrorKind;
 use connector_core::account::FieldValue;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -80,9 +82,9 @@ pub(super) async fn show(
         account_id: format::line(&connection.account_id),
         connected: When::of(connection.created_at, now),
         profile: profile.collect(),
-        trouble: connected.grant.last_error.as_ref().map(|error| Trouble::of(error, When::of(error.at, now))),
+        trouble: trouble(&viewer, &connected, now),
         records: records(&host, &viewer, &connected).await?,
-        card: card(&host, &viewer, &connected).await?,
+        card: Card { is_alone: true, ..card(&host, &viewer, &connected).await? },
         frame: Frame::new(&pages, viewer, "/"),
     };
     Ok(page(StatusCode::OK, &page_of))
@@ -118,6 +120,13 @@ async fn records(host: &Host, viewer: &Viewer, connected: &Connected) -> Result<
     let now = host.context().now();
     let found = host.store().audit(&viewer.tenant, &filter).await?;
     Ok(found.iter().map(|record| Record::of(record, When::of(record.at, now))).collect())
+}
+
+/// What the operator set wrongly is told to admins alone.
+fn trouble(viewer: &Viewer, connected: &Connected, now: Timestamp) -> Option<Trouble> {
+    let error = connected.grant.last_error.as_ref()?;
+    let is_hidden = !viewer.is_admin && error.kind == ErrorKind::Config.as_str();
+    (!is_hidden).then(|| Trouble::of(error, When::of(error.at, now)))
 }
 
 impl Trouble {

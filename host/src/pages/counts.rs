@@ -17,6 +17,8 @@ pub(super) struct Counts {
     pub(super) missing: Vec<Without>,
     /// When the platform was asked last.
     pub(super) asked: Option<When>,
+    /// The same time, to compare with.
+    pub(super) read_at: Option<Timestamp>,
 }
 
 /// A number with its age.
@@ -56,7 +58,8 @@ impl Counts {
     pub(super) async fn of(host: &Host, connected: &Connected) -> Result<Self> {
         let (cells, reading) = host.stored_metrics(connected).await?;
         let now = host.context().now();
-        let mut counts = Self { asked: reading.map(|reading| When::of(reading.observed_at, now)), ..Self::default() };
+        let read_at = reading.map(|reading| reading.observed_at);
+        let mut counts = Self { asked: read_at.map(|at| When::of(at, now)), read_at, ..Self::default() };
         for (name, shown) in &cells {
             counts.add(title(name.as_str()), shown.as_ref(), now);
         }

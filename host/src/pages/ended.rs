@@ -42,6 +42,11 @@ struct Back {
 }
 
 impl Back {
+    /// For whoever has signed in, or would.
+    fn home() -> Self {
+        Self { url: "/".to_owned(), name: "the connections".to_owned() }
+    }
+
     fn to(site: &Site, url: Url) -> Self {
         let host = || url.host_str().unwrap_or_default().to_owned();
         let name = if site.is_own(&url) { "the connections".to_owned() } else { host() };
@@ -52,7 +57,8 @@ impl Back {
 impl EndedPage {
     /// That nothing can be done here.
     pub(super) fn saying(words: Words) -> Self {
-        Self { title: words.title.to_owned(), text: words.text.to_owned(), ..Self::default() }
+        let back = words.are_of_the_house().then(Back::home);
+        Self { title: words.title.to_owned(), text: words.text.to_owned(), back, ..Self::default() }
     }
 }
 

@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Form, FromRequest, Request};
 use axum::http::{Method, header};
 use connector_core::Secret;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded::{Serializer, parse};
 
@@ -11,6 +12,11 @@ use super::Refused;
 
 /// The field that shows that a form is of a page of this host, for this browser.
 const TOKEN: &str = "form_token";
+
+/// What a form says that is a button alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Button {}
 
 /// A form whose sender is not known yet.
 pub(super) struct Sent {

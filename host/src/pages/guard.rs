@@ -18,17 +18,36 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Lets nothing be changed by a page of somebody else's, and keeps answers out of caches, frames and referrers.
 pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let for_a_part = is_part(request.headers());
     let mut answer = if reads || is_own_form(&pages.site, &request) {
         next.run(request).await
     } else {
         Refused(StatusCode::FORBIDDEN, Words::foreign_form()).into_response()
     };
+    if for_a_part {
+        whole_page(&mut answer);
+    }
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     // Of another origin nobody learns where the browser was; with less, the browser would not say whose form it sends.
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     harden(headers);
     answer
+}
+
+/// Whether only a part of a page is asked for, which a script puts in place.
+pub(super) fn is_part(headers: &HeaderMap) -> bool {
+    headers.contains_key("hx-request")
+}
+
+/// What is no part is not put in place of one: the script goes where the answer leads, or loads the page anew.
+fn whole_page(answer: &mut Response) {
+    if let Some(place) = answer.headers_mut().remove(header::LOCATION) {
+        *answer.status_mut() = StatusCode::OK;
+        answer.headers_mut().insert("hx-redirect", place);
+    } else if !answer.status().is_success() {
+        answer.headers_mut().insert("hx-refresh", HeaderValue::from_static("true"));
+    }
 }
 
 /// Whether a form is of a page of this host: every browser of the last years says so.

@@ -48,7 +48,8 @@ pub(super) async fn start(State(pages): State<Pages>, Path(token): Path<String>,
 /// Begins a flow, or says why none begins.
 pub(super) async fn begin(pages: &Pages, link: &ConnectLinkRecord, jar: CookieJar, asking: Asking) -> Shown {
     let (jar, browser) = browser::kept(pages.host.context(), &pages.site, jar)?;
-    let begun = pages.host.start_link(&pages.site, link, &browser, asking).await?;
+    let begun = pages.host.start_link(&pages.site, link, &browser, asking).await;
+    let begun = begun.map_err(|error| Refused::of_flow(&error))?;
     let taken = || Refused(StatusCode::CONFLICT, Words::link_of_another_browser());
     match begun {
         Some(url) => Ok((jar, see_other(&url)).into_response()),

@@ -161,8 +161,15 @@ impl Refused {
 impl From<Error> for Refused {
     /// What the operator has to know of it is in the log.
     fn from(error: Error) -> Self {
+        tracing::warn!(%error, "a page could not be made");
+        Self(StatusCode::SERVICE_UNAVAILABLE, Words::failed_inside())
+    }
+}
+
+impl Refused {
+    /// A flow that did not begin.
+    fn of_flow(error: &Error) -> Self {
         tracing::warn!(%error, "a person could not go on");
-        let words = if error.kind().is_some() { Words::of_failure(word(&error)) } else { Words::failed_inside() };
-        Self(StatusCode::SERVICE_UNAVAILABLE, words)
+        Self(StatusCode::SERVICE_UNAVAILABLE, Words::of_failure(word(error)))
     }
 }

@@ -18,7 +18,7 @@ const fn ill(text: &'static str) -> Said {
 }
 
 /// The words there are.
-const ALL: [(&str, Said); 9] = [
+const ALL: [(&str, Said); 10] = [
     ("connected", well("Connected.")),
     ("waiting", well("Allowed. The platform did not say yet which account it is; that is asked again by itself.")),
     ("updated", well("The counts are up to date.")),
@@ -30,6 +30,7 @@ const ALL: [(&str, Said); 9] = [
         ill("Disconnected here. The platform did not confirm it: the person can remove the app there."),
     ),
     ("disconnecting", well("Disconnected here. The platform is still to be told, which is tried again by itself.")),
+    ("cancelled", ill("Nothing was connected: the link was taken back.")),
     ("already_disconnected", ill("It was disconnected already.")),
 ];
 

@@ -11,7 +11,7 @@ use connector_core::Secret;
 use serde::Deserialize;
 
 use super::forms::Sent;
-use super::words::Words;
+use super::words::{Words, sentence};
 use super::{Pages, Refused, Shown, page};
 use crate::client::FromHere;
 use crate::error::Error;
@@ -60,7 +60,7 @@ pub(super) async fn make(State(pages): State<Pages>, here: Here, request: Reques
             let error = Some("There is a user of this name already: choose another name.".to_owned());
             Ok(again(&set_up, token, name, error))
         }
-        Err(Error::Request(why)) => Ok(again(&set_up, token, name, Some(super::account::sentence(&why)))),
+        Err(Error::Request(why)) => Ok(again(&set_up, token, name, Some(sentence(&why)))),
         Err(error) => Err(Refused::from(error)),
     }
 }

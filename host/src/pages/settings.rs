@@ -42,6 +42,8 @@ struct AppRow {
 struct Health {
     findings: Vec<Row>,
     well: String,
+    /// Why nobody could look.
+    failed: Option<String>,
 }
 
 struct Row {
@@ -93,9 +95,13 @@ impl PlatformRow {
 }
 
 impl Health {
-    fn of(report: &Report) -> Self {
+    fn of(examined: &Result<Report, String>) -> Self {
+        let report = match examined {
+            Ok(report) => report,
+            Err(why) => return Self { findings: Vec::new(), well: String::new(), failed: Some(why.clone()) },
+        };
         let well: Vec<_> = report.well().into_iter().map(Area::as_str).collect();
-        Self { findings: report.findings().into_iter().map(Row::of).collect(), well: well.join(", ") }
+        Self { findings: report.findings().into_iter().map(Row::of).collect(), well: well.join(", "), failed: None }
     }
 }
 

@@ -9,6 +9,7 @@ use axum_extra::extract::CookieJar;
 use connector_core::Secret;
 use serde::Deserialize;
 
+use super::forms::Button;
 use super::forms::Sent;
 use super::next::local;
 use super::viewer::{COOKIE, Posted, signed};
@@ -89,16 +90,11 @@ pub(super) async fn enter(
     Ok(page(status, &SignInPage { form_token: token, next, name, failed: true }))
 }
 
-/// A form that says nothing but that it was sent.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
-
 /// Ends the session.
 pub(super) async fn leave(
     State(pages): State<Pages>,
     jar: CookieJar,
-    Posted(viewer, Nothing {}): Posted<Nothing>,
+    Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
     pages.host.sign_out(&viewer.signed).await?;
     Ok((COOKIE.unset(&pages.site, jar), Redirect::to("/sign-in")).into_response())

@@ -15,6 +15,9 @@ pub trait Upkeep: Debug + Send + Sync {
     /// What is wrong in the files now, each with its place, so that the configuration before stays in force. Nothing where they are right.
     fn mistakes(&self) -> Vec<String>;
 
-    /// What keeps the installation from working, or soon may. Nothing is sent for it.
-    async fn examine(&self) -> Report;
+    /// What keeps the installation from working, or soon may. Nothing leaves this machine for it.
+    ///
+    /// # Errors
+    /// Why nobody can look, in words.
+    async fn examine(&self) -> Result<Report, String>;
 }

@@ -6,10 +6,11 @@ use axum::http::StatusCode;
 use connector_core::Secret;
 use serde::Deserialize;
 
-use super::account::{back_to, sentence};
+use super::account::back_to;
+use super::forms::Button;
 use super::frame::Frame;
-use super::sign_in::Nothing;
 use super::viewer::{Admin, Posted, Viewer};
+use super::words::sentence;
 use super::{Pages, Refused, Shown, page};
 use crate::error::Error;
 use crate::store::{UserId, UserRecord};
@@ -127,6 +128,10 @@ pub(super) async fn password(
 ) -> Shown {
     let viewer = viewer.admin()?;
     let user = found(&pages, &id).await?;
+    if user.id == viewer.signed.user.id {
+        let why = "Your own password is changed at your account, where the current one is asked for.".to_owned();
+        return users(&pages, viewer, Wrong::Changing(why)).await;
+    }
     match pages.host.set_password(&user, Secret::from(form.password)).await {
         Ok(()) => Ok(back_to("/users")),
         Err(Error::Request(why)) => users(&pages, viewer, Wrong::Changing(sentence(&why))).await,
@@ -138,7 +143,7 @@ pub(super) async fn password(
 pub(super) async fn disable(
     State(pages): State<Pages>,
     Path(id): Path<String>,
-    Posted(viewer, Nothing {}): Posted<Nothing>,
+    Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
     let viewer = viewer.admin()?;
     let user = found(&pages, &id).await?;
@@ -154,7 +159,7 @@ pub(super) async fn disable(
 pub(super) async fn sign_out(
     State(pages): State<Pages>,
     Path(id): Path<String>,
-    Posted(viewer, Nothing {}): Posted<Nothing>,
+    Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
     viewer.admin()?;
     let user = found(&pages, &id).await?;

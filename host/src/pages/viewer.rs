@@ -90,7 +90,9 @@ impl FromRequestParts<Pages> for Viewer {
             let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
             return Err(NoViewer::SignIn(asked.map(ToString::to_string)));
         };
-        let named = Query::<Named>::try_from_uri(&parts.uri).ok().and_then(|Query(named)| named.tenant);
+        // Of two tenants nobody knows which is meant.
+        let Query(named) = Query::<Named>::try_from_uri(&parts.uri).map_err(|_| Refused::nothing_here())?;
+        let named = named.tenant;
         let named = named.filter(|tenant| !tenant.is_empty()).unwrap_or_else(|| TENANT.to_owned());
         Ok(Self {
             name: signed.user.name.clone(),

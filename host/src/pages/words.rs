@@ -39,6 +39,14 @@ const fn words(title: &'static str, text: &'static str) -> Words {
     Words { title, text }
 }
 
+/// With a capital letter and a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let text: String = first.chain(letters).collect();
+    if text.ends_with('.') { text } else { text + "." }
+}
+
 impl Words {
     /// Why nothing was connected, by its stable word.
     pub(super) fn of_failure(word: &str) -> Self {
@@ -128,12 +136,17 @@ impl Words {
         )
     }
 
+    /// Whether it is told to those who sign in, and not to somebody with a link.
+    pub(super) fn are_of_the_house(self) -> bool {
+        [Self::no_page(), Self::old_form(), Self::failed_inside()].contains(&self)
+    }
+
     pub(super) fn no_page() -> Self {
         words("There is no such page", "It may have been removed, or it belongs to somebody else.")
     }
 
     pub(super) fn foreign_form() -> Self {
-        words("Not done", "This was sent by a page of somebody else's. Open the link itself and use its button.")
+        words("Not done", "This was sent by a page of somebody else's. Open the page itself and use its button.")
     }
 
     pub(super) fn old_form() -> Self {

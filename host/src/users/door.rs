@@ -6,7 +6,7 @@ use connector_core::{Context, Secret};
 use tokio::sync::OnceCell;
 
 use super::guesses::{Guess, Guesses};
-use super::{Browser, SessionToken, password};
+use super::{Browser, SessionToken, check_name, password};
 use crate::client::Client;
 use crate::error::Result;
 use crate::host::Host;
@@ -51,11 +51,15 @@ impl Door {
     /// When the store or the machine does not play along.
     pub(crate) async fn answer(&self, host: &Host, knock: Knock) -> Result<Answer> {
         let Knock { name, password, browser, client } = knock;
-        let user = host.store().user_by_name(&name).await?;
         let guess = Guess::at(&name, browser, client);
         if !self.guesses.admit(host.context(), &guess) {
             return Ok(Answer::TooMany);
         }
+        // What cannot be a name is nobody's, and no store is asked for it.
+        let user = match check_name(&name) {
+            Ok(()) => host.store().user_by_name(&name).await?,
+            Err(_) => None,
+        };
         let Some(user) = self.found(host, user, password).await? else { return Ok(Answer::Wrong) };
         let Some(token) = host.begin_session(&user).await? else { return Ok(Answer::Wrong) };
         self.guesses.was_right(host.context(), &guess);

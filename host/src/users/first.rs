@@ -44,15 +44,15 @@ pub(crate) fn check_hash(text: &str) -> Result<(), &'static str> {
 }
 
 impl Host {
-    /// Makes the admin of the file, or gives him the password of the file if he has another.
+    /// Makes the admin of the file, or gives him the password of the file if he has another. True where he had another: the file decides.
     ///
     /// # Errors
     /// When the name is a member's or was disabled; a store that is another instance's or cannot be written.
-    pub(crate) async fn keep_admin(&self, hash: &str) -> Result<()> {
+    pub(crate) async fn keep_admin(&self, hash: &str) -> Result<bool> {
         let Some(user) = self.store().user_by_name(NAME).await? else {
             // Another process that starts at the same moment has made it, with the same file.
             self.add_with_hash(NAME.to_owned(), None, hash.to_owned(), UserCondition::Any).await?;
-            return Ok(());
+            return Ok(false);
         };
         if !user.is_admin() || !user.is_active() {
             let how = if user.is_active() { "a member" } else { "disabled" };
@@ -60,6 +60,10 @@ impl Host {
                 "the user `{NAME}` of the password's file is {how}: leave --admin-password-hash-file out, and make an admin of another name with `connector-host admin create`"
             )));
         }
-        if user.password_hash == hash { Ok(()) } else { self.set_hash(&user, hash).await }
+        if user.password_hash == hash {
+            return Ok(false);
+        }
+        self.set_hash(&user, hash).await?;
+        Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use connector_core::Context;
+use connector_core::{Context, Secret};
 
 use crate::buckets::Buckets;
 use crate::client::Client;
@@ -13,8 +13,13 @@ use crate::store::user_name_key;
 /// How many guesses at once. With those that come back meanwhile there are ten in a minute.
 const AT_ONCE: f64 = 5.0;
 
-/// How many more in a second.
-const PER_SECOND: f64 = AT_ONCE / 60.0;
+/// How many of these one address has: fewer, so that nobody takes all guesses at an account from there.
+const AT_ONCE_FROM_ONE: f64 = 3.0;
+
+/// How many more in a second, of so many at once: all of them within a minute.
+const fn per_second(at_once: f64) -> f64 {
+    at_once / 60.0
+}
 
 /// What a browser has of its own, as a digest.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +47,8 @@ pub(super) struct Guess {
 
 impl Guess {
     pub(super) fn at(name: &str, browser: Browser, client: Option<Client>) -> Self {
-        Self { account: user_name_key(name), browser, client }
+        // A name may be as long as a form, and many are remembered.
+        Self { account: Secret::from(user_name_key(name)).digest(), browser, client }
     }
 
     fn known(&self) -> (String, Browser) {
@@ -53,9 +59,9 @@ impl Guess {
 impl Guesses {
     pub(super) fn new(cx: &Context) -> Self {
         let counted = Counted {
-            accounts: Buckets::new(PER_SECOND, AT_ONCE),
-            addresses: Buckets::new(PER_SECOND, AT_ONCE),
-            known: Buckets::new(PER_SECOND, AT_ONCE),
+            accounts: Buckets::new(per_second(AT_ONCE), AT_ONCE),
+            addresses: Buckets::new(per_second(AT_ONCE_FROM_ONE), AT_ONCE_FROM_ONE),
+            known: Buckets::new(per_second(AT_ONCE), AT_ONCE),
         };
         Self { began: Moment::now(cx), counted: Mutex::new(counted) }
     }

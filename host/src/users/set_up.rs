@@ -12,6 +12,9 @@ use crate::private_files::{self, FileError};
 /// How long the token is good.
 const SET_UP_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
+/// The name of its file.
+const FILE: &str = "set-up-token";
+
 /// A token that is good for a while. Its file is there for as long as this value lives and nobody has used it.
 #[derive(Debug)]
 pub(crate) struct SetUp {
@@ -28,7 +31,7 @@ impl SetUp {
     pub(crate) fn begin(cx: &Context, dir: &Path) -> Result<(Self, Secret)> {
         // Whoever reads where it is may be in another directory.
         let path = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        let (token, file) = (cx.random_token()?, path.join("set-up-token"));
+        let (token, file) = (cx.random_token()?, path.join(FILE));
         let failed = |doing, source| FileError::Io { doing, path: file.clone(), source };
         private_files::ensure_dir(dir)?;
         if private_files::is_there(&file)? {
@@ -53,8 +56,16 @@ impl SetUp {
 
     /// Takes the file away: the token was used.
     pub(crate) fn end(&self) {
-        // One that stays behind is of no use: there is an admin.
-        let _ = std::fs::remove_file(&self.file);
+        // Another process may have put its own there. One that stays behind is of no use: there is an admin.
+        let is_own = |text: String| self.token.matches(&Secret::from(text.trim()).digest());
+        if std::fs::read_to_string(&self.file).is_ok_and(is_own) {
+            let _ = std::fs::remove_file(&self.file);
+        }
+    }
+
+    /// Takes away what a process left that did not come to its end.
+    pub(crate) fn clear(dir: &Path) {
+        let _ = std::fs::remove_file(dir.join(FILE));
     }
 }
 

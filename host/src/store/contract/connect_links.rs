@@ -3,9 +3,11 @@
 use tokio::task::JoinSet;
 
 use super::bench::{Bench, TENANT, platform};
+use super::pages::SIZES;
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState, ConnectionId, StoreError,
+    ConnectLinkCursor, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState,
+    ConnectionId, Page, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -19,6 +21,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "a connect link tells what became of its last flow", run: |bench| Box::pin(told(bench)) },
     Check { name: "a connect link rests while a code is exchanged", run: |bench| Box::pin(completing(bench)) },
     Check { name: "a connect link is taken back with its flow", run: |bench| Box::pin(cancelled(bench)) },
+    Check { name: "connect links come by the page, the latest first", run: |bench| Box::pin(paged(bench)) },
     Check { name: "connect links are pruned when they have expired", run: |bench| Box::pin(pruned(bench)) },
 ];
 
@@ -204,6 +207,47 @@ async fn cancelled(bench: Bench) -> Outcome {
     let events: Vec<_> = bench.on_record().await?.into_iter().map(|(event, _)| event).collect();
     assert_eq!(events, ["connect_link_created", "connect_link_cancelled"]);
     Ok(())
+}
+
+async fn paged(bench: Bench) -> Outcome {
+    let mut mine = Vec::new();
+    for number in 0..9 {
+        let (token, is_mine) = (format!("token-{number}"), number % 3 != 1);
+        let tenant = if is_mine { TENANT } else { "other" }.to_owned();
+        let link = ConnectLinkRecord { tenant, ..link(&bench, &token)? };
+        put(&bench, &link).await?;
+        if is_mine {
+            mine.push(link);
+        }
+    }
+    assert!(start(&bench, &mine[3], "browser", "state").await?);
+    mine[3] = now(&bench, &mine[3]).await?;
+    mine.sort_by(|a, b| b.id.cmp(&a.id));
+    assert_eq!(page_of(&bench, None, u32::MAX).await?.items, mine);
+    for size in SIZES {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = page_of(&bench, after, size).await?;
+            assert!(page.items.len() <= size as usize, "{page:?}");
+            all.extend(page.items);
+            let Some(next) = page.next else { break };
+            assert_eq!(all.last().map(ConnectLinkRecord::cursor).as_ref(), Some(&next));
+            after = Some(next.to_string().parse()?);
+            put(&bench, &link(&bench, &format!("later-{size}-{}", all.len()))?).await?;
+        }
+        all.retain(|link| mine.contains(link));
+        assert_eq!(all, mine, "those that are added meanwhile shift none");
+    }
+    assert_eq!(bench.store.connect_links_page("nobody", None, 7).await?.items, []);
+    Ok(())
+}
+
+async fn page_of(
+    bench: &Bench,
+    after: Option<ConnectLinkCursor>,
+    size: u32,
+) -> crate::store::Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
+    bench.store.connect_links_page(TENANT, after, size).await
 }
 
 async fn pruned(bench: Bench) -> Outcome {

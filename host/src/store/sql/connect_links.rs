@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use super::fields::{Fields, millis};
 use super::{Row, SqlStore, Statement, audit, json, statement};
 use crate::store::{
-    AuditRecord, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinks, Result,
+    AuditRecord, ConnectLinkCursor, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart,
+    ConnectLinks, Page, Result,
 };
 
 #[async_trait]
@@ -21,6 +22,17 @@ impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {
         let select = statement("SELECT * FROM connect_links WHERE id = $1 AND tenant = $2");
         self.fetch(select.bind(id.to_string()).bind(tenant)).await?.as_ref().map(link).transpose()
+    }
+
+    async fn connect_links_page(
+        &self,
+        tenant: &str,
+        after: Option<ConnectLinkCursor>,
+        limit: u32,
+    ) -> Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
+        let rows = self.fetch_all(next(tenant, after.as_ref(), limit)).await?;
+        let found = rows.iter().map(link).collect::<Result<Vec<_>>>()?;
+        Ok(Page::of(found, limit, |last, _| last.cursor()))
     }
 
     async fn connect_link_by_token(&self, token_digest: &str) -> Result<Option<ConnectLinkRecord>> {
@@ -99,6 +111,12 @@ impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
         let delete = statement("DELETE FROM connect_links WHERE expires_at <= $1").bind(expired_at.as_millisecond());
         self.execute(delete).await
     }
+}
+
+pub(super) fn next(tenant: &str, after: Option<&ConnectLinkCursor>, limit: u32) -> Statement {
+    let which = statement("SELECT * FROM connect_links WHERE tenant = $1").bind(tenant);
+    let which = which.and("id < $?", after.map(|after| after.id().to_string()));
+    which.then(" ORDER BY id DESC").limit(i64::from(limit.max(1)) + 1)
 }
 
 fn insert(link: &ConnectLinkRecord) -> Result<Statement> {

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::fields::Fields;
-use super::{Statement, audit, connections, feed, inventory, samples};
+use super::{Statement, audit, connect_links, connections, feed, inventory, samples};
 use crate::store::{
-    AuditCursor, AuditFilter, AuditId, ConnectionFilter, ConnectionId, GrantId, SampleCursor, SqliteStore,
+    AuditCursor, AuditFilter, AuditId, ConnectLinkCursor, ConnectLinkId, ConnectionFilter, ConnectionId, GrantId,
+    SampleCursor, SqliteStore,
 };
 
 /// Each step of how a statement is done.
@@ -57,6 +58,14 @@ async fn no_list_is_sorted_and_no_table_is_read_as_a_whole() {
         (&of_grant, "audit_by_grant (tenant=? AND grant_id=? AND at<?)"),
     ] {
         goes_by(&store, audit::select("default", filter), index).await;
+    }
+
+    for (after, index) in [
+        (None, "connect_links_in_order (tenant=?)"),
+        (Some(ConnectLinkId::new(&cx).unwrap()), "connect_links_in_order (tenant=? AND id<?)"),
+    ] {
+        let after = after.map(ConnectLinkCursor::behind);
+        goes_by(&store, connect_links::next("default", after.as_ref(), 50), index).await;
     }
 
     let held = plan(&store, inventory::held(Some("default"), None, 50)).await;

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::{MemoryStore, there_already};
 use crate::store::{
-    AuditRecord, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinks, Result,
+    AuditRecord, ConnectLinkCursor, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart,
+    ConnectLinks, Page, Result,
 };
 
 impl MemoryStore {
@@ -29,6 +30,20 @@ impl ConnectLinks for MemoryStore {
 
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {
         Ok(self.connect_link_where(|link| link.id == *id && link.tenant == tenant))
+    }
+
+    async fn connect_links_page(
+        &self,
+        tenant: &str,
+        after: Option<ConnectLinkCursor>,
+        limit: u32,
+    ) -> Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
+        let state = self.lock();
+        let behind = |link: &&ConnectLinkRecord| after.as_ref().is_none_or(|after| link.id < *after.id());
+        let theirs = state.connect_links.iter().filter(|link| link.tenant == tenant);
+        let mut found: Vec<_> = theirs.filter(behind).cloned().collect();
+        found.sort_by(|a, b| b.id.cmp(&a.id));
+        Ok(Page::of(found, limit, |last, _| last.cursor()))
     }
 
     async fn connect_link_by_token(&self, token_digest: &str) -> Result<Option<ConnectLinkRecord>> {

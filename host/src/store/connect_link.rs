@@ -220,12 +220,13 @@ pub struct ConnectLinkStart {
 /// Keeps connect links. One that is of no use any more stays for a while, so that the product can read what became of it.
 #[async_trait]
 pub trait ConnectLinks {
-    /// Adds a link and records it.
+    /// Adds a link and records it, unless its tenant has so many that have not ended by the time it was made, nor has their time: of any number
+    /// that are added at once no more are than fit. False when it has: nothing has changed then.
     ///
     /// # Errors
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is a link of this id or token,
     /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
-    async fn put_connect_link(&self, link: &ConnectLinkRecord, audit: &AuditRecord) -> Result<()>;
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, most: u32, audit: &AuditRecord) -> Result<bool>;
 
     /// A link of a tenant.
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>>;

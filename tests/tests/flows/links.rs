@@ -276,6 +276,34 @@ fn a_tenants_links_are_listed_the_latest_first_without_what_opens_them() {
 }
 
 #[test]
+fn a_tenant_has_so_many_open_links_and_no_more() {
+    let api = api();
+    api.stage.by_others(
+        "INSERT INTO connect_links (id, token_digest, tenant, platform, app, created_at, expires_at)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+         SELECT printf('00000000-0000-7000-8000-%012x', i), 'digest-' || i, 'default', 'tiktok', 'default', 0, 9000000000000 FROM n",
+    );
+    let last = made(&api, &json!({}));
+    let body = json!({ "platform": "tiktok" });
+    let create = || {
+        let name = header::HeaderName::from_static("idempotency-key");
+        let request = api.request(Method::POST, "connect-links", &api.key);
+        api.answer(request.header(name, HeaderValue::from_static("one-more")).json(&body))
+    };
+    let problem = refused(&create(), 429, "too_many_links");
+    assert!(problem["detail"].as_str().unwrap().contains("10000 connect links"), "{problem}");
+    let cli = || api.stage.cli("links create tiktok").run();
+    cli().ends(1, &["the tenant has 10000 connect links that have not ended", "take back"]);
+    let other = key(&api.stage, "other", "--tenant other --rights all");
+    fine(&api.send(Method::POST, "connect-links", &other, None, Some(&body)));
+    let path = format!("connect-links/{}", last["id"].as_str().unwrap());
+    fine(&api.send(Method::DELETE, &path, &api.key, None, None));
+    fine(&create());
+    cli().ends(1, &["take back"]);
+    api.end();
+}
+
+#[test]
 fn what_cannot_be_is_refused_when_the_link_is_made() {
     let api = api();
     let post = |more: Value| {

@@ -36,8 +36,8 @@ impl Flows for NodeStore {
 
 #[async_trait]
 impl ConnectLinks for NodeStore {
-    async fn put_connect_link(&self, link: &ConnectLinkRecord, audit: &AuditRecord) -> Result<()> {
-        self.memory().put_connect_link(link, audit).await
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, most: u32, audit: &AuditRecord) -> Result<bool> {
+        self.memory().put_connect_link(link, most, audit).await
     }
 
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {

@@ -22,6 +22,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "a connect link rests while a code is exchanged", run: |bench| Box::pin(completing(bench)) },
     Check { name: "a connect link is taken back with its flow", run: |bench| Box::pin(cancelled(bench)) },
     Check { name: "connect links come by the page, the latest first", run: |bench| Box::pin(paged(bench)) },
+    Check { name: "a tenant has so many open connect links and no more", run: |bench| Box::pin(bounded(bench)) },
+    Check { name: "of connect links that are made at once as many are as fit", run: |bench| Box::pin(crowded(bench)) },
     Check { name: "connect links are pruned when they have expired", run: |bench| Box::pin(pruned(bench)) },
 ];
 
@@ -47,7 +49,13 @@ fn link(bench: &Bench, token: &str) -> Result<ConnectLinkRecord> {
 }
 
 async fn put(bench: &Bench, link: &ConnectLinkRecord) -> crate::store::Result<()> {
-    bench.store.put_connect_link(link, &bench.audit("connect_link_created")?).await
+    assert!(put_of(bench, link, u32::MAX).await?, "there is room for all that can be");
+    Ok(())
+}
+
+/// The same where the tenant has at most so many.
+async fn put_of(bench: &Bench, link: &ConnectLinkRecord, most: u32) -> crate::store::Result<bool> {
+    bench.store.put_connect_link(link, most, &bench.audit("connect_link_created")?).await
 }
 
 async fn stored(bench: &Bench, token: &str) -> Result<ConnectLinkRecord> {
@@ -248,6 +256,41 @@ async fn page_of(
     size: u32,
 ) -> crate::store::Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
     bench.store.connect_links_page(TENANT, after, size).await
+}
+
+async fn bounded(bench: Bench) -> Outcome {
+    let expired = ConnectLinkRecord { expires_at: bench.now(), ..link(&bench, "expired")? };
+    let theirs = ConnectLinkRecord { tenant: "other".to_owned(), ..link(&bench, "theirs")? };
+    for other in [&expired, &theirs] {
+        put(&bench, other).await?;
+    }
+    let (first, second) = (link(&bench, "first")?, link(&bench, "second")?);
+    assert!(put_of(&bench, &first, 2).await? && put_of(&bench, &second, 2).await?);
+    assert!(start(&bench, &first, "browser", "state").await?);
+    assert!(bench.store.end_connect_link("state", &failed(), bench.now()).await?);
+    let third = link(&bench, "third")?;
+    let before = bench.on_record().await?;
+    assert!(!put_of(&bench, &third, 2).await?, "one that failed may be tried again");
+    assert_eq!(bench.store.connect_link(TENANT, &third.id).await?, None);
+    assert_eq!(bench.on_record().await?, before);
+    let record = bench.audit("connect_link_cancelled")?;
+    assert!(bench.store.cancel_connect_link(TENANT, &second.id, bench.now(), &record).await?);
+    assert!(put_of(&bench, &third, 2).await?, "one has ended");
+    Ok(())
+}
+
+async fn crowded(bench: Bench) -> Outcome {
+    let mut made = JoinSet::new();
+    for number in 0..8 {
+        let (bench, link) = (bench.clone(), link(&bench, &format!("token-{number}"))?);
+        made.spawn(async move { put_of(&bench, &link, 3).await });
+    }
+    let mut fitted = 0;
+    while let Some(answer) = made.join_next().await {
+        fitted += u32::from(answer??);
+    }
+    assert_eq!((fitted, page_of(&bench, None, 8).await?.items.len()), (3, 3));
+    Ok(())
 }
 
 async fn pruned(bench: Bench) -> Outcome {

@@ -12,11 +12,16 @@ use crate::store::{
 
 #[async_trait]
 impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
-    async fn put_connect_link(&self, link: &ConnectLinkRecord, record: &AuditRecord) -> Result<()> {
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, most: u32, record: &AuditRecord) -> Result<bool> {
         let mut transaction = self.write_ours().await?;
-        transaction.execute(insert(link)?).await?;
+        // One after the other, so that each counts those before it.
+        transaction.lock_tenant(&link.tenant).await?;
+        if transaction.execute(insert(link, most)?).await? != 1 {
+            return Ok(false);
+        }
         transaction.execute(audit::insert(record)).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(true)
     }
 
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {
@@ -119,11 +124,12 @@ pub(super) fn next(tenant: &str, after: Option<&ConnectLinkCursor>, limit: u32) 
     which.then(" ORDER BY id DESC").limit(i64::from(limit.max(1)) + 1)
 }
 
-fn insert(link: &ConnectLinkRecord) -> Result<Statement> {
+pub(super) fn insert(link: &ConnectLinkRecord, most: u32) -> Result<Statement> {
     let insert = statement(
         "INSERT INTO connect_links (id, token_digest, tenant, platform, app, reference, reconnects, return_url, created_at,
                                     expires_at, browser_digest, state_digest, outcome, ended_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+         WHERE (SELECT count(*) FROM connect_links WHERE tenant = $3 AND ended_at IS NULL AND expires_at > $9) < $15",
     )
     .bind(link.id.to_string())
     .bind(link.token_digest.clone())
@@ -138,7 +144,8 @@ fn insert(link: &ConnectLinkRecord) -> Result<Statement> {
     .bind(link.browser_digest.clone())
     .bind(link.state_digest.clone())
     .bind(link.outcome.as_ref().map(|outcome| json::to_text(&json::Outcome::from(outcome))).transpose()?)
-    .bind(millis(link.ended_at));
+    .bind(millis(link.ended_at))
+    .bind(most);
     Ok(insert)
 }
 

@@ -17,15 +17,21 @@ impl MemoryStore {
 
 #[async_trait]
 impl ConnectLinks for MemoryStore {
-    async fn put_connect_link(&self, link: &ConnectLinkRecord, audit: &AuditRecord) -> Result<()> {
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, most: u32, audit: &AuditRecord) -> Result<bool> {
         let mut state = self.lock();
         state.check_ours()?;
         if state.connect_links.iter().any(|other| other.id == link.id || other.token_digest == link.token_digest) {
             return there_already("connect link");
         }
-        state.connect_links.push(link.clone());
-        state.audit.push(audit.clone());
-        Ok(())
+        let is_open = |other: &&ConnectLinkRecord| {
+            other.tenant == link.tenant && other.ended_at.is_none() && other.expires_at > link.created_at
+        };
+        if u32::try_from(state.connect_links.iter().filter(is_open).count()).is_ok_and(|open| open < most) {
+            state.connect_links.push(link.clone());
+            state.audit.push(audit.clone());
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {

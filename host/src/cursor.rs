@@ -17,6 +17,7 @@ pub(crate) enum Kind {
     Audit = 2,
     Samples = 3,
     Events = 4,
+    ConnectLinks = 5,
 }
 
 impl Kind {
@@ -26,11 +27,13 @@ impl Kind {
             Self::Audit => "audit records",
             Self::Samples => "samples",
             Self::Events => "events",
+            Self::ConnectLinks => "connect links",
         }
     }
 
     fn of(number: u8) -> Option<Self> {
-        [Self::Connections, Self::Audit, Self::Samples, Self::Events].into_iter().find(|kind| *kind as u8 == number)
+        let all = [Self::Connections, Self::Audit, Self::Samples, Self::Events, Self::ConnectLinks];
+        all.into_iter().find(|kind| *kind as u8 == number)
     }
 }
 

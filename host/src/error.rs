@@ -40,6 +40,11 @@ pub enum Error {
     /// Access was allowed and the account is not linked by it: it is another one than was to be renewed, or was given up meanwhile.
     #[error("{0}")]
     NotLinked(String),
+    /// A tenant has as many connect links that have not ended as it may have.
+    #[error(
+        "the tenant has {0} connect links that have not ended, and may have no more: take back those that nobody needs, or wait until some end"
+    )]
+    TooManyLinks(u32),
     /// What was asked for does not exist or is not clear.
     #[error("{0}")]
     Request(String),

@@ -1,9 +1,13 @@
-//! Connections by how they stand, which follows from the configuration as well as from what is stored.
+//! What no store knows is asked of what it gives: connections by how they stand, which follows from the configuration as well as from what is
+//! stored, and connect links by theirs, which follows from the time.
 
 use crate::host::Host;
-use crate::store::{ConnectionCursor, ConnectionFilter, ConnectionPage, ConnectionState, Result};
+use crate::store::{
+    ConnectLinkCursor, ConnectLinkRecord, ConnectLinkState, ConnectionCursor, ConnectionFilter, ConnectionPage,
+    ConnectionState, Page, Result,
+};
 
-/// How many connections are looked at for a page of those in one state.
+/// How many are looked at for a page of those in one state.
 const LOOKED_AT: usize = 2_000;
 /// How many of them are read at once.
 const AT_ONCE: u32 = 200;
@@ -19,25 +23,59 @@ impl Host {
         &self,
         state: ConnectionState,
         filter: &ConnectionFilter,
-        mut after: Option<ConnectionCursor>,
+        after: Option<ConnectionCursor>,
         limit: u32,
     ) -> Result<ConnectionPage> {
-        let (host, most) = (self.pinned(), usize::try_from(limit.max(1)).unwrap_or(usize::MAX));
-        let (mut items, mut looked_at) = (Vec::new(), 0);
-        while items.len() <= most && looked_at < LOOKED_AT {
-            let page = host.store().connections_page(filter, after, AT_ONCE).await?;
-            looked_at += page.items.len();
-            items.extend(page.items.into_iter().filter(|(_, found)| host.state_of(found) == state));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        if after.is_none() || items.len() > most {
-            return Ok(ConnectionPage::of(items, limit, |(place, _), _| *place));
-        }
-        Ok(ConnectionPage { items, next: after })
+        let host = self.pinned();
+        let read = |after| host.store().connections_page(filter, after, AT_ONCE);
+        sift(read, |(_, found)| host.state_of(found) == state, |(place, _)| *place, after, limit).await
     }
+
+    /// The tenant's next connect links, the latest first: at most so many, and one at least. Of those in one state two thousand are looked at
+    /// for a page, or a few more, as by [`connections_in`](Self::connections_in).
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn connect_links(
+        &self,
+        tenant: &str,
+        state: Option<ConnectLinkState>,
+        after: Option<ConnectLinkCursor>,
+        limit: u32,
+    ) -> Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
+        let Some(state) = state else { return self.store().connect_links_page(tenant, after, limit).await };
+        let now = self.context().now();
+        let read = |after| self.store().connect_links_page(tenant, after, AT_ONCE);
+        sift(read, |link| link.state(now) == state, ConnectLinkRecord::cursor, after, limit).await
+    }
+}
+
+/// The next of those that fit: page after page is read until there are enough, or many were looked at.
+async fn sift<T, K, F>(
+    read: impl Fn(Option<K>) -> F,
+    fits: impl Fn(&T) -> bool,
+    place: impl FnOnce(&T) -> K,
+    mut after: Option<K>,
+    limit: u32,
+) -> Result<Page<T, K>>
+where
+    F: Future<Output = Result<Page<T, K>>>,
+{
+    let most = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+    let (mut items, mut looked_at) = (Vec::new(), 0);
+    while items.len() <= most && looked_at < LOOKED_AT {
+        let page = read(after).await?;
+        looked_at += page.items.len();
+        items.extend(page.items.into_iter().filter(&fits));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if after.is_none() || items.len() > most {
+        return Ok(Page::of(items, limit, |last, _| place(last)));
+    }
+    Ok(Page { items, next: after })
 }
 
 #[cfg(test)]

@@ -233,7 +233,8 @@ async fn what_was_left_half_made_is_completed() {
         by_others(dir.path(), statement);
         open(&cx(), dir.path()).await.put_grant(&grant(&cx()), &allowed(&cx()).unwrap()).await.unwrap();
     }
-    let an_earlier_version = "DROP INDEX grants_in_order; PRAGMA user_version = 6";
+    let an_earlier_version =
+        "DROP INDEX connect_links_in_order; DROP INDEX connect_links_open; PRAGMA user_version = 8";
     for statement in ["DELETE FROM meta", "PRAGMA journal_mode = DELETE", an_earlier_version] {
         let dir = DataDir::new();
         changed(dir.path(), statement).await;

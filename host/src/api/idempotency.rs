@@ -135,7 +135,7 @@ fn repeated(host: &Host, begun: &KeyedRequest, known: &KeyedRequest) -> Result<R
 async fn done(host: &Host, begun: &KeyedRequest, answer: Response) -> Response {
     let (parts, body) = answer.into_parts();
     let Ok(body) = to_bytes(body, usize::MAX).await else { return Problem::internal().into_response() };
-    let kept = if parts.status.is_server_error() {
+    let kept = if parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS {
         host.store().forget_request(&begun.id).await.map_err(Error::from)
     } else {
         keep(host, begun, &Kept::of(&parts, &body)).await

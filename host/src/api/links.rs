@@ -9,19 +9,20 @@ use jiff::SignedDuration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
 use super::connections::id;
-use super::extract::{Body, Named};
+use super::extract::{Asked, Body, Named};
 use super::flows::usual_app;
+use super::page::{cursor, limit};
 use super::platforms::with_app;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::ConnectLinkData;
 use crate::host::Host;
 use crate::links::{CONNECT_LINK_LIFE, NewConnectLink, Site};
-use crate::store::ConnectLinkId;
+use crate::store::{ConnectLinkId, ConnectLinkState};
 
 /// What a link is for.
 #[derive(Deserialize, ToSchema)]
@@ -79,6 +80,46 @@ pub(super) async fn create(
     let (link, url) = host.create_connect_link(&site, new).await?;
     let link = ConnectLinkData::of(&link, host.context().now());
     Ok((StatusCode::CREATED, Json(MadeLink { link, url: url.expose().to_owned() })))
+}
+
+/// Which links.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// In this state only: `open`, `started`, `failed`, `connected`, `waiting`, `cancelled` or `expired`.
+    #[param(pattern = "^(open|started|failed|connected|waiting|cancelled|expired)$")]
+    state: Option<String>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+    /// At most so many, 50 unless given, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// A page of links, the latest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConnectLinkPage)]
+pub(super) struct Page {
+    links: Vec<ConnectLinkData>,
+    /// The `cursor` of the next page. `null` on the last one. Asked for a `state`, the host looks at two thousand links for a page: go on until
+    /// this is `null`, also behind a page that holds fewer than asked for, or none.
+    next: Option<String>,
+}
+
+/// The tenant's links, the latest first. Each is kept for thirty days after its time. The address of none is told again.
+#[utoipa::path(get, path = "/connect-links", tag = "connect-links", params(Which), responses(
+    (status = 200, body = Page)))]
+pub(super) async fn list(caller: Caller, State(host): State<Host>, Asked(which): Asked<Which>) -> Result<Json<Page>> {
+    caller.may(Right::ConnectionsRead)?;
+    let state = which.state.as_deref().map(str::parse::<ConnectLinkState>).transpose().map_err(Problem::bad_request)?;
+    let after = which.cursor.as_deref().map(cursor).transpose()?;
+    let page = host.connect_links(&caller.tenant, state, after, limit(which.limit)?).await?;
+    let now = host.context().now();
+    Ok(Json(Page {
+        links: page.items.iter().map(|link| ConnectLinkData::of(link, now)).collect(),
+        next: page.next.map(|place| place.to_string()),
+    }))
 }
 
 /// How a link stands, and what became of it. It is kept for thirty days after its time.

@@ -98,6 +98,7 @@ fn described(host: &Host) -> OpenApiRouter<Host> {
         .routes(routes!(metrics::latest))
         .routes(routes!(metrics::history))
         .routes(routes!(metrics::samples))
+        .routes(routes!(links::list))
         .routes(routes!(links::get))
         .routes(routes!(events::list))
         .routes(routes!(receivers::list))

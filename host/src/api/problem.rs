@@ -140,6 +140,10 @@ impl Problem {
             (Error::NotLinked(message), _) => {
                 Self::new(StatusCode::CONFLICT, NOT_LINKED, "The account is not linked").with(message)
             }
+            (Error::TooManyLinks(_), _) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_links", "Too many connect links")
+                    .with(error.to_string())
+            }
             (Error::Request(message), _) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "It is not in a state for this").with(message)
             }

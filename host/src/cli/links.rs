@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::args::{CreateLink, Links, LinksAction};
@@ -5,19 +6,66 @@ use super::exit::Exit;
 use super::output::Output;
 use super::running::Running;
 use super::setup::Setup;
+use super::table::table;
 use crate::data::{ConnectLinkData, ConnectLinkPlanData, texts};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::links::{ConnectLinkPlan, NewConnectLink, ReturnUrls, Site};
 use crate::public_url::PublicUrl;
 use crate::serve::{Found, find};
+use crate::store::{ConnectLinkRecord, ConnectLinkState};
 
 pub(super) async fn run(setup: &Setup, running: &Running, args: &Links, output: Output) -> Result<Exit> {
     let host = setup.host(running, output).await?;
     match &args.action {
+        LinksAction::List { state, limit } => list(&host, &setup.global.tenant, *state, *limit, output).await,
         LinksAction::Create(args) => create(setup, &host, args, output).await,
         LinksAction::Cancel { link } => cancel(&host, &setup.global.tenant, link, output).await,
     }
+}
+
+async fn list(host: &Host, tenant: &str, state: Option<ConnectLinkState>, limit: u32, output: Output) -> Result<Exit> {
+    let (links, now) = (latest(host, tenant, state, limit).await?, host.context().now());
+    output.either(&links.iter().map(|link| ConnectLinkData::of(link, now)).collect::<Vec<_>>(), || text(&links, now));
+    Ok(Exit::Done)
+}
+
+/// The latest links, of which a page may hold fewer than there are.
+async fn latest(
+    host: &Host,
+    tenant: &str,
+    state: Option<ConnectLinkState>,
+    limit: u32,
+) -> Result<Vec<ConnectLinkRecord>> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut links, mut after) = (Vec::new(), None);
+    loop {
+        let page = host.connect_links(tenant, state, after, limit).await?;
+        links.extend(page.items);
+        after = page.next;
+        if after.is_none() || links.len() >= most {
+            links.truncate(most);
+            return Ok(links);
+        }
+    }
+}
+
+fn text(links: &[ConnectLinkRecord], now: Timestamp) -> String {
+    if links.is_empty() {
+        return "There is no such connect link; `connector-host links create <platform>` makes one.".to_owned();
+    }
+    let rows = links.iter().map(|link| {
+        [
+            link.id.to_string(),
+            link.platform.to_string(),
+            link.app.clone(),
+            link.reference.clone().unwrap_or_default(),
+            link.state(now).to_string(),
+            format!("{:.0}", link.created_at),
+            format!("{:.0}", link.expires_at),
+        ]
+    });
+    table(["id", "platform", "app", "reference", "state", "created", "expires"], rows)
 }
 
 async fn create(setup: &Setup, host: &Host, args: &CreateLink, output: Output) -> Result<Exit> {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use url::Url;
 
-use super::{KEPT_FOR, LONGEST_CONNECT_LINK_LIFE, Site};
+use super::{KEPT_FOR, LONGEST_CONNECT_LINK_LIFE, MOST_OPEN, Site};
 use crate::error::{Error, Result};
 use crate::flow::authorize_url;
 use crate::host::Host;
@@ -63,7 +63,7 @@ impl Host {
     /// Makes a link for one person. Its token exists in the result alone, as part of its address: the store keeps a digest.
     ///
     /// # Errors
-    /// As [`plan_connect_link`](Self::plan_connect_link); a store that is another instance's or cannot be written.
+    /// As [`plan_connect_link`](Self::plan_connect_link); a tenant with ten thousand links that have not ended; a store that is another instance's or cannot be written.
     pub async fn create_connect_link(&self, site: &Site, new: NewConnectLink) -> Result<(ConnectLinkRecord, Secret)> {
         let return_url = new.return_url.clone();
         self.make_connect_link(site, new, return_url).await
@@ -107,7 +107,10 @@ impl Host {
             ended_at: None,
         };
         host.store().prune_connect_links(cx.now().saturating_sub(KEPT_FOR).unwrap_or_default()).await?;
-        host.store().put_connect_link(&link, &host.link_audit("connect_link_created", &link)?).await?;
+        let record = host.link_audit("connect_link_created", &link)?;
+        if !host.store().put_connect_link(&link, MOST_OPEN, &record).await? {
+            return Err(Error::TooManyLinks(MOST_OPEN));
+        }
         Ok((link, Secret::from(site.link(&token).as_str())))
     }
 

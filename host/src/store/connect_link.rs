@@ -1,12 +1,14 @@
 //! Connect links: what a product gives to a person who has no login here. A store never has the token of one.
 
 use std::fmt;
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use connector_core::{PlatformId, Scope};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AuditRecord, ConnectLinkId, ConnectionId, Result};
+use super::{AuditRecord, ConnectLinkId, ConnectionId, Page, Result};
+use crate::cursor::{self, CursorError, Kind};
 
 /// A link that was made for one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,10 @@ pub enum ConnectLinkState {
 }
 
 impl ConnectLinkState {
+    /// All there are.
+    pub const ALL: [Self; 7] =
+        [Self::Open, Self::Started, Self::Connected, Self::Waiting, Self::Failed, Self::Cancelled, Self::Expired];
+
     /// The state as one stable word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -122,7 +128,54 @@ impl fmt::Display for ConnectLinkState {
     }
 }
 
+impl FromStr for ConnectLinkState {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or_else(|| {
+            let words = Self::ALL.map(Self::as_str).join(", ");
+            format!("`{}` is no state of a connect link: use one of {words}", word.escape_debug())
+        })
+    }
+}
+
+/// Where a list of connect links goes on, the latest first: behind this one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectLinkCursor(ConnectLinkId);
+
+impl ConnectLinkCursor {
+    /// Behind this link.
+    pub fn behind(id: ConnectLinkId) -> Self {
+        Self(id)
+    }
+
+    /// The link that it is behind.
+    pub fn id(&self) -> &ConnectLinkId {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConnectLinkCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&cursor::write(Kind::ConnectLinks, &self.0.bytes()))
+    }
+}
+
+impl FromStr for ConnectLinkCursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let place: [u8; 16] = cursor::read(Kind::ConnectLinks, text)?;
+        ConnectLinkId::of_bytes(&place).map(Self::behind).ok_or(CursorError::Damaged)
+    }
+}
+
 impl ConnectLinkRecord {
+    /// Where a list of which this is the last one goes on.
+    pub fn cursor(&self) -> ConnectLinkCursor {
+        ConnectLinkCursor::behind(self.id.clone())
+    }
+
     /// How it stands at a time. A flow that began in time may still end well when the link's own time is over.
     pub fn state(&self, now: Timestamp) -> ConnectLinkState {
         match &self.outcome {
@@ -167,15 +220,24 @@ pub struct ConnectLinkStart {
 /// Keeps connect links. One that is of no use any more stays for a while, so that the product can read what became of it.
 #[async_trait]
 pub trait ConnectLinks {
-    /// Adds a link and records it.
+    /// Adds a link and records it, unless its tenant has so many that have not ended by the time it was made, nor has their time: of any number
+    /// that are added at once no more are than fit. False when it has: nothing has changed then.
     ///
     /// # Errors
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when there is a link of this id or token,
     /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
-    async fn put_connect_link(&self, link: &ConnectLinkRecord, audit: &AuditRecord) -> Result<()>;
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, most: u32, audit: &AuditRecord) -> Result<bool>;
 
     /// A link of a tenant.
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>>;
+
+    /// A tenant's next links, the latest first, however they stand: at most so many, and one at least.
+    async fn connect_links_page(
+        &self,
+        tenant: &str,
+        after: Option<ConnectLinkCursor>,
+        limit: u32,
+    ) -> Result<Page<ConnectLinkRecord, ConnectLinkCursor>>;
 
     /// The link of a token, however it stands.
     async fn connect_link_by_token(&self, token_digest: &str) -> Result<Option<ConnectLinkRecord>>;

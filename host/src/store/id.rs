@@ -81,13 +81,19 @@ ids! {
     UserId, "user";
 }
 
-impl AuditId {
-    /// The id as few bytes.
-    pub(super) fn bytes(&self) -> [u8; 16] {
-        Uuid::parse_str(&self.0).unwrap_or_default().into_bytes()
-    }
+macro_rules! in_cursors {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// The id as few bytes.
+            pub(super) fn bytes(&self) -> [u8; 16] {
+                Uuid::parse_str(&self.0).unwrap_or_default().into_bytes()
+            }
 
-    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
-        Uuid::from_slice(bytes).ok().map(|id| Self(id.to_string()))
-    }
+            pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+                Uuid::from_slice(bytes).ok().map(|id| Self(id.to_string()))
+            }
+        }
+    )+};
 }
+
+in_cursors!(AuditId, ConnectLinkId);

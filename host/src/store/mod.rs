@@ -50,7 +50,9 @@ use std::fmt::Debug;
 pub use self::api_key::{ApiKeyRecord, ApiKeyState, ApiKeys};
 pub use self::app_health::AppHealth;
 pub use self::audit::{Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
-pub use self::connect_link::{ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState, ConnectLinks};
+pub use self::connect_link::{
+    ConnectLinkCursor, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState, ConnectLinks,
+};
 pub use self::connection::{
     Connected, ConnectionCursor, ConnectionFilter, ConnectionPage, ConnectionRecord, ConnectionState, Connections,
     Disconnect, Disconnection, Link, Linked, Links, NewConnection, StateCount,

@@ -6,7 +6,7 @@ use connector_core::app::AppKind;
 use connector_core::config::{Config, Layer, Settings};
 use connector_core::emulator::{EmulatedApp, EmulatorInfo};
 use connector_core::grant::BaseUrls;
-use connector_core::{ConfiguredConnector, Context, Descriptor, Registration, Registry};
+use connector_core::{Build, ConfiguredConnector, Context, Descriptor, Registration, Registry};
 
 use super::{Outcome, TENANT};
 use crate::Realm;
@@ -59,8 +59,13 @@ impl Example {
 
     /// Its entry in the list of what is linked. The text is leaked: a platform file is part of a program.
     pub fn registration(&self) -> Registration {
+        self.registered(ConfiguredConnector::build)
+    }
+
+    /// The same with a connector of the test's own.
+    pub fn registered(&self, build: Build) -> Registration {
         let descriptor = Descriptor { id: self.id, name: "Example", package: env!("CARGO_PKG_NAME") };
-        Registration::new(descriptor, self.platform().leak(), ConfiguredConnector::build)
+        Registration::new(descriptor, self.platform().leak(), build)
     }
 
     /// A list of it alone.

@@ -240,6 +240,70 @@ fn a_request_that_is_refused_for_a_scope_is_offered_with_less() {
 }
 
 #[test]
+fn a_tenants_links_are_listed_the_latest_first_without_what_opens_them() {
+    let api = api();
+    let links: Vec<_> = (0..3).map(|number| made(&api, &json!({ "reference": format!("user-{number}") }))).collect();
+    let first = links[0]["id"].as_str().unwrap();
+    fine(&api.send(Method::DELETE, &format!("connect-links/{first}"), &api.key, None, None));
+    let references = |page: &Value| -> Vec<String> {
+        let links = page["links"].as_array().unwrap().iter();
+        links.map(|link| link["reference"].as_str().unwrap().to_owned()).collect()
+    };
+    let page = fine(&api.get("connect-links?limit=2"));
+    assert_eq!(references(&page), ["user-2", "user-1"]);
+    assert_eq!(page["links"][0], state(&api, &links[2]), "a link is told in one way");
+    let rest = fine(&api.get(&format!("connect-links?limit=2&cursor={}", page["next"].as_str().unwrap())));
+    assert_eq!((references(&rest), &rest["next"]), (vec!["user-0".to_owned()], &Value::Null));
+    assert_eq!(references(&fine(&api.get("connect-links?state=cancelled"))), ["user-0"]);
+    assert_eq!(references(&fine(&api.get("connect-links?state=open&limit=1"))), ["user-2"]);
+    refused(&api.get("connect-links?state=lost"), 400, "bad_request");
+    refused(&api.get("connect-links?cursor=lost"), 422, "bad_value");
+    let other = key(&api.stage, "other", "--tenant other --rights connections:read");
+    assert_eq!(references(&fine(&api.send(Method::GET, "connect-links", &other, None, None))), Vec::<String>::new());
+
+    let cli = |args: &str| api.stage.cli("links list").args(args).run();
+    let shown = cli("--state open --json").ok();
+    assert_eq!(references(&json!({ "links": shown.json() })), ["user-2", "user-1"]);
+    cli("").ends(0, &["user-2", "user-1", "user-0", "cancelled"]);
+    cli("--state waiting").ends(0, &["no such connect link"]);
+    cli("--state lost").ends(2, &["is no state of a connect link"]);
+    let everything = page.to_string() + &shown.out;
+    for link in &links {
+        let token = url(link).path_segments().unwrap().next_back().unwrap().to_owned();
+        assert!(!everything.contains(&token), "nobody is told a second time");
+    }
+    api.end();
+}
+
+#[test]
+fn a_tenant_has_so_many_open_links_and_no_more() {
+    let api = api();
+    api.stage.by_others(
+        "INSERT INTO connect_links (id, token_digest, tenant, platform, app, created_at, expires_at)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+         SELECT printf('00000000-0000-7000-8000-%012x', i), 'digest-' || i, 'default', 'tiktok', 'default', 0, 9000000000000 FROM n",
+    );
+    let last = made(&api, &json!({}));
+    let body = json!({ "platform": "tiktok" });
+    let create = || {
+        let name = header::HeaderName::from_static("idempotency-key");
+        let request = api.request(Method::POST, "connect-links", &api.key);
+        api.answer(request.header(name, HeaderValue::from_static("one-more")).json(&body))
+    };
+    let problem = refused(&create(), 429, "too_many_links");
+    assert!(problem["detail"].as_str().unwrap().contains("10000 connect links"), "{problem}");
+    let cli = || api.stage.cli("links create tiktok").run();
+    cli().ends(1, &["the tenant has 10000 connect links that have not ended", "take back"]);
+    let other = key(&api.stage, "other", "--tenant other --rights all");
+    fine(&api.send(Method::POST, "connect-links", &other, None, Some(&body)));
+    let path = format!("connect-links/{}", last["id"].as_str().unwrap());
+    fine(&api.send(Method::DELETE, &path, &api.key, None, None));
+    fine(&create());
+    cli().ends(1, &["take back"]);
+    api.end();
+}
+
+#[test]
 fn what_cannot_be_is_refused_when_the_link_is_made() {
     let api = api();
     let post = |more: Value| {

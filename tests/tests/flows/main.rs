@@ -21,6 +21,7 @@ mod idempotency;
 mod instance;
 mod links;
 mod machine;
+mod operations;
 mod outage;
 mod page;
 mod plan;

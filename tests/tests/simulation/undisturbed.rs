@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use connector_core::PlatformId;
 use connector_core::metrics::MetricName;
 use connector_host::store::{
-    ApiKeyId, ApiKeyRecord, ApiKeys, Attempted, AuditRecord, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord,
-    ConnectLinkStart, ConnectLinks, Connected, ConnectionId, ConnectionRecord, Deliveries, Delivery, EventCursor,
-    EventFilter, EventRecord, Events, FlowFilter, FlowRecord, Flows, GrantId, GrantRecord, HeldPage, Idempotency,
-    Import, Imported, Imports, InstanceId, InstanceName, Inventory, KeyedRequest, KeyedRequestId, ListedEvent, Meta,
-    Ownership, Page, Purge, Purged, Purges, Reading, ReceiverId, ReceiverRecord, Receivers, Reseal, Resealed, Resend,
-    Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId, SessionRecord, Sessions,
-    Stock, UserCondition, UserId, UserRecord, Users,
+    ApiKeyId, ApiKeyRecord, ApiKeys, Attempted, AuditRecord, ConnectLinkCursor, ConnectLinkId, ConnectLinkOutcome,
+    ConnectLinkRecord, ConnectLinkStart, ConnectLinks, Connected, ConnectionId, ConnectionRecord, Deliveries, Delivery,
+    EventCursor, EventFilter, EventRecord, Events, FlowFilter, FlowRecord, Flows, GrantId, GrantRecord, HeldPage,
+    Idempotency, Import, Imported, Imports, InstanceId, InstanceName, Inventory, KeyedRequest, KeyedRequestId,
+    ListedEvent, Meta, Ownership, Page, Purge, Purged, Purges, Reading, ReceiverId, ReceiverRecord, Receivers, Reseal,
+    Resealed, Resend, Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId,
+    SessionRecord, Sessions, Stock, UserCondition, UserId, UserRecord, Users,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -36,12 +36,21 @@ impl Flows for NodeStore {
 
 #[async_trait]
 impl ConnectLinks for NodeStore {
-    async fn put_connect_link(&self, link: &ConnectLinkRecord, audit: &AuditRecord) -> Result<()> {
-        self.memory().put_connect_link(link, audit).await
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, most: u32, audit: &AuditRecord) -> Result<bool> {
+        self.memory().put_connect_link(link, most, audit).await
     }
 
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {
         self.memory().connect_link(tenant, id).await
+    }
+
+    async fn connect_links_page(
+        &self,
+        tenant: &str,
+        after: Option<ConnectLinkCursor>,
+        limit: u32,
+    ) -> Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
+        self.memory().connect_links_page(tenant, after, limit).await
     }
 
     async fn connect_link_by_token(&self, token_digest: &str) -> Result<Option<ConnectLinkRecord>> {

@@ -6,10 +6,12 @@ use jiff::SignedDuration;
 use super::parse_duration;
 use crate::links::ReturnUrl;
 use crate::public_url::PublicUrl;
+use crate::store::ConnectLinkState;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  connector-host links list --state open
   connector-host links create <platform> --reference customer-17 --dry-run
   connector-host links create <platform> --reference customer-17 --return-url https://shop.example/linked")]
 pub(in crate::cli) struct Links {
@@ -20,6 +22,17 @@ pub(in crate::cli) struct Links {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum LinksAction {
+    /// Show those there are, the latest first
+    ///
+    /// Each is kept for thirty days after its time. The address of none is shown again.
+    List {
+        /// Only those in this state: `open`, `started`, `failed`, `connected`, `waiting`, `cancelled` or `expired`
+        #[arg(long)]
+        state: Option<ConnectLinkState>,
+        /// The latest ones, so many
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: u32,
+    },
     /// Make a link for one person, and print it once
     ///
     /// The person opens it in their own browser and connects an account there, with no login here. The first browser that uses it has it. A

@@ -3,9 +3,11 @@
 use tokio::task::JoinSet;
 
 use super::bench::{Bench, TENANT, platform};
+use super::pages::SIZES;
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState, ConnectionId, StoreError,
+    ConnectLinkCursor, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState,
+    ConnectionId, Page, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -19,6 +21,9 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "a connect link tells what became of its last flow", run: |bench| Box::pin(told(bench)) },
     Check { name: "a connect link rests while a code is exchanged", run: |bench| Box::pin(completing(bench)) },
     Check { name: "a connect link is taken back with its flow", run: |bench| Box::pin(cancelled(bench)) },
+    Check { name: "connect links come by the page, the latest first", run: |bench| Box::pin(paged(bench)) },
+    Check { name: "a tenant has so many open connect links and no more", run: |bench| Box::pin(bounded(bench)) },
+    Check { name: "of connect links that are made at once as many are as fit", run: |bench| Box::pin(crowded(bench)) },
     Check { name: "connect links are pruned when they have expired", run: |bench| Box::pin(pruned(bench)) },
 ];
 
@@ -44,7 +49,13 @@ fn link(bench: &Bench, token: &str) -> Result<ConnectLinkRecord> {
 }
 
 async fn put(bench: &Bench, link: &ConnectLinkRecord) -> crate::store::Result<()> {
-    bench.store.put_connect_link(link, &bench.audit("connect_link_created")?).await
+    assert!(put_of(bench, link, u32::MAX).await?, "there is room for all that can be");
+    Ok(())
+}
+
+/// The same where the tenant has at most so many.
+async fn put_of(bench: &Bench, link: &ConnectLinkRecord, most: u32) -> crate::store::Result<bool> {
+    bench.store.put_connect_link(link, most, &bench.audit("connect_link_created")?).await
 }
 
 async fn stored(bench: &Bench, token: &str) -> Result<ConnectLinkRecord> {
@@ -203,6 +214,82 @@ async fn cancelled(bench: Bench) -> Outcome {
     assert_eq!(now(&bench, &link).await?.state(bench.now()), ConnectLinkState::Cancelled);
     let events: Vec<_> = bench.on_record().await?.into_iter().map(|(event, _)| event).collect();
     assert_eq!(events, ["connect_link_created", "connect_link_cancelled"]);
+    Ok(())
+}
+
+async fn paged(bench: Bench) -> Outcome {
+    let mut mine = Vec::new();
+    for number in 0..9 {
+        let (token, is_mine) = (format!("token-{number}"), number % 3 != 1);
+        let tenant = if is_mine { TENANT } else { "other" }.to_owned();
+        let link = ConnectLinkRecord { tenant, ..link(&bench, &token)? };
+        put(&bench, &link).await?;
+        if is_mine {
+            mine.push(link);
+        }
+    }
+    assert!(start(&bench, &mine[3], "browser", "state").await?);
+    mine[3] = now(&bench, &mine[3]).await?;
+    mine.sort_by(|a, b| b.id.cmp(&a.id));
+    assert_eq!(page_of(&bench, None, u32::MAX).await?.items, mine);
+    for size in SIZES {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = page_of(&bench, after, size).await?;
+            assert!(page.items.len() <= size as usize, "{page:?}");
+            all.extend(page.items);
+            let Some(next) = page.next else { break };
+            assert_eq!(all.last().map(ConnectLinkRecord::cursor).as_ref(), Some(&next));
+            after = Some(next.to_string().parse()?);
+            put(&bench, &link(&bench, &format!("later-{size}-{}", all.len()))?).await?;
+        }
+        all.retain(|link| mine.contains(link));
+        assert_eq!(all, mine, "those that are added meanwhile shift none");
+    }
+    assert_eq!(bench.store.connect_links_page("nobody", None, 7).await?.items, []);
+    Ok(())
+}
+
+async fn page_of(
+    bench: &Bench,
+    after: Option<ConnectLinkCursor>,
+    size: u32,
+) -> crate::store::Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
+    bench.store.connect_links_page(TENANT, after, size).await
+}
+
+async fn bounded(bench: Bench) -> Outcome {
+    let expired = ConnectLinkRecord { expires_at: bench.now(), ..link(&bench, "expired")? };
+    let theirs = ConnectLinkRecord { tenant: "other".to_owned(), ..link(&bench, "theirs")? };
+    for other in [&expired, &theirs] {
+        put(&bench, other).await?;
+    }
+    let (first, second) = (link(&bench, "first")?, link(&bench, "second")?);
+    assert!(put_of(&bench, &first, 2).await? && put_of(&bench, &second, 2).await?);
+    assert!(start(&bench, &first, "browser", "state").await?);
+    assert!(bench.store.end_connect_link("state", &failed(), bench.now()).await?);
+    let third = link(&bench, "third")?;
+    let before = bench.on_record().await?;
+    assert!(!put_of(&bench, &third, 2).await?, "one that failed may be tried again");
+    assert_eq!(bench.store.connect_link(TENANT, &third.id).await?, None);
+    assert_eq!(bench.on_record().await?, before);
+    let record = bench.audit("connect_link_cancelled")?;
+    assert!(bench.store.cancel_connect_link(TENANT, &second.id, bench.now(), &record).await?);
+    assert!(put_of(&bench, &third, 2).await?, "one has ended");
+    Ok(())
+}
+
+async fn crowded(bench: Bench) -> Outcome {
+    let mut made = JoinSet::new();
+    for number in 0..8 {
+        let (bench, link) = (bench.clone(), link(&bench, &format!("token-{number}"))?);
+        made.spawn(async move { put_of(&bench, &link, 3).await });
+    }
+    let mut fitted = 0;
+    while let Some(answer) = made.join_next().await {
+        fitted += u32::from(answer??);
+    }
+    assert_eq!((fitted, page_of(&bench, None, 8).await?.items.len()), (3, 3));
     Ok(())
 }
 

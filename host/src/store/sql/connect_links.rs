@@ -6,21 +6,38 @@ use jiff::Timestamp;
 use super::fields::{Fields, millis};
 use super::{Row, SqlStore, Statement, audit, json, statement};
 use crate::store::{
-    AuditRecord, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinks, Result,
+    AuditRecord, ConnectLinkCursor, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart,
+    ConnectLinks, Page, Result,
 };
 
 #[async_trait]
 impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
-    async fn put_connect_link(&self, link: &ConnectLinkRecord, record: &AuditRecord) -> Result<()> {
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, most: u32, record: &AuditRecord) -> Result<bool> {
         let mut transaction = self.write_ours().await?;
-        transaction.execute(insert(link)?).await?;
+        // One after the other, so that each counts those before it.
+        transaction.lock_tenant(&link.tenant).await?;
+        if transaction.execute(insert(link, most)?).await? != 1 {
+            return Ok(false);
+        }
         transaction.execute(audit::insert(record)).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(true)
     }
 
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {
         let select = statement("SELECT * FROM connect_links WHERE id = $1 AND tenant = $2");
         self.fetch(select.bind(id.to_string()).bind(tenant)).await?.as_ref().map(link).transpose()
+    }
+
+    async fn connect_links_page(
+        &self,
+        tenant: &str,
+        after: Option<ConnectLinkCursor>,
+        limit: u32,
+    ) -> Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
+        let rows = self.fetch_all(next(tenant, after.as_ref(), limit)).await?;
+        let found = rows.iter().map(link).collect::<Result<Vec<_>>>()?;
+        Ok(Page::of(found, limit, |last, _| last.cursor()))
     }
 
     async fn connect_link_by_token(&self, token_digest: &str) -> Result<Option<ConnectLinkRecord>> {
@@ -101,11 +118,18 @@ impl<D: Send + Sync> ConnectLinks for SqlStore<D> {
     }
 }
 
-fn insert(link: &ConnectLinkRecord) -> Result<Statement> {
+pub(super) fn next(tenant: &str, after: Option<&ConnectLinkCursor>, limit: u32) -> Statement {
+    let which = statement("SELECT * FROM connect_links WHERE tenant = $1").bind(tenant);
+    let which = which.and("id < $?", after.map(|after| after.id().to_string()));
+    which.then(" ORDER BY id DESC").limit(i64::from(limit.max(1)) + 1)
+}
+
+pub(super) fn insert(link: &ConnectLinkRecord, most: u32) -> Result<Statement> {
     let insert = statement(
         "INSERT INTO connect_links (id, token_digest, tenant, platform, app, reference, reconnects, return_url, created_at,
                                     expires_at, browser_digest, state_digest, outcome, ended_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+         WHERE (SELECT count(*) FROM connect_links WHERE tenant = $3 AND ended_at IS NULL AND expires_at > $9) < $15",
     )
     .bind(link.id.to_string())
     .bind(link.token_digest.clone())
@@ -120,7 +144,8 @@ fn insert(link: &ConnectLinkRecord) -> Result<Statement> {
     .bind(link.browser_digest.clone())
     .bind(link.state_digest.clone())
     .bind(link.outcome.as_ref().map(|outcome| json::to_text(&json::Outcome::from(outcome))).transpose()?)
-    .bind(millis(link.ended_at));
+    .bind(millis(link.ended_at))
+    .bind(most);
     Ok(insert)
 }
 

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::fields::Fields;
-use super::{Statement, audit, connections, feed, inventory, samples};
+use super::{Statement, audit, connect_links, connections, feed, inventory, samples};
 use crate::store::{
-    AuditCursor, AuditFilter, AuditId, ConnectionFilter, ConnectionId, GrantId, SampleCursor, SqliteStore,
+    AuditCursor, AuditFilter, AuditId, ConnectLinkCursor, ConnectLinkId, ConnectLinkRecord, ConnectionFilter,
+    ConnectionId, GrantId, SampleCursor, SqliteStore,
 };
 
 /// Each step of how a statement is done.
@@ -59,6 +60,14 @@ async fn no_list_is_sorted_and_no_table_is_read_as_a_whole() {
         goes_by(&store, audit::select("default", filter), index).await;
     }
 
+    for (after, index) in [
+        (None, "connect_links_in_order (tenant=?)"),
+        (Some(ConnectLinkId::new(&cx).unwrap()), "connect_links_in_order (tenant=? AND id<?)"),
+    ] {
+        let after = after.map(ConnectLinkCursor::behind);
+        goes_by(&store, connect_links::next("default", after.as_ref(), 50), index).await;
+    }
+
     let held = plan(&store, inventory::held(Some("default"), None, 50)).await;
     assert!(held.iter().any(|step| step.contains("grants_in_order (tenant=? AND id>?)")), "{held:#?}");
     let feed = feed::after("default", SampleCursor::default(), 50);
@@ -68,6 +77,32 @@ async fn no_list_is_sorted_and_no_table_is_read_as_a_whole() {
     goes_by(&store, one, "SEARCH grants USING INDEX grants_in_order (tenant=? AND id=?)").await;
     let history = samples::history(&id, &metric, Timestamp::MIN, Timestamp::MAX, 50);
     goes_by(&store, history, "PRIMARY KEY (connection=? AND metric=? AND observed_at>?").await;
+}
+
+/// As many links as a tenant may have are counted for each that is made, and no others are read for it.
+#[tokio::test]
+async fn open_connect_links_are_counted_by_an_index_of_them_alone() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
+    let link = ConnectLinkRecord {
+        id: ConnectLinkId::new(&cx).unwrap(),
+        token_digest: "digest".to_owned(),
+        tenant: "default".to_owned(),
+        platform: "lantern".parse().unwrap(),
+        app: "default".to_owned(),
+        reference: None,
+        reconnects: None,
+        return_url: None,
+        created_at: cx.now(),
+        expires_at: cx.now(),
+        browser_digest: None,
+        state_digest: None,
+        outcome: None,
+        ended_at: None,
+    };
+    let steps = plan(&store, connect_links::insert(&link, 1).unwrap()).await;
+    let by = "connect_links USING COVERING INDEX connect_links_open (tenant=? AND ended_at=? AND expires_at>?)";
+    assert!(steps.iter().any(|step| step.contains(by)), "{steps:#?}");
 }
 
 /// What befell one connection is sorted, and nothing else is read for it.

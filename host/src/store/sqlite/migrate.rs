@@ -25,6 +25,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/sqlite/0006_idempotency.sql")),
     M::up(include_str!("../../../migrations/sqlite/0007_grants_of_a_tenant.sql")),
     M::up(include_str!("../../../migrations/sqlite/0008_users.sql")),
+    M::up(include_str!("../../../migrations/sqlite/0009_connect_links_of_a_tenant.sql")),
 ];
 
 pub(super) async fn bring_up_to_date(cx: &Context, path: &Path, locks: &Path) -> Result<()> {

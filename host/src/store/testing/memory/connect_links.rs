@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::{MemoryStore, there_already};
 use crate::store::{
-    AuditRecord, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinks, Result,
+    AuditRecord, ConnectLinkCursor, ConnectLinkId, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart,
+    ConnectLinks, Page, Result,
 };
 
 impl MemoryStore {
@@ -16,19 +17,39 @@ impl MemoryStore {
 
 #[async_trait]
 impl ConnectLinks for MemoryStore {
-    async fn put_connect_link(&self, link: &ConnectLinkRecord, audit: &AuditRecord) -> Result<()> {
+    async fn put_connect_link(&self, link: &ConnectLinkRecord, most: u32, audit: &AuditRecord) -> Result<bool> {
         let mut state = self.lock();
         state.check_ours()?;
         if state.connect_links.iter().any(|other| other.id == link.id || other.token_digest == link.token_digest) {
             return there_already("connect link");
         }
-        state.connect_links.push(link.clone());
-        state.audit.push(audit.clone());
-        Ok(())
+        let is_open = |other: &&ConnectLinkRecord| {
+            other.tenant == link.tenant && other.ended_at.is_none() && other.expires_at > link.created_at
+        };
+        if u32::try_from(state.connect_links.iter().filter(is_open).count()).is_ok_and(|open| open < most) {
+            state.connect_links.push(link.clone());
+            state.audit.push(audit.clone());
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     async fn connect_link(&self, tenant: &str, id: &ConnectLinkId) -> Result<Option<ConnectLinkRecord>> {
         Ok(self.connect_link_where(|link| link.id == *id && link.tenant == tenant))
+    }
+
+    async fn connect_links_page(
+        &self,
+        tenant: &str,
+        after: Option<ConnectLinkCursor>,
+        limit: u32,
+    ) -> Result<Page<ConnectLinkRecord, ConnectLinkCursor>> {
+        let state = self.lock();
+        let behind = |link: &&ConnectLinkRecord| after.as_ref().is_none_or(|after| link.id < *after.id());
+        let theirs = state.connect_links.iter().filter(|link| link.tenant == tenant);
+        let mut found: Vec<_> = theirs.filter(behind).cloned().collect();
+        found.sort_by(|a, b| b.id.cmp(&a.id));
+        Ok(Page::of(found, limit, |last, _| last.cursor()))
     }
 
     async fn connect_link_by_token(&self, token_digest: &str) -> Result<Option<ConnectLinkRecord>> {

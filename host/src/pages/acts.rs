@@ -25,7 +25,7 @@ use crate::store::{ConnectionId, ConnectionState};
 const LINK_LIFE: SignedDuration = SignedDuration::from_mins(30);
 
 /// Counts that are younger are not asked for again, however often somebody presses.
-const YOUNG: SignedDuration = SignedDuration::from_secs(10);
+const YOUNG: SignedDuration = SignedDuration::from_secs(1);
 
 /// What the form of a connect says.
 #[derive(Deserialize)]

@@ -100,4 +100,4 @@ pub use self::transfer::{
     ExportOutcome, Exported, Exporting, ImportOutcome, ImportedLine, Importer, Importing, Line, Lines,
 };
 #[cfg(feature = "web")]
-pub use self::users::NewUser;
+pub use self::users::{NewUser, SetUp};

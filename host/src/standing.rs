@@ -117,6 +117,7 @@ impl Told {
     }
 
     /// Both in one line.
+    #[cfg(feature = "cli")]
     pub(crate) fn line(&self) -> String {
         self.what.iter().chain(&self.next).map(String::as_str).collect::<Vec<_>>().join(": ")
     }

@@ -51,7 +51,8 @@ pub(super) async fn run(
     let told = Told::new(host.clone(), Arc::clone(&board), every, Arc::clone(&reloader), token.clone());
     let upkeep = Arc::new(Caretaker { setup: setup.clone(), reloader: Arc::clone(&reloader), output });
     let api = api(args, public_url.clone(), &reloader);
-    let pages = PagesSettings { set_up, ..PagesSettings::new(Arc::clone(&api.site)).kept_by(upkeep) };
+    let pages = PagesSettings::new(Arc::clone(&api.site)).kept_by(upkeep);
+    let pages = set_up.into_iter().fold(pages, PagesSettings::with_set_up);
     let server = Server::open(posture, told, api, pages)?;
     let posted = Posted::post(&setup.data_dir()?, server.control(), &public_url, &token).await?;
     if posted.is_none() {

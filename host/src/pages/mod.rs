@@ -79,6 +79,11 @@ impl PagesSettings {
         Self { site, upkeep: None, set_up: None }
     }
 
+    /// The same, where the first admin can be made with a token, on this machine alone.
+    pub fn with_set_up(self, set_up: Arc<SetUp>) -> Self {
+        Self { set_up: Some(set_up), ..self }
+    }
+
     /// The same, where admins are told of the program.
     pub fn kept_by(self, upkeep: Arc<dyn Upkeep>) -> Self {
         Self { upkeep: Some(upkeep), ..self }

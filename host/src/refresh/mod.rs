@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 pub use self::replay::Replayed;
 pub(crate) use self::terms::QUARANTINE;
-#[cfg(feature = "cli")]
+#[cfg(feature = "web")]
 pub(crate) use self::terms::rests_until;
 use crate::error::{Error, Result};
 use crate::host::Host;

@@ -3,7 +3,7 @@
 use connector_core::oauth::RefreshClass;
 use jiff::{SignedDuration, Timestamp};
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "web")]
 use crate::store::RefreshMark;
 use crate::store::RefreshTerms;
 
@@ -36,7 +36,7 @@ pub(super) fn is_spent_by_use(class: RefreshClass) -> bool {
 }
 
 /// Until when a token that was sent is left alone, by the wall clock.
-#[cfg(feature = "cli")]
+#[cfg(feature = "web")]
 pub(crate) fn rests_until(class: RefreshClass, mark: &RefreshMark) -> Timestamp {
     mark.sent_at.saturating_add(terms(class).quarantine).unwrap_or(mark.sent_at)
 }

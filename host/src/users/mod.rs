@@ -1,6 +1,7 @@
 //! The people who sign in to the pages: adding them, their passwords, their sessions, and how often somebody may guess.
 
 mod door;
+#[cfg(any(test, feature = "cli"))]
 mod first;
 mod guesses;
 mod password;
@@ -13,11 +14,12 @@ use connector_core::{Context, Secret};
 use serde_json::json;
 
 pub(crate) use self::door::{Answer, Door, Knock};
+#[cfg(any(test, feature = "cli"))]
 pub(crate) use self::first::check_hash;
 pub(crate) use self::guesses::Browser;
 pub(crate) use self::password::{check_password, hash};
 pub(crate) use self::session::{SessionToken, Signed, form_token};
-pub(crate) use self::set_up::SetUp;
+pub use self::set_up::SetUp;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{AuditRecord, StoreError, UserCondition, UserId, UserRecord, WHOLE_STORE};
@@ -96,7 +98,10 @@ impl Host {
     }
 
     /// Whether somebody can add others and look at every tenant.
-    pub(crate) async fn has_admin(&self) -> Result<bool> {
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn has_admin(&self) -> Result<bool> {
         Ok(self.store().users().await?.iter().any(UserRecord::is_admin))
     }
 

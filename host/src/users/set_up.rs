@@ -17,10 +17,11 @@ const FILE: &str = "set-up-token";
 
 /// A token that is good for a while. Its file is there for as long as this value lives and nobody has used it.
 #[derive(Debug)]
-pub(crate) struct SetUp {
+pub struct SetUp {
     token: Secret,
     file: PathBuf,
-    pub(crate) until: Timestamp,
+    /// Until when it is good.
+    pub until: Timestamp,
 }
 
 impl SetUp {
@@ -28,7 +29,7 @@ impl SetUp {
     ///
     /// # Errors
     /// When the context has no randomness to give, or the file cannot be written.
-    pub(crate) fn begin(cx: &Context, dir: &Path) -> Result<(Self, Secret)> {
+    pub fn begin(cx: &Context, dir: &Path) -> Result<(Self, Secret)> {
         // Whoever reads where it is may be in another directory.
         let path = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let (token, file) = (cx.random_token()?, path.join(FILE));
@@ -45,7 +46,7 @@ impl SetUp {
     }
 
     /// Where the token can be read.
-    pub(crate) fn file(&self) -> &Path {
+    pub fn file(&self) -> &Path {
         &self.file
     }
 
@@ -64,7 +65,7 @@ impl SetUp {
     }
 
     /// Takes away what a process left that did not come to its end.
-    pub(crate) fn clear(dir: &Path) {
+    pub fn clear(dir: &Path) {
         let _ = std::fs::remove_file(dir.join(FILE));
     }
 }

@@ -114,8 +114,10 @@ impl Card {
         };
         let around = Around::of(host, connected, apps, revocation);
         let standing = connected.state_given(!around.lacking().is_empty());
-        let scopes = around.drift.as_ref().map_or_else(Vec::new, |drift| rows(platform.as_deref(), drift));
         let is_live = !matches!(standing, ConnectionState::Disconnecting | ConnectionState::Disconnected);
+        // What was allowed once is not allowed any more.
+        let drift = around.drift.as_ref().filter(|_| is_live);
+        let scopes = drift.map_or_else(Vec::new, |drift| rows(platform.as_deref(), drift));
         let counts = Counts::of(host, connected).await?;
         let path = format!("/connections/{}", connection.id);
         let query = viewer.query();
@@ -123,7 +125,7 @@ impl Card {
             face: Face::of(host, connected, &path, &query),
             state: State::of(host, connected, standing, &around),
             renewal: Renewal::of(host, viewer, connected, standing, &scopes),
-            extra: around.drift.as_ref().map_or_else(Vec::new, |drift| crate::data::texts(&drift.extra)),
+            extra: drift.map_or_else(Vec::new, |drift| crate::data::texts(&drift.extra)),
             scopes,
             abilities: host.abilities(connected).iter().map(AbilityRow::of).collect(),
             unread: unread(connected, &counts, host.context().now()),

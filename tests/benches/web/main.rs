@@ -41,12 +41,12 @@ async fn compare(connects: usize, reads: usize, rounds: usize) -> Outcome {
     let key = once(&home, "api-keys create bench --rights all --emulator")?;
     let (host, told) = Process::start(&home, "serve --emulator --listen 127.0.0.1:0 --every 1h --key-rate 100000")?;
     let product = Product::new(told["listening"].as_str().ok_or("no address")?.parse()?, &key);
-    let connection = product.connect().await?;
+    let (connection, _) = product.connect().await?;
     say(format_args!("{connects} connects, {reads} reads, {rounds} rounds; microseconds of the host's processor time"));
     say("round  connect   token   empty  empty again  token / empty");
-    let (mut costs, mut ratios) = (Vec::new(), Vec::new());
+    let (mut costs, mut ratios, mut waits) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let connect = host.cost(connects, product.connects(connects)).await?;
+        let connect = host.cost(connects, product.connects(connects, &mut waits)).await?;
         let empty = host.cost(reads, product.empty(reads)).await?;
         let token = host.cost(reads, product.tokens(&connection, reads)).await?;
         let again = host.cost(reads, product.empty(reads)).await?;
@@ -56,6 +56,11 @@ async fn compare(connects: usize, reads: usize, rounds: usize) -> Outcome {
         ratios.push(ratio);
     }
     say(format_args!("median {:.0} us a connect, the target is at most {MOST_CONNECT}", median(&mut costs)));
+    let middle = median(&mut waits);
+    let late = waits[waits.len() * 99 / 100];
+    say(format_args!(
+        "from a callback to its connection, the exchange and the accounts included: p50 {middle:.1} ms, p99 {late:.1} ms"
+    ));
     say(format_args!(
         "median {:.2} times an empty route for a token, the target is at most {MOST_TOKEN}",
         median(&mut ratios)

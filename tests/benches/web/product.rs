@@ -1,6 +1,7 @@
 //! A product, and the browsers of its people.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use connector_core::emulator::{Consent, Emulator as _};
 use connector_core::http::{Policy, RawAnswer, Request, ReqwestTransport, Retries};
@@ -31,22 +32,24 @@ impl Product {
         Self { cx: Context::system(Arc::new(ReqwestTransport::new())), base, key: Secret::from(key) }
     }
 
-    /// Connects an account, and gives its connection's id.
-    pub(crate) async fn connect(&self) -> Outcome<String> {
+    /// Connects an account. Gives its connection's id, and how long it took from the callback to that.
+    pub(crate) async fn connect(&self) -> Outcome<(String, Duration)> {
         let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT });
         let flow = self.post("api/v1/flows", &start).await?;
         let text = |name: &str| flow[name].as_str().unwrap_or_default().to_owned();
         let consent = Consent { person: "mira".to_owned(), ..Consent::default() };
         let back = TikTokEmulator.consent(&self.cx, &text("authorize_url").parse()?, &consent).await?;
-        let query = json!({ "query": back.query() });
+        let (query, came) = (json!({ "query": back.query() }), Instant::now());
         let ended = self.post(&format!("api/v1/flows/{}/complete", text("id")), &query).await?;
-        Ok(ended["connections"][0]["id"].as_str().ok_or("nothing was connected")?.to_owned())
+        let id = ended["connections"][0]["id"].as_str().ok_or("nothing was connected")?.to_owned();
+        Ok((id, came.elapsed()))
     }
 
-    pub(crate) async fn connects(&self, number: usize) -> Outcome {
+    /// Connects so many, and notes how long each took from the callback on.
+    pub(crate) async fn connects(&self, number: usize, waits: &mut Vec<f64>) -> Outcome {
         // One after the other: of two that connect one account at the same moment, one is overtaken.
         for _ in 0..number {
-            self.connect().await?;
+            waits.push(self.connect().await?.1.as_secs_f64() * 1e3);
         }
         Ok(())
     }

@@ -31,6 +31,10 @@ fn nothing_is_changed_by_a_form_that_is_not_of_the_session() {
         (user("disable"), vec![]),
         (user("sign-out"), vec![]),
         ("/sign-in".to_owned(), vec![("name", "ada"), ("password", PASSWORD)]),
+        ("/platforms/tiktok/default/connect".to_owned(), vec![("reference", "")]),
+        ("/connections/none/metrics".to_owned(), vec![]),
+        ("/connections/none/reconnect".to_owned(), vec![]),
+        ("/connections/none/disconnect".to_owned(), vec![]),
     ];
     let before = house.state();
     for (path, fields) in &routes {

@@ -55,6 +55,9 @@ impl Drop for Process {
 /// Runs the program once, and gives what it says.
 pub(crate) fn once(home: &TempDir, args: &str) -> Outcome<String> {
     let output = command(home.path(), args).output()?;
+    if !output.status.success() {
+        return Err(format!("`{args}` ended with {}", output.status).into());
+    }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 

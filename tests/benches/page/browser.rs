@@ -37,7 +37,7 @@ impl Browser {
         let mut places = vec![first.to_owned()];
         while places.len() < pages {
             let page = self.text(&places[places.len() - 1]).await?;
-            let more = between(&page, "id=\"more\"><a class=\"button plain\" href=\"", "\"").ok_or("too few pages")?;
+            let more = between(&page, "id=\"more-link\" href=\"", "\"").ok_or("too few pages")?;
             places.push(more.replace("&#38;", "&").replace("&amp;", "&"));
         }
         Ok(places)

@@ -14,6 +14,8 @@ mod program;
 #[path = "../plan/store.rs"]
 mod store;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,7 +48,9 @@ async fn main() -> Outcome {
 
 async fn measure(connections: usize, pages: usize, rounds: usize) -> Outcome {
     let home = tempfile::tempdir()?;
-    std::fs::write(home.path().join("password"), PASSWORD)?;
+    let password = home.path().join("password");
+    std::fs::write(&password, PASSWORD)?;
+    std::fs::set_permissions(&password, Permissions::from_mode(0o600))?;
     let (_emulator, _) = Process::start(&home, "emulator tiktok")?;
     once(&home, "admin create bench --password-file password --emulator")?;
     fill(&home.path().join("data/emulator"), connections).await?;
@@ -81,10 +85,11 @@ async fn fill(dir: &Path, connections: usize) -> Outcome {
 /// A reading for everybody, and an hourly count of followers for those on the first pages.
 const READINGS: &str = "
     BEGIN;
-    INSERT INTO sample_feeds (tenant, last) SELECT DISTINCT tenant, 10000000 FROM connections;
+    INSERT INTO sample_feeds (tenant, last) SELECT DISTINCT tenant, 10000000 FROM connections WHERE true
+        ON CONFLICT (tenant) DO UPDATE SET last = excluded.last;
     CREATE TEMP TABLE clock AS SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 AS now;
     INSERT INTO readings (connection, observed_at, cells)
-        SELECT number, now, '{\"followers\":1284310,\"following\":312,\"likes_received\":48902117,\"posts\":842}' FROM connections, clock;
+        SELECT number, now, json('{\"followers\":{\"value\":1284310},\"following\":{\"value\":312},\"likes_received\":{\"value\":48902117},\"posts\":{\"value\":842}}') FROM connections, clock;
     CREATE TEMP TABLE hours AS
         WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counted WHERE n < 720) SELECT n FROM counted;
     INSERT INTO samples (connection, metric, observed_at, value, feed, position)

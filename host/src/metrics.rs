@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::configuration::ConfiguredPlatform;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{Connected, ConnectionState, LastError, Reading, Sample};
+use crate::store::{Connected, ConnectionState, LastError, LastValues, Reading, Sample};
 
 /// The counts of one connection as they are shown.
 #[derive(Debug)]
@@ -46,7 +46,10 @@ impl Host {
         let connection = &connected.connection;
         let platform = match self.platform(connection.platform.as_str()) {
             Ok(platform) => platform,
-            Err(error) => return Ok(Metrics { cells: self.stale(connected).await?, error: Some(error) }),
+            Err(error) => {
+                let cells = stale(&self.store().last_values(&connection.id).await?).collect();
+                return Ok(Metrics { cells, error: Some(error) });
+            }
         };
         let mut expected = expected(&platform, connected);
         let latest = self.store().latest_reading(&connection.id).await?;
@@ -80,35 +83,24 @@ impl Host {
         Ok(Metrics { cells: cells.collect(), error })
     }
 
-    /// The counts of a connection as they are stored: no platform is asked. `None` is one of which no reading says anything.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
+    /// What is shown of a connection by what is stored of it: no platform is asked. `None` is a count of which no reading says anything.
     #[cfg(feature = "web")]
-    pub(crate) async fn stored_metrics(
+    pub(crate) fn stored_metrics(
         &self,
         connected: &Connected,
-    ) -> Result<(BTreeMap<MetricName, Option<Shown>>, Option<Reading>)> {
-        let id = &connected.connection.id;
+        reading: Option<&Reading>,
+        values: &LastValues,
+    ) -> BTreeMap<MetricName, Option<Shown>> {
         let Ok(platform) = self.platform(connected.connection.platform.as_str()) else {
-            let stale = self.stale(connected).await?;
-            return Ok((stale.into_iter().map(|(name, shown)| (name, Some(shown))).collect(), None));
+            return stale(values).map(|(name, shown)| (name, Some(shown))).collect();
         };
-        let (reading, values) = (self.store().latest_reading(id).await?, self.store().last_values(id).await?);
         let cells = expected(&platform, connected).into_iter().map(|(name, withheld)| {
-            let why = withheld.or_else(|| missing_of(reading.as_ref(), &name));
+            let why = withheld.or_else(|| missing_of(reading, &name));
             let is_known = why.is_some() || values.contains_key(&name);
             let shown = is_known.then(|| shown(values.get(&name).copied(), why));
             (name, shown)
         });
-        Ok((cells.collect(), reading))
-    }
-
-    /// What is stored of a connection whose platform cannot be asked.
-    async fn stale(&self, connected: &Connected) -> Result<BTreeMap<MetricName, Shown>> {
-        let values = self.store().last_values(&connected.connection.id).await?;
-        let stale = |sample| Shown::Stale(sample, Missing::Failed(ErrorKind::Config));
-        Ok(values.into_iter().map(|(name, sample)| (name, stale(sample))).collect())
+        cells.collect()
     }
 
     /// Fetches one reading; gives and notes what the platform says instead. That the grant allows no count at all is said by each of them.
@@ -188,6 +180,12 @@ impl Host {
         let metrics = metrics.ok_or_else(|| CoreError::new(ErrorKind::Unsupported, "the platform offers no counts"))?;
         metrics.account_metrics(self.context(), session, account_id).await
     }
+}
+
+/// What is shown of a connection whose platform cannot be asked.
+fn stale(values: &LastValues) -> impl Iterator<Item = (MetricName, Shown)> {
+    let why = || Missing::Failed(ErrorKind::Config);
+    values.iter().map(move |(name, sample)| (name.clone(), Shown::Stale(*sample, why())))
 }
 
 /// Whether the call never left, because the grant allows nothing of it. A platform that says so gives a code.

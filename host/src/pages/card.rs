@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use super::avatar;
 use super::chart::Chart;
 use super::counts::{Counts, When, title};
+use super::facts::Facts;
 use super::viewer::Viewer;
 use super::words::sentence;
 use crate::configuration::ConfiguredPlatform;
-use crate::error::Result;
 use crate::format;
 use crate::host::Host;
 use crate::standing::{Around, told};
-use crate::store::{AppHealth, Connected, ConnectionState};
+use crate::store::{Connected, ConnectionState};
 
 /// How many colours there are for accounts without a picture.
 const COLOURS: u32 = 6;
@@ -105,32 +105,28 @@ pub(super) struct Renewal {
 
 impl Card {
     /// A connection by what is stored and what is configured. No platform is asked.
-    pub(super) async fn of(host: &Host, viewer: &Viewer, connected: &Connected, apps: &[AppHealth]) -> Result<Self> {
+    pub(super) fn of(host: &Host, viewer: &Viewer, connected: &Connected, facts: &Facts) -> Self {
         let Connected { connection, grant } = connected;
         let platform = host.platform(connection.platform.as_str()).ok();
-        let revocation = match connected.state() {
-            ConnectionState::Disconnecting => host.store().revocation_of(&grant.id).await?,
-            _ => None,
-        };
-        let around = Around::of(host, connected, apps, revocation);
+        let around = Around::of(host, connected, &facts.apps, facts.revocations.get(&grant.id).cloned());
         let standing = connected.state_given(!around.lacking().is_empty());
         let is_live = !matches!(standing, ConnectionState::Disconnecting | ConnectionState::Disconnected);
         // What was allowed once is not allowed any more.
         let drift = around.drift.as_ref().filter(|_| is_live);
         let scopes = drift.map_or_else(Vec::new, |drift| rows(platform.as_deref(), drift));
-        let counts = Counts::of(host, connected).await?;
+        let counts = Counts::of(host, connected, facts);
         let path = format!("/connections/{}", connection.id);
         let query = viewer.query();
-        Ok(Self {
+        Self {
             face: Face::of(host, connected, &path, &query),
             state: State::of(host, connected, standing, &around),
             renewal: Renewal::of(host, viewer, connected, standing, &scopes),
             extra: drift.map_or_else(Vec::new, |drift| crate::data::texts(&drift.extra)),
             scopes,
             abilities: host.abilities(connected).iter().map(AbilityRow::of).collect(),
-            unread: unread(connected, &counts, host.context().now()),
+            unread: unread(connected, &counts, facts.now),
             counts,
-            chart: host.chart(&connection.id).await?,
+            chart: facts.trends.get(&connection.id).and_then(|samples| Chart::until(facts.now, samples)),
             may_update: standing == ConnectionState::Active && platform.is_some(),
             may_disconnect: is_live,
             platform: platform.map_or_else(|| connection.platform.to_string(), |known| known.linked.name().to_owned()),
@@ -144,7 +140,7 @@ impl Card {
             id: connection.id.to_string(),
             path,
             query,
-        })
+        }
     }
 
     /// How many of the scopes are there.

@@ -1,5 +1,6 @@
 //! How a count went, as a line: readings joined, and nothing made up between them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -36,18 +37,27 @@ pub(super) struct Chart {
     pub(super) words: String,
 }
 
-impl Host {
-    /// How a connection's followers went, if there is enough to show.
-    pub(super) async fn chart(&self, connection: &ConnectionId) -> Result<Option<Chart>> {
-        let Ok(metric) = METRIC.parse() else { return Ok(None) };
-        let now = self.context().now();
-        let from = now.saturating_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or_default();
-        let samples = self.store().trend(connection, &metric, from, now, SPANS).await?;
-        Ok(Chart::of(&samples, from, now))
-    }
+/// How the followers of some connections went until now.
+pub(super) async fn trends(
+    host: &Host,
+    ids: &[ConnectionId],
+    now: Timestamp,
+) -> Result<BTreeMap<ConnectionId, Vec<Sample>>> {
+    let Ok(metric) = METRIC.parse() else { return Ok(BTreeMap::new()) };
+    Ok(host.store().trends(ids, &metric, beginning(now), now, SPANS).await?)
+}
+
+/// Where a drawing that ends now begins.
+fn beginning(now: Timestamp) -> Timestamp {
+    now.saturating_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or_default()
 }
 
 impl Chart {
+    /// What is drawn of a trend until now, if there is enough to show.
+    pub(super) fn until(now: Timestamp, samples: &[Sample]) -> Option<Self> {
+        Self::of(samples, beginning(now), now)
+    }
+
     /// One reading is no line.
     fn of(samples: &[Sample], from: Timestamp, to: Timestamp) -> Option<Self> {
         let [first, .., last] = samples else { return None };

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::card::Card;
 use super::counts::{When, title};
+use super::facts::Facts;
 use super::frame::Frame;
 use super::said::{Said, said};
 use super::viewer::Viewer;
@@ -107,8 +108,7 @@ pub(super) async fn found(host: &Host, viewer: &Viewer, id: &str) -> Result<Conn
 
 /// Its card.
 pub(super) async fn card(host: &Host, viewer: &Viewer, connected: &Connected) -> Result<Card> {
-    let apps = host.store().app_health().await?;
-    Card::of(host, viewer, connected, &apps).await
+    Ok(Card::of(host, viewer, connected, &Facts::of(host, &[connected]).await?))
 }
 
 async fn records(host: &Host, viewer: &Viewer, connected: &Connected) -> Result<Vec<Record>> {

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::card::Card;
+use super::facts::Facts;
 use super::frame::Frame;
 use super::offer::{self, Offer};
 use super::said::{Said, said};
@@ -68,10 +69,9 @@ impl ConnectionsPage {
 pub(super) async fn show(viewer: Viewer, State(pages): State<Pages>, Query(which): Query<Which>) -> Shown {
     let host = pages.host.pinned();
     let found = find(&host, &viewer, &which).await?;
-    let (apps, mut cards) = (host.store().app_health().await.map_err(Error::from)?, Vec::new());
-    for (_, connected) in &found.items {
-        cards.push(Card::of(&host, &viewer, connected, &apps).await?);
-    }
+    let connections: Vec<_> = found.items.iter().map(|(_, connected)| connected).collect();
+    let facts = Facts::of(&host, &connections).await?;
+    let cards = connections.iter().map(|connected| Card::of(&host, &viewer, connected, &facts)).collect();
     let waiting = host.store().waiting_grants(&viewer.tenant).await.map_err(Error::from)?;
     let next = found.next.map(|cursor| viewer.href_with("/", &which.pairs(&cursor.to_string())));
     Ok(page(

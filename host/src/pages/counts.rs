@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::error::Result;
+use super::facts::Facts;
 use crate::format;
 use crate::host::Host;
 use crate::metrics::Shown;
-use crate::store::{Connected, Sample};
+use crate::store::{Connected, LastValues, Sample};
 
 /// The counts of a connection as they are stored.
 #[derive(Debug, Default)]
@@ -55,15 +55,16 @@ impl When {
 
 impl Counts {
     /// Those of a connection. No platform is asked.
-    pub(super) async fn of(host: &Host, connected: &Connected) -> Result<Self> {
-        let (cells, reading) = host.stored_metrics(connected).await?;
-        let now = host.context().now();
+    pub(super) fn of(host: &Host, connected: &Connected, facts: &Facts) -> Self {
+        let (id, now) = (&connected.connection.id, facts.now);
+        let reading = facts.readings.get(id);
         let read_at = reading.map(|reading| reading.observed_at);
         let mut counts = Self { asked: read_at.map(|at| When::of(at, now)), read_at, ..Self::default() };
-        for (name, shown) in &cells {
+        for (name, shown) in host.stored_metrics(connected, reading, facts.values.get(id).unwrap_or(&LastValues::new()))
+        {
             counts.add(title(name.as_str()), shown.as_ref(), now);
         }
-        Ok(counts)
+        counts
     }
 
     fn add(&mut self, name: String, shown: Option<&Shown>, now: Timestamp) {

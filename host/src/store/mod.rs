@@ -90,7 +90,7 @@ pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, 
 pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 #[cfg(any(test, feature = "testing", feature = "postgres", feature = "sqlite"))]
 use self::sample::span;
-pub use self::sample::{Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample};
+pub use self::sample::{LastValues, Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample};
 pub use self::session::{SessionRecord, Sessions};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::SqlStore;

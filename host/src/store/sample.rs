@@ -1,8 +1,8 @@
 //! Samples: the counts of accounts, with their history.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
+use std::{fmt, slice};
 
 use async_trait::async_trait;
 use connector_core::PlatformId;
@@ -33,6 +33,9 @@ pub struct Sample {
     /// The value.
     pub value: i64,
 }
+
+/// The latest value of each metric of a connection that ever had one.
+pub type LastValues = BTreeMap<MetricName, Sample>;
 
 /// How far the samples of a tenant have been read, in the order in which they were stored: up to the one of this position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,11 +106,21 @@ pub trait Samples {
     /// [`StoreError::NotFound`](super::StoreError::NotFound) when there is no such connection.
     async fn append_samples(&self, connection: &ConnectionId, reading: &Reading) -> Result<()>;
 
-    /// The latest reading, with what was missing from it.
-    async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>>;
+    /// The latest reading of each of these connections that has one, with what was missing from it. They are as many as a page shows.
+    async fn latest_readings(&self, connections: &[ConnectionId]) -> Result<BTreeMap<ConnectionId, Reading>>;
 
-    /// The latest value of each metric that ever had one.
-    async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>>;
+    /// The same of one connection.
+    async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>> {
+        Ok(self.latest_readings(slice::from_ref(connection)).await?.remove(connection))
+    }
+
+    /// The latest value of each metric that ever had one, of each of these connections that has any.
+    async fn all_last_values(&self, connections: &[ConnectionId]) -> Result<BTreeMap<ConnectionId, LastValues>>;
+
+    /// The same of one connection.
+    async fn last_values(&self, connection: &ConnectionId) -> Result<LastValues> {
+        Ok(self.all_last_values(slice::from_ref(connection)).await?.remove(connection).unwrap_or_default())
+    }
 
     /// The values of a metric from one time to another, both included, oldest first: at most so many, and one at least. The next page begins
     /// with the time that it says.
@@ -120,16 +133,17 @@ pub trait Samples {
         limit: u32,
     ) -> Result<Page<Sample, Timestamp>>;
 
-    /// How a metric went: of each of so many equal spans from one time to another the last value, oldest first. A span without a value has
-    /// none here. What this costs grows with the number of spans and not with the samples there are.
-    async fn trend(
+    /// How a metric of each of these connections went: of each of so many equal spans from one time to another the last value, oldest first.
+    /// A span without a value has none here, and a connection without any is not there. What this costs grows with the number of spans and
+    /// not with the samples there are.
+    async fn trends(
         &self,
-        connection: &ConnectionId,
+        connections: &[ConnectionId],
         metric: &MetricName,
         from: Timestamp,
         to: Timestamp,
         spans: u32,
-    ) -> Result<Vec<Sample>>;
+    ) -> Result<BTreeMap<ConnectionId, Vec<Sample>>>;
 
     /// The samples of a tenant's connections that were stored after those up to here, in the order in which they were stored: at most so
     /// many, and one at least. Whoever goes on from each page's cursor gets every sample that is there by then exactly once, whenever it was

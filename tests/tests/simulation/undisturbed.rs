@@ -10,9 +10,9 @@ use connector_host::store::{
     ConnectLinkRecord, ConnectLinkStart, ConnectLinks, Connected, ConnectionId, ConnectionRecord, Deliveries, Delivery,
     EventCursor, EventFilter, EventRecord, Events, FlowFilter, FlowRecord, Flows, GrantId, GrantRecord, HeldPage,
     Idempotency, Import, Imported, Imports, InstanceId, InstanceName, Inventory, KeyedRequest, KeyedRequestId,
-    ListedEvent, Meta, Ownership, Page, Purge, Purged, Purges, Reading, ReceiverId, ReceiverRecord, Receivers, Reseal,
-    Resealed, Resend, Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow, SealedRowId,
-    SessionRecord, Sessions, Stock, UserCondition, UserId, UserRecord, Users,
+    LastValues, ListedEvent, Meta, Ownership, Page, Purge, Purged, Purges, Reading, ReceiverId, ReceiverRecord,
+    Receivers, Reseal, Resealed, Resend, Result, Sample, SampleCursor, SamplePage, Samples, SealedCount, SealedRow,
+    SealedRowId, SessionRecord, Sessions, Stock, UserCondition, UserId, UserRecord, Users,
 };
 use connector_host::vault::{KeyId, Sealed};
 use jiff::{SignedDuration, Timestamp};
@@ -117,12 +117,12 @@ impl Samples for NodeStore {
         self.memory().append_samples(connection, reading).await
     }
 
-    async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>> {
-        self.memory().latest_reading(connection).await
+    async fn latest_readings(&self, connections: &[ConnectionId]) -> Result<BTreeMap<ConnectionId, Reading>> {
+        self.memory().latest_readings(connections).await
     }
 
-    async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>> {
-        self.memory().last_values(connection).await
+    async fn all_last_values(&self, connections: &[ConnectionId]) -> Result<BTreeMap<ConnectionId, LastValues>> {
+        self.memory().all_last_values(connections).await
     }
 
     async fn history(
@@ -136,15 +136,15 @@ impl Samples for NodeStore {
         self.memory().history(connection, metric, from, to, limit).await
     }
 
-    async fn trend(
+    async fn trends(
         &self,
-        connection: &ConnectionId,
+        connections: &[ConnectionId],
         metric: &MetricName,
         from: Timestamp,
         to: Timestamp,
         spans: u32,
-    ) -> Result<Vec<Sample>> {
-        self.memory().trend(connection, metric, from, to, spans).await
+    ) -> Result<BTreeMap<ConnectionId, Vec<Sample>>> {
+        self.memory().trends(connections, metric, from, to, spans).await
     }
 
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {

@@ -11,9 +11,10 @@ use crate::store::{ConnectionId, Reading, Sample, StoreError};
 pub(super) const CHECKS: &[Check] = &[
     Check { name: "a reading comes back with what was missing", run: |bench| Box::pin(comes_back(bench)) },
     Check { name: "the history of a metric is kept in order", run: |bench| Box::pin(history(bench)) },
-    Check { name: "a trend has the last value of each span", run: |bench| Box::pin(trend(bench)) },
+    Check { name: "a trend has the last value of each span, for each connection", run: |bench| Box::pin(trend(bench)) },
     Check { name: "a reading that comes late is no latest reading", run: |bench| Box::pin(comes_late(bench)) },
     Check { name: "a value missing now has its last value still", run: |bench| Box::pin(last_values(bench)) },
+    Check { name: "what was counted of several connections is of each", run: |bench| Box::pin(of_several(bench)) },
     Check { name: "a sample is never changed", run: |bench| Box::pin(first_stays(bench)) },
     Check { name: "samples of no connection are refused", run: |bench| Box::pin(unknown(bench)) },
 ];
@@ -84,11 +85,17 @@ async fn trend(bench: Bench) -> Outcome {
         (0, 10, 3, vec![3, 4, 10]),
         (0, 10, 7, vec![1, 2, 4, 10]),
     ] {
-        let found = bench.store.trend(&mine.id, &followers, bench.minutes(from), bench.minutes(to), spans).await?;
+        let (ids, minutes) = ([other.id.clone(), mine.id.clone()], (bench.minutes(from), bench.minutes(to)));
+        let all = bench.store.trends(&ids, &followers, minutes.0, minutes.1, spans).await?;
+        let of = |id| all.get(id).map_or(&[][..], Vec::as_slice);
+        let (found, others) = (of(&mine.id), of(&other.id));
         let values: Vec<i64> = found.iter().map(|sample| sample.value).collect();
         assert_eq!(values, expected, "{from} to {to} in {spans}");
         assert!(found.is_sorted_by_key(|sample| sample.observed_at));
+        assert!(others.len() == found.len() && others.iter().all(|sample| sample.value == 99), "{others:?}");
+        assert_eq!(all.len(), if expected.is_empty() { 0 } else { 2 }, "who has none is not there");
     }
+    assert!(bench.store.trends(&[], &followers, bench.minutes(0), bench.minutes(10), 5).await?.is_empty());
     Ok(())
 }
 
@@ -118,6 +125,30 @@ async fn last_values(bench: Bench) -> Outcome {
         (name("custom.lantern.stars")?, sample(2, 3)),
     ]);
     assert_eq!(bench.store.last_values(&connection.id).await?, expected);
+    Ok(())
+}
+
+async fn of_several(bench: Bench) -> Outcome {
+    let (_, connections) = bench.linked(&["acct-1", "acct-2", "acct-3", "acct-4"]).await?;
+    let [one, two, silent, unasked] = connections.as_slice() else {
+        return Err("four accounts should be linked".into());
+    };
+    let readings = [(one, 1, 10), (two, 2, 20), (unasked, 3, 30)];
+    for (connection, minutes, value) in readings {
+        let taken = reading(&bench, minutes, &[("followers", value), ("posts", value + 1)])?;
+        bench.store.append_samples(&connection.id, &taken).await?;
+    }
+    let ids = [two.id.clone(), silent.id.clone(), one.id.clone(), ConnectionId::new(&bench.cx)?];
+    let (latest, values) = (bench.store.latest_readings(&ids).await?, bench.store.all_last_values(&ids).await?);
+    assert!(latest.keys().eq(values.keys()), "{latest:?} {values:?}");
+    for (connection, minutes, value) in [(one, 1, 10), (two, 2, 20)] {
+        let sample = |value| Sample { observed_at: bench.minutes(minutes), value };
+        assert_eq!(latest.get(&connection.id).map(|reading| reading.observed_at), Some(bench.minutes(minutes)));
+        let expected = BTreeMap::from([(name("followers")?, sample(value)), (name("posts")?, sample(value + 1))]);
+        assert_eq!(values.get(&connection.id), Some(&expected));
+    }
+    assert_eq!(values.len(), 2, "who was not asked about, and who has none, is not there");
+    assert!(bench.store.latest_readings(&[]).await?.is_empty() && bench.store.all_last_values(&[]).await?.is_empty());
     Ok(())
 }
 

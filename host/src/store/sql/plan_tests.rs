@@ -80,6 +80,21 @@ async fn no_list_is_sorted_and_no_table_is_read_as_a_whole() {
     goes_by(&store, history, "PRIMARY KEY (connection=? AND metric=? AND observed_at>?").await;
 }
 
+/// A span or a metric costs one look into the index, however many samples there are.
+#[tokio::test]
+async fn what_a_page_shows_of_a_history_is_looked_up_sample_by_sample() {
+    let (parent, cx) = (TempDir::new().unwrap(), FakeTransport::default().context());
+    let store = SqliteStore::open(&cx, &parent.path().join("data")).await.unwrap();
+    let (id, metric) = (ConnectionId::new(&cx).unwrap(), "followers".parse().unwrap());
+    let ids = [id, ConnectionId::new(&cx).unwrap()];
+    let trends = samples::trends(&ids, &metric, Timestamp::UNIX_EPOCH, cx.now(), 60);
+    for statement in [trends, samples::last_values(&ids)] {
+        let steps = plan(&store, statement).await;
+        let by = "SEARCH samples USING PRIMARY KEY (connection=? AND metric=? AND observed_at=?)";
+        assert!(steps.iter().any(|step| step == by), "{steps:#?}");
+    }
+}
+
 /// As many links as a tenant may have are counted for each that is made, and no others are read for it.
 #[tokio::test]
 async fn open_connect_links_are_counted_by_an_index_of_them_alone() {

@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, connections, events, feed, json, statement};
 use crate::store::new_event::NewEvent;
 use crate::store::{
-    ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, span,
+    ConnectionId, ConnectionRecord, LastValues, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, span,
 };
 
 #[async_trait]
@@ -24,35 +24,18 @@ impl<D: Send + Sync> Samples for SqlStore<D> {
         transaction.commit().await
     }
 
-    async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>> {
-        let select = statement(
-            "SELECT readings.* FROM readings JOIN connections ON connections.number = readings.connection
-             WHERE connections.id = $1",
-        );
-        self.fetch(select.bind(connection.to_string())).await?.as_ref().map(reading).transpose()
+    async fn latest_readings(&self, connections: &[ConnectionId]) -> Result<BTreeMap<ConnectionId, Reading>> {
+        let rows = self.of_each(connections, latest_readings).await?;
+        rows.iter().map(|row| Ok((owner(row)?, reading(row)?))).collect()
     }
 
-    /// Jumps from metric to metric in the index, so that years of history cost nothing here.
-    async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>> {
-        let select = statement(
-            "WITH RECURSIVE
-                owner (number) AS (SELECT number FROM connections WHERE id = $1),
-                names (metric) AS (
-                    SELECT min(metric) FROM samples WHERE connection = (SELECT number FROM owner)
-                    UNION ALL
-                    SELECT (SELECT min(metric) FROM samples
-                            WHERE connection = (SELECT number FROM owner) AND metric > names.metric)
-                    FROM names WHERE names.metric IS NOT NULL
-                )
-             SELECT samples.metric, samples.observed_at, samples.value
-             FROM names JOIN samples ON samples.connection = (SELECT number FROM owner)
-              AND samples.metric = names.metric
-              AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
-                                         WHERE latest.connection = (SELECT number FROM owner)
-                                           AND latest.metric = names.metric)",
-        );
-        let rows = self.fetch_all(select.bind(connection.to_string())).await?;
-        rows.iter().map(|row| Ok((Fields::of("sample", row).parse("metric")?, sample(row)?))).collect()
+    async fn all_last_values(&self, connections: &[ConnectionId]) -> Result<BTreeMap<ConnectionId, LastValues>> {
+        let mut all = BTreeMap::<_, LastValues>::new();
+        for row in &self.of_each(connections, last_values).await? {
+            let metric = Fields::of("sample", row).parse("metric")?;
+            all.entry(owner(row)?).or_default().insert(metric, sample(row)?);
+        }
+        Ok(all)
     }
 
     async fn history(
@@ -67,22 +50,36 @@ impl<D: Send + Sync> Samples for SqlStore<D> {
         Ok(Page::of(found.iter().map(sample).collect::<Result<_>>()?, limit, |_, first| first.observed_at))
     }
 
-    async fn trend(
+    async fn trends(
         &self,
-        connection: &ConnectionId,
+        connections: &[ConnectionId],
         metric: &MetricName,
         from: Timestamp,
         to: Timestamp,
         spans: u32,
-    ) -> Result<Vec<Sample>> {
-        let found = self.fetch_all(trend(connection, metric, from, to, spans)).await?;
-        found.iter().map(sample).collect()
+    ) -> Result<BTreeMap<ConnectionId, Vec<Sample>>> {
+        let mut all = BTreeMap::<_, Vec<_>>::new();
+        for row in &self.of_each(connections, |ids| trends(ids, metric, from, to, spans)).await? {
+            all.entry(owner(row)?).or_default().push(sample(row)?);
+        }
+        Ok(all)
     }
 
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {
         let cursor = cursor.unwrap_or_default();
         let found = self.fetch_all(feed::after(tenant, cursor, limit)).await?;
         Ok(SamplePage::of(found.iter().map(feed::stored).collect::<Result<_>>()?, cursor))
+    }
+}
+
+impl<D> SqlStore<D> {
+    /// The rows of some connections. Of none there are none.
+    async fn of_each(
+        &self,
+        ids: &[ConnectionId],
+        select: impl FnOnce(&[ConnectionId]) -> Statement,
+    ) -> Result<Vec<Row>> {
+        if ids.is_empty() { Ok(Vec::new()) } else { self.fetch_all(select(ids)).await }
     }
 }
 
@@ -107,29 +104,66 @@ pub(super) fn history(
     .limit(i64::from(limit.max(1)) + 1)
 }
 
-/// Looks once into the index for each span.
-fn trend(connection: &ConnectionId, metric: &MetricName, from: Timestamp, to: Timestamp, spans: u32) -> Statement {
+fn latest_readings(connections: &[ConnectionId]) -> Statement {
     statement(
-        "WITH RECURSIVE
-            owner (number) AS (SELECT number FROM connections WHERE id = $1),
-            spans (till) AS (
-                SELECT CAST($3 AS BIGINT) + CAST($5 AS BIGINT)
-                UNION ALL
-                SELECT till + CAST($5 AS BIGINT) FROM spans WHERE till < CAST($4 AS BIGINT)
-            )
-         SELECT samples.observed_at, samples.value
-         FROM spans JOIN samples ON samples.connection = (SELECT number FROM owner) AND samples.metric = $2
-          AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
-                                     WHERE latest.connection = (SELECT number FROM owner) AND latest.metric = $2
-                                       AND latest.observed_at > spans.till - CAST($5 AS BIGINT)
-                                       AND latest.observed_at <= spans.till AND latest.observed_at <= $4)
-         ORDER BY samples.observed_at",
+        "SELECT owners.id AS owner, readings.* FROM readings JOIN connections AS owners ON owners.number = readings.connection
+         WHERE owners.id IN ",
     )
-    .bind(connection.to_string())
+    .list(connections.iter().map(ConnectionId::as_str))
+}
+
+/// Jumps from metric to metric in the index, so that years of history cost nothing here.
+pub(super) fn last_values(connections: &[ConnectionId]) -> Statement {
+    statement(
+        "WITH RECURSIVE names (number, owner, metric) AS (
+            SELECT number, id, (SELECT min(metric) FROM samples WHERE connection = owners.number)
+            FROM connections AS owners WHERE id IN ",
+    )
+    .list(connections.iter().map(ConnectionId::as_str))
+    .then(
+        "   UNION ALL
+            SELECT number, owner, (SELECT min(metric) FROM samples
+                                   WHERE connection = names.number AND metric > names.metric)
+            FROM names WHERE metric IS NOT NULL
+         )
+         SELECT names.owner, samples.metric, samples.observed_at, samples.value
+         FROM names CROSS JOIN samples
+         WHERE samples.connection = names.number AND samples.metric = names.metric
+           AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
+                                      WHERE latest.connection = names.number AND latest.metric = names.metric)",
+    )
+}
+
+/// Looks once into the index for each span of each connection. `SQLite` does a cross join in the order in which it is written: the other way
+/// round, it would go through all spans for every sample.
+pub(super) fn trends(
+    connections: &[ConnectionId],
+    metric: &MetricName,
+    from: Timestamp,
+    to: Timestamp,
+    spans: u32,
+) -> Statement {
+    statement(
+        "WITH RECURSIVE spans (till) AS (
+            SELECT CAST($2 AS BIGINT) + CAST($4 AS BIGINT)
+            UNION ALL
+            SELECT till + CAST($4 AS BIGINT) FROM spans WHERE till < CAST($3 AS BIGINT)
+         )
+         SELECT owners.id AS owner, samples.observed_at, samples.value
+         FROM connections AS owners CROSS JOIN spans CROSS JOIN samples
+         WHERE samples.connection = owners.number AND samples.metric = $1
+           AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
+                                      WHERE latest.connection = owners.number AND latest.metric = $1
+                                        AND latest.observed_at > spans.till - CAST($4 AS BIGINT)
+                                        AND latest.observed_at <= spans.till AND latest.observed_at <= $3)
+           AND owners.id IN ",
+    )
     .bind(metric.to_string())
     .bind(from.as_millisecond())
     .bind(to.as_millisecond())
     .bind(span(from, to, spans))
+    .list(connections.iter().map(ConnectionId::as_str))
+    .then(" ORDER BY samples.observed_at")
 }
 
 /// A connection with its short name.
@@ -152,6 +186,11 @@ async fn keep_latest(transaction: &mut Transaction, number: i64, reading: &Readi
     .bind(reading.log_id.clone());
     transaction.execute(upsert).await?;
     Ok(())
+}
+
+/// Which of several connections a row is of.
+fn owner(row: &Row) -> Result<ConnectionId> {
+    Fields::of("sample", row).parse("owner")
 }
 
 fn sample(row: &Row) -> Result<Sample> {

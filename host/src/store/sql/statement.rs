@@ -47,6 +47,14 @@ impl Statement {
         self.bind(argument).then(&format!(" AND {}", condition.replace("$?", &place)))
     }
 
+    /// Goes on with a list of these, each an argument.
+    pub(in crate::store) fn list<A: Into<Argument>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        let before = self.arguments.len();
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        let places: Vec<_> = (before + 1..=self.arguments.len()).map(|place| format!("${place}")).collect();
+        self.then(&format!("({})", places.join(", ")))
+    }
+
     /// Selects so many rows at most.
     pub(in crate::store) fn limit(self, rows: i64) -> Self {
         let place = format!(" LIMIT ${}", self.arguments.len() + 1);

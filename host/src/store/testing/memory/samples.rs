@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::{Kept, MemoryStore};
 use crate::store::new_event::NewEvent;
 use crate::store::{
-    ConnectionId, ConnectionRecord, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples, StoreError,
-    StoredSample, span,
+    ConnectionId, ConnectionRecord, LastValues, Page, Reading, Result, Sample, SampleCursor, SamplePage, Samples,
+    StoreError, StoredSample, span,
 };
 
 #[async_trait]
@@ -34,15 +34,16 @@ impl Samples for MemoryStore {
         Ok(())
     }
 
-    async fn latest_reading(&self, connection: &ConnectionId) -> Result<Option<Reading>> {
-        Ok(self.lock().readings.get(connection).cloned())
+    async fn latest_readings(&self, connections: &[ConnectionId]) -> Result<BTreeMap<ConnectionId, Reading>> {
+        let state = self.lock();
+        let known = connections.iter().filter_map(|id| Some((id.clone(), state.readings.get(id)?.clone())));
+        Ok(known.collect())
     }
 
-    async fn last_values(&self, connection: &ConnectionId) -> Result<BTreeMap<MetricName, Sample>> {
+    async fn all_last_values(&self, connections: &[ConnectionId]) -> Result<BTreeMap<ConnectionId, LastValues>> {
         let state = self.lock();
-        // They are in the order of their times, so that the last one of a metric stays.
-        let all = state.samples.get(connection).into_iter().flatten();
-        Ok(all.map(|((metric, observed_at), kept)| (metric.clone(), sample(*observed_at, *kept))).collect())
+        let known = connections.iter().filter_map(|id| Some((id.clone(), last_values(state.samples.get(id)?))));
+        Ok(known.collect())
     }
 
     async fn history(
@@ -60,25 +61,30 @@ impl Samples for MemoryStore {
         Ok(Page::of(found, limit, |_, first: &Sample| first.observed_at))
     }
 
-    async fn trend(
+    async fn trends(
         &self,
-        connection: &ConnectionId,
+        connections: &[ConnectionId],
         metric: &MetricName,
         from: Timestamp,
         to: Timestamp,
         spans: u32,
-    ) -> Result<Vec<Sample>> {
+    ) -> Result<BTreeMap<ConnectionId, Vec<Sample>>> {
         let (from, to, length) = (from.as_millisecond(), to.as_millisecond(), span(from, to, spans));
         let state = self.lock();
-        let all = state.samples.get(connection).into_iter().flatten();
-        let mut by_span = BTreeMap::new();
-        for ((name, at), kept) in all {
-            let millis = at.as_millisecond();
-            if name == metric && millis > from && millis <= to {
-                by_span.insert((millis - from - 1) / length, sample(*at, *kept));
+        let mut trends = BTreeMap::new();
+        for id in connections {
+            let mut by_span = BTreeMap::new();
+            for ((name, at), kept) in state.samples.get(id).into_iter().flatten() {
+                let millis = at.as_millisecond();
+                if name == metric && millis > from && millis <= to {
+                    by_span.insert((millis - from - 1) / length, sample(*at, *kept));
+                }
+            }
+            if !by_span.is_empty() {
+                trends.insert(id.clone(), by_span.into_values().collect());
             }
         }
-        Ok(by_span.into_values().collect())
+        Ok(trends)
     }
 
     async fn samples_after(&self, tenant: &str, cursor: Option<SampleCursor>, limit: u32) -> Result<SamplePage> {
@@ -106,6 +112,11 @@ fn stored(connection: &ConnectionRecord, metric: &MetricName, observed_at: Times
         observed_at,
         value: kept.value,
     }
+}
+
+/// They are in the order of their times, so that the last one of a metric stays.
+fn last_values(samples: &BTreeMap<(MetricName, Timestamp), Kept>) -> LastValues {
+    samples.iter().map(|((metric, observed_at), kept)| (metric.clone(), sample(*observed_at, *kept))).collect()
 }
 
 fn sample(observed_at: Timestamp, kept: Kept) -> Sample {

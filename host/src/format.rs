@@ -26,6 +26,15 @@ pub(crate) fn ago(since: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How long it is until then, as a phrase.
+#[cfg(feature = "web")]
+pub(crate) fn ahead(until: Timestamp, now: Timestamp) -> String {
+    match age(now, until).as_str() {
+        "now" => "now".to_owned(),
+        age => format!("in {age}"),
+    }
+}
+
 fn span(length: SignedDuration) -> String {
     let seconds = length.as_secs();
     match seconds {

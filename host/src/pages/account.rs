@@ -2,15 +2,17 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use connector_core::Secret;
 use serde::Deserialize;
 
+use super::counts::When;
 use super::forms::Button;
-use super::frame::Frame;
+use super::frame::{Frame, address};
+use super::said::{Done, Said};
 use super::viewer::{COOKIE, Posted, Viewer};
 use super::words::sentence;
 use super::{Pages, Refused, Shown, browser, page};
@@ -22,33 +24,37 @@ use crate::users::{Answer, Browser, Knock};
 #[template(path = "account.html")]
 struct AccountPage {
     frame: Frame,
+    said: Option<Said>,
     sessions: Vec<Session>,
     error: Option<String>,
 }
 
 struct Session {
-    began: String,
-    seen: String,
-    ends: String,
+    /// When it began, when it was used last, and when it ends at the latest.
+    times: [When; 3],
     is_this: bool,
 }
 
 /// Shows it.
-pub(super) async fn show(State(pages): State<Pages>, viewer: Viewer) -> Shown {
-    account(&pages, viewer, StatusCode::OK, None).await
+pub(super) async fn show(State(pages): State<Pages>, Query(done): Query<Done>, viewer: Viewer) -> Shown {
+    account(&pages, viewer, done.said(), None).await
 }
 
-async fn account(pages: &Pages, viewer: Viewer, status: StatusCode, error: Option<String>) -> Shown {
+async fn account(pages: &Pages, viewer: Viewer, said: Option<Said>, error: Option<String>) -> Shown {
+    let (status, now) =
+        (if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, pages.host.context().now());
     let own = viewer.signed.session.digest.clone();
     let all = pages.host.sessions_of(&viewer.signed.user).await?;
     let sessions = all.into_iter().map(|session| Session {
-        began: format!("{:.0}", session.created_at),
-        seen: format!("{:.0}", session.last_seen_at),
-        ends: format!("{:.0}", session.expires_at),
+        times: [
+            When::of(session.created_at, now),
+            When::of(session.last_seen_at, now),
+            When::ahead(session.expires_at, now),
+        ],
         is_this: session.digest == own,
     });
     let sessions = sessions.collect();
-    Ok(page(status, &AccountPage { frame: Frame::new(pages, viewer, "/account"), sessions, error }))
+    Ok(page(status, &AccountPage { frame: Frame::new(pages, viewer, "/account"), said, sessions, error }))
 }
 
 /// What the form says.
@@ -77,12 +83,12 @@ pub(super) async fn password(
     let is_right = pages.door.confirm(&pages.host, user.clone(), knock(&form.current)).await;
     if !is_right? {
         let why = "The current password is not right, or there were too many tries: wait a minute and try again.";
-        return account(&pages, viewer, StatusCode::UNPROCESSABLE_ENTITY, Some(why.to_owned())).await;
+        return account(&pages, viewer, None, Some(why.to_owned())).await;
     }
     match pages.host.set_password(&user, Secret::from(form.password.as_str())).await {
         Ok(()) => {}
         Err(Error::Request(why)) => {
-            return account(&pages, viewer, StatusCode::UNPROCESSABLE_ENTITY, Some(sentence(&why))).await;
+            return account(&pages, viewer, None, Some(sentence(&why))).await;
         }
         Err(error) => return Err(Refused::from(error)),
     }
@@ -91,17 +97,17 @@ pub(super) async fn password(
         Answer::In(session) => COOKIE.set(&pages.site, jar, &session.0),
         Answer::Wrong | Answer::TooMany => COOKIE.unset(&pages.site, jar),
     };
-    Ok((jar, Redirect::to("/account")).into_response())
+    Ok((jar, back_to("/account", "password_changed")).into_response())
 }
 
 /// Ends the viewer's other sessions.
 pub(super) async fn end_others(State(pages): State<Pages>, Posted(viewer, Button {}): Posted<Button>) -> Shown {
     let own = viewer.signed.session.digest.as_str();
     pages.host.end_sessions(&viewer.signed.user, Some(own)).await?;
-    Ok(back_to("/account"))
+    Ok(back_to("/account", "signed_out_elsewhere"))
 }
 
-/// To a page, after something was done there.
-pub(super) fn back_to(path: &'static str) -> Response {
-    Redirect::to(path).into_response()
+/// To a page, after something was done there, with the word for it.
+pub(super) fn back_to(path: &str, word: &str) -> Response {
+    Redirect::to(&address(path, None, &[("said", word)])).into_response()
 }

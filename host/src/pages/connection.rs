@@ -6,14 +6,13 @@ use axum::http::StatusCode;
 use connector_core::ErrorKind;
 use connector_core::account::FieldValue;
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::card::Card;
 use super::counts::{When, title};
 use super::facts::Facts;
 use super::frame::Frame;
-use super::said::{Said, said};
+use super::said::{Done, Said};
 use super::viewer::Viewer;
 use super::{Pages, Refused, Shown, page};
 use crate::error::{Error, Result};
@@ -23,12 +22,6 @@ use crate::store::{AuditFilter, AuditRecord, Connected, LastError};
 
 /// How many records of what happened are shown.
 const RECORDS: u32 = 50;
-
-/// What was just done.
-#[derive(Deserialize)]
-pub(super) struct Done {
-    said: Option<String>,
-}
 
 #[derive(Template)]
 #[template(path = "connection.html")]
@@ -79,7 +72,7 @@ pub(super) async fn show(
     let profile =
         connection.profile.iter().filter(|(name, _)| is_shown(name)).map(|(name, value)| (title(name), text(value)));
     let page_of = ConnectionPage {
-        said: said(done.said.as_deref()),
+        said: done.said(),
         account_id: format::line(&connection.account_id),
         connected: When::of(connection.created_at, now),
         profile: profile.collect(),

@@ -51,6 +51,11 @@ impl When {
     pub(super) fn of(at: Timestamp, now: Timestamp) -> Self {
         Self { at: format!("{at:.0}"), ago: format::ago(at, now) }
     }
+
+    /// One that is to come.
+    pub(super) fn ahead(at: Timestamp, now: Timestamp) -> Self {
+        Self { at: format!("{at:.0}"), ago: format::ahead(at, now) }
+    }
 }
 
 impl Counts {

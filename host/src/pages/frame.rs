@@ -41,7 +41,7 @@ impl Viewer {
 }
 
 /// A path with what is behind it.
-fn address(path: &str, tenant: Option<&str>, pairs: &[(&str, &str)]) -> String {
+pub(super) fn address(path: &str, tenant: Option<&str>, pairs: &[(&str, &str)]) -> String {
     let mut query = Serializer::new(String::new());
     query.extend_pairs(tenant.map(|tenant| ("tenant", tenant))).extend_pairs(pairs);
     match query.finish() {

@@ -1,6 +1,21 @@
 //! What a page says about what was just done: a word in its address, and the sentence for it. What an address says otherwise is not shown.
 
+use serde::Deserialize;
+
 use super::words::{FAILURES, Words};
+
+/// What the address of a page names that was come back to.
+#[derive(Deserialize)]
+pub(super) struct Done {
+    said: Option<String>,
+}
+
+impl Done {
+    /// What there is to say.
+    pub(super) fn said(&self) -> Option<Said> {
+        said(self.said.as_deref())
+    }
+}
 
 /// A sentence, and whether it is good news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +33,7 @@ const fn ill(text: &'static str) -> Said {
 }
 
 /// The words there are.
-const ALL: [(&str, Said); 10] = [
+const ALL: [(&str, Said); 16] = [
     ("connected", well("Connected.")),
     ("waiting", well("Allowed. The platform did not say yet which account it is; that is asked again by itself.")),
     ("updated", well("The counts are up to date.")),
@@ -32,6 +47,12 @@ const ALL: [(&str, Said); 10] = [
     ("disconnecting", well("Disconnected here. The platform is still to be told, which is tried again by itself.")),
     ("cancelled", ill("Nothing was connected: the link was taken back.")),
     ("already_disconnected", ill("It was disconnected already.")),
+    ("password_changed", well("Your password is changed, and you are signed in nowhere else.")),
+    ("signed_out_elsewhere", well("You are signed in nowhere else.")),
+    ("user_added", well("Added. They can sign in with the name and password that you chose.")),
+    ("user_password_set", well("The password is set, and they are signed out everywhere.")),
+    ("user_signed_out", well("They are signed out everywhere.")),
+    ("user_disabled", well("They are signed out everywhere and can sign in no more.")),
 ];
 
 /// The sentence of a word.

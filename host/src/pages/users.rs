@@ -1,14 +1,16 @@
 //! Who may sign in, for admins.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use connector_core::Secret;
 use serde::Deserialize;
 
 use super::account::back_to;
+use super::counts::When;
 use super::forms::Button;
 use super::frame::Frame;
+use super::said::{Done, Said};
 use super::viewer::{Admin, Posted, Viewer};
 use super::words::sentence;
 use super::{Pages, Refused, Shown, page};
@@ -20,6 +22,7 @@ use crate::users::NewUser;
 #[template(path = "users.html")]
 struct UsersPage {
     frame: Frame,
+    said: Option<Said>,
     users: Vec<Row>,
     /// What is wrong with somebody who was to be added.
     adding: Option<String>,
@@ -31,44 +34,55 @@ struct Row {
     id: String,
     name: String,
     tenant: Option<String>,
-    since: String,
+    since: When,
     sessions: usize,
     is_active: bool,
     is_self: bool,
 }
 
-/// What is wrong, and in which form.
-enum Wrong {
-    Nothing,
+#[derive(Template)]
+#[template(path = "disable.html")]
+struct DisablePage {
+    frame: Frame,
+    id: String,
+    name: String,
+}
+
+/// What was done, or what is wrong and in which form.
+enum Outcome {
+    Said(Option<Said>),
     Adding(String),
     Changing(String),
 }
 
 /// Shows everybody.
-pub(super) async fn show(State(pages): State<Pages>, Admin(viewer): Admin) -> Shown {
-    users(&pages, viewer, Wrong::Nothing).await
+pub(super) async fn show(State(pages): State<Pages>, Query(done): Query<Done>, Admin(viewer): Admin) -> Shown {
+    users(&pages, viewer, Outcome::Said(done.said())).await
 }
 
-async fn users(pages: &Pages, viewer: Viewer, wrong: Wrong) -> Shown {
-    let mut rows = Vec::new();
+async fn users(pages: &Pages, viewer: Viewer, outcome: Outcome) -> Shown {
+    let (mut rows, now) = (Vec::new(), pages.host.context().now());
     for user in pages.host.users().await? {
         let sessions = pages.host.sessions_of(&user).await?.len();
         rows.push(Row {
             id: user.id.to_string(),
             is_active: user.is_active(),
             is_self: user.id == viewer.signed.user.id,
-            since: format!("{:.0}", user.created_at),
+            since: When::of(user.created_at, now),
             name: user.name,
             tenant: user.tenant,
             sessions,
         });
     }
-    let (status, adding, changing) = match wrong {
-        Wrong::Nothing => (StatusCode::OK, None, None),
-        Wrong::Adding(why) => (StatusCode::UNPROCESSABLE_ENTITY, Some(why), None),
-        Wrong::Changing(why) => (StatusCode::UNPROCESSABLE_ENTITY, None, Some(why)),
+    let (said, adding, changing) = match outcome {
+        Outcome::Said(said) => (said, None, None),
+        Outcome::Adding(why) => (None, Some(why), None),
+        Outcome::Changing(why) => (None, None, Some(why)),
     };
-    Ok(page(status, &UsersPage { frame: Frame::new(pages, viewer, "/users"), users: rows, adding, changing }))
+    let is_wrong = adding.is_some() || changing.is_some();
+    let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let frame = Frame::new(pages, viewer, "/users");
+    Ok(page(status, &UsersPage { frame, said, users: rows, adding, changing }))
 }
 
 /// What the form says.
@@ -98,17 +112,17 @@ pub(super) async fn add(State(pages): State<Pages>, Posted(viewer, form): Posted
         (Role::Admin, "") => None,
         (Role::Member, _) => {
             let why = "Name the tenant whose connections this member sees.".to_owned();
-            return users(&pages, viewer, Wrong::Adding(why)).await;
+            return users(&pages, viewer, Outcome::Adding(why)).await;
         }
         (Role::Admin, _) => {
             let why = "An admin sees every tenant: leave the tenant empty, or add a member.".to_owned();
-            return users(&pages, viewer, Wrong::Adding(why)).await;
+            return users(&pages, viewer, Outcome::Adding(why)).await;
         }
     };
     let new = NewUser { name: name.trim().to_owned(), tenant, password: Secret::from(password) };
     match pages.host.create_user(new).await {
-        Ok(_) => Ok(back_to("/users")),
-        Err(Error::Request(why)) => users(&pages, viewer, Wrong::Adding(sentence(&why))).await,
+        Ok(_) => Ok(back_to("/users", "user_added")),
+        Err(Error::Request(why)) => users(&pages, viewer, Outcome::Adding(sentence(&why))).await,
         Err(error) => Err(Refused::from(error)),
     }
 }
@@ -130,13 +144,20 @@ pub(super) async fn password(
     let user = found(&pages, &id).await?;
     if user.id == viewer.signed.user.id {
         let why = "Your own password is changed at your account, where the current one is asked for.".to_owned();
-        return users(&pages, viewer, Wrong::Changing(why)).await;
+        return users(&pages, viewer, Outcome::Changing(why)).await;
     }
     match pages.host.set_password(&user, Secret::from(form.password)).await {
-        Ok(()) => Ok(back_to("/users")),
-        Err(Error::Request(why)) => users(&pages, viewer, Wrong::Changing(sentence(&why))).await,
+        Ok(()) => Ok(back_to("/users", "user_password_set")),
+        Err(Error::Request(why)) => users(&pages, viewer, Outcome::Changing(sentence(&why))).await,
         Err(error) => Err(Refused::from(error)),
     }
+}
+
+/// Asks before a user is disabled.
+pub(super) async fn ask(State(pages): State<Pages>, Path(id): Path<String>, Admin(viewer): Admin) -> Shown {
+    let user = found(&pages, &id).await?;
+    let frame = Frame::new(&pages, viewer, "/users");
+    Ok(page(StatusCode::OK, &DisablePage { frame, id: user.id.to_string(), name: user.name }))
 }
 
 /// Lets a user sign in no more.
@@ -149,10 +170,10 @@ pub(super) async fn disable(
     let user = found(&pages, &id).await?;
     if user.id == viewer.signed.user.id {
         let why = "Nobody disables themselves: another admin can.".to_owned();
-        return users(&pages, viewer, Wrong::Changing(why)).await;
+        return users(&pages, viewer, Outcome::Changing(why)).await;
     }
     pages.host.disable_user(&user).await?;
-    Ok(back_to("/users"))
+    Ok(back_to("/users", "user_disabled"))
 }
 
 /// Ends the sessions of a user.
@@ -164,7 +185,7 @@ pub(super) async fn sign_out(
     viewer.admin()?;
     let user = found(&pages, &id).await?;
     pages.host.end_sessions(&user, None).await?;
-    Ok(back_to("/users"))
+    Ok(back_to("/users", "user_signed_out"))
 }
 
 async fn found(pages: &Pages, id: &str) -> Result<UserRecord, Refused> {

@@ -164,15 +164,21 @@ play(async (browser) => {
     await person.writes(field('Tenant of a member'), 'shop');
     await person.writes(field('Password, of at least 12 characters'), OF_THE_MEMBER);
     await person.presses(button('Add'));
-    await page.getByRole('rowheader', { name: 'sam' }).waitFor();
+    await watched.sees('Added. They can sign in with the name and password that you chose.');
     await watched.look('the users');
+    await person.presses(page.getByText('Change', { exact: true }));
+    await watched.look('what an admin can change about a user');
+    await person.presses(link('Disable sam'));
+    await heading('Disable sam?');
+    await watched.look('a user who may be disabled');
+    await person.presses(link('Keep sam'));
     await person.presses(link('ada'));
     await heading('Your account');
     await watched.look('the account');
     await person.writes(field('Current password'), PASSWORD);
     await person.writes(field(/^New password/), CHOSEN);
-    await Promise.all([page.waitForEvent('load'), person.presses(button('Change the password'))]);
-    await heading('Your account');
+    await person.presses(button('Change the password'));
+    await watched.sees('Your password is changed, and you are signed in nowhere else.');
     await watched.look('an account with a new password');
   }
 

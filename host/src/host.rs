@@ -17,7 +17,7 @@ use crate::configuration::{Configuration, ConfiguredPlatform};
 use crate::error::{Error, Result};
 use crate::refresh::InFlight;
 use crate::spool::Spool;
-use crate::store::{self, GrantRecord, InstanceId, Store, StoreError};
+use crate::store::{self, Actor, GrantRecord, InstanceId, Store, StoreError};
 use crate::vault::{Rotation, Vault};
 
 /// Runs any linked connector. Cloning it is cheap, and every clone is the same host.
@@ -26,6 +26,8 @@ pub struct Host {
     inner: Arc<Inner>,
     /// The configuration of a call that is under way, so that it ends with the one it began with.
     pinned: Option<Arc<Configuration>>,
+    /// Who has this clone do what it does.
+    actor: Option<Actor>,
 }
 
 struct Inner {
@@ -80,7 +82,7 @@ impl Host {
             unsaved: AtomicUsize::new(0),
             store_id: OnceCell::new(),
         };
-        Self { inner: Arc::new(inner), pinned: None }
+        Self { inner: Arc::new(inner), pinned: None, actor: None }
     }
 
     /// Takes up another configuration, for whatever begins from now on. What is under way ends with the one it began with.
@@ -103,7 +105,19 @@ impl Host {
 
     /// The same host for one call, which ends with the configuration that it begins with.
     pub(crate) fn pinned(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), pinned: Some(self.configuration()) }
+        Self { pinned: Some(self.configuration()), ..self.clone() }
+    }
+
+    /// The same host for somebody: what is done through it goes on record as their doing. What a platform or a person at a platform brings
+    /// about does not, nor what the host has to do by itself.
+    #[must_use]
+    pub fn on_behalf_of(&self, actor: Actor) -> Self {
+        Self { actor: Some(actor), ..self.clone() }
+    }
+
+    /// Who has this done.
+    pub(crate) fn actor(&self) -> Option<&Actor> {
+        self.actor.as_ref()
     }
 
     /// What follows from the configuration now, or from that of the call under way.

@@ -161,6 +161,7 @@ impl World {
             connection: connection.id.clone(),
             revocations: Vec::new(),
             audit: AuditId::new(cx).unwrap(),
+            by: None,
             now: cx.now(),
         };
         self.host.store().disconnect(&disconnect).await.unwrap();

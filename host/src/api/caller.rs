@@ -16,7 +16,7 @@ use crate::api_keys::{Right, is_well_formed};
 use crate::bearer::bearer;
 use crate::client::Client;
 use crate::host::Host;
-use crate::store::{ApiKeyId, ApiKeyRecord};
+use crate::store::{Actor, ApiKeyId, ApiKeyRecord};
 
 /// Whom keys are looked up with, and how often.
 #[derive(Clone)]
@@ -45,6 +45,11 @@ impl Caller {
     /// What the key allows.
     pub(super) fn rights(&self) -> impl Iterator<Item = Right> {
         self.record.rights.iter().copied()
+    }
+
+    /// The host, for what the key has it do.
+    pub(super) fn host(&self, host: &Host) -> Host {
+        host.on_behalf_of(Actor::ApiKey(self.record.id.clone()))
     }
 
     /// Makes sure that the key has a right.

@@ -117,7 +117,7 @@ pub(super) async fn disconnect(
     Named(text): Named<String>,
 ) -> Result<Json<Disconnected>> {
     caller.may(Right::ConnectionsWrite)?;
-    let done = host.disconnect(&caller.tenant, &id(&text)?).await?;
+    let done = caller.host(&host).disconnect(&caller.tenant, &id(&text)?).await?;
     Ok(Json(Disconnected { connection: done.connection.id.to_string(), revocation: revocation(&done.revocation) }))
 }
 
@@ -132,7 +132,7 @@ pub(super) async fn purge(
 ) -> Result<Json<Purged>> {
     caller.may(Right::ConnectionsWrite)?;
     let id = id(&text)?;
-    let files_clean = host.purge(&caller.tenant, &id, how.leave_access).await?;
+    let files_clean = caller.host(&host).purge(&caller.tenant, &id, how.leave_access).await?;
     Ok(Json(Purged { purged: id.to_string(), files_clean }))
 }
 

@@ -78,5 +78,5 @@ pub(super) async fn resend(
 ) -> Result<Json<Resent>> {
     caller.may(Right::EventsWrite)?;
     let id: EventId = text.parse().map_err(|_| Problem::not_found("event"))?;
-    Ok(Json(Resent { deliveries: host.resend_events(&caller.tenant, &Resend::One(id)).await? }))
+    Ok(Json(Resent { deliveries: caller.host(&host).resend_events(&caller.tenant, &Resend::One(id)).await? }))
 }

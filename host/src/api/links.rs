@@ -69,7 +69,7 @@ pub(super) async fn create(
     caller.may(Right::ConnectionsWrite)?;
     let platform = with_app(&host, &caller, &asked.platform, &asked.app)?;
     let new = NewConnectLink {
-        tenant: caller.tenant,
+        tenant: caller.tenant.clone(),
         platform: platform.linked.id().clone(),
         app: asked.app,
         reference: asked.reference,
@@ -77,7 +77,7 @@ pub(super) async fn create(
         return_url: asked.return_url,
         life: SignedDuration::from_secs(asked.expires_in),
     };
-    let (link, url) = host.create_connect_link(&site, new).await?;
+    let (link, url) = caller.host(&host).create_connect_link(&site, new).await?;
     let link = ConnectLinkData::of(&link, host.context().now());
     Ok((StatusCode::CREATED, Json(MadeLink { link, url: url.expose().to_owned() })))
 }
@@ -147,7 +147,7 @@ pub(super) async fn cancel(
 ) -> Result<Json<ConnectLinkData>> {
     caller.may(Right::ConnectionsWrite)?;
     let id = link_id(&text)?;
-    host.cancel_connect_link(&caller.tenant, &id).await?;
+    caller.host(&host).cancel_connect_link(&caller.tenant, &id).await?;
     let link = host.connect_link(&caller.tenant, &id).await?;
     Ok(Json(ConnectLinkData::of(&link, host.context().now())))
 }

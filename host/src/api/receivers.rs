@@ -68,9 +68,9 @@ pub(super) async fn add(
     caller.may(Right::EventsWrite)?;
     let refused = |error: crate::Error| Problem::bad_value(error.to_string());
     let kinds = kinds(new.types.iter().map(String::as_str)).map_err(refused)?;
-    let new = NewReceiver { tenant: caller.tenant, url: new.url, kinds };
+    let new = NewReceiver { tenant: caller.tenant.clone(), url: new.url, kinds };
     let open = open.map(|Extension(open)| open.0).unwrap_or_default();
-    let added = host.add_receiver(new, &host.fence(&open)).await.map_err(|error| match error {
+    let added = caller.host(&host).add_receiver(new, &host.fence(&open)).await.map_err(|error| match error {
         crate::Error::Request(why) => Problem::bad_value(why),
         error => error.into(),
     })?;
@@ -87,7 +87,7 @@ pub(super) async fn rotate(
     Named(text): Named<String>,
 ) -> Result<Json<ReceiverData>> {
     caller.may(Right::EventsWrite)?;
-    Ok(Json(with_secret(&host.rotate_receiver(&caller.tenant, &receiver(&text)?).await?)))
+    Ok(Json(with_secret(&caller.host(&host).rotate_receiver(&caller.tenant, &receiver(&text)?).await?)))
 }
 
 /// Removes a receiver, with what was on its way there.
@@ -101,7 +101,7 @@ pub(super) async fn remove(
 ) -> Result<Json<Removed>> {
     caller.may(Right::EventsWrite)?;
     let id = receiver(&text)?;
-    host.remove_receiver(&caller.tenant, &id).await?;
+    caller.host(&host).remove_receiver(&caller.tenant, &id).await?;
     Ok(Json(Removed { removed: id.to_string() }))
 }
 

@@ -49,7 +49,8 @@ impl Host {
         let expires_at = life.map(|life| created_at.saturating_add(life).unwrap_or(Timestamp::MAX));
         let digest = secret.digest();
         let key = ApiKeyRecord { id, name, tenant, rights, digest, created_at, expires_at, revoked_at: None };
-        if self.store().put_api_key(&key, &record(cx, "api_key_created", &key, None)?).await? {
+        let record = record(cx, "api_key_created", &key, None)?.by(self.actor());
+        if self.store().put_api_key(&key, &record).await? {
             return Ok((key, secret));
         }
         Err(Error::Request(format!(
@@ -74,7 +75,7 @@ impl Host {
         let keys = self.store().api_keys().await?;
         let key = keys.into_iter().find(|key| key.id == *id);
         let key = key.ok_or_else(|| StoreError::NotFound { what: "API key", id: id.to_string() })?;
-        let record = record(self.context(), REVOKED, &key, None)?;
+        let record = record(self.context(), REVOKED, &key, None)?.by(self.actor());
         Ok(self.store().revoke_api_key(id, self.context().now(), &record).await?)
     }
 

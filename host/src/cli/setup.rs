@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::layers::{ConfigFiles, default_file};
 use crate::open::{Opened, Opening};
 use crate::shell;
-use crate::store::{SqliteStore, Store};
+use crate::store::{Actor, SqliteStore, Store};
 use crate::vault::{KeyFile, KeySource, Unlocked, Vault, unlock};
 
 /// Holds the vault's keys themselves.
@@ -111,7 +111,8 @@ impl Setup {
     pub(super) async fn host(&self, running: &Running, output: Output) -> Result<Host> {
         let (config, cx) = (self.config(output)?, Self::context());
         let realm = self.realm(&cx, running).await?;
-        self.open(config, &self.data_dir()?, cx, realm, running, output).await
+        let host = self.open(config, &self.data_dir()?, cx, realm, running, output).await?;
+        Ok(host.on_behalf_of(Actor::Command))
     }
 
     /// The realm that the options name, with the emulators it needs.

@@ -38,7 +38,7 @@ impl Host {
         if let Resend::One(id) = which {
             self.event(tenant, id).await?;
         }
-        let record = AuditRecord::new(self.context(), tenant, "events_resent")?;
+        let record = AuditRecord::new(self.context(), tenant, "events_resent")?.by(self.actor());
         Ok(self.store().resend_events(tenant, which, &record).await?)
     }
 

@@ -123,7 +123,8 @@ fn place<'a>(tenant: &'a str, id: &'a ReceiverId, field: &'a str) -> Binding<'a>
 }
 
 pub(super) fn record(host: &Host, event: &str, tenant: &str, id: &ReceiverId) -> Result<AuditRecord> {
-    Ok(AuditRecord::new(host.context(), tenant, event)?.with(&json!({ "receiver": id.as_str() })))
+    let record = AuditRecord::new(host.context(), tenant, event)?.with(&json!({ "receiver": id.as_str() }));
+    Ok(record.by(host.actor()))
 }
 
 fn unknown(id: &ReceiverId) -> StoreError {

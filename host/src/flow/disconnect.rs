@@ -122,6 +122,7 @@ impl Host {
             connection: id.clone(),
             revocations: own.iter().chain(&others).cloned().collect(),
             audit: AuditId::new(self.context())?,
+            by: self.actor().cloned(),
             now: self.context().now(),
         };
         let disconnection = self.store().disconnect(&disconnect).await?;

@@ -27,7 +27,7 @@ impl Host {
         } else if let Some(job) = self.store().revocation_of(&connected.grant.id).await? {
             self.revoke_or_wait(&job).await;
         }
-        let audit = AuditRecord::new(self.context(), tenant, PURGED)?.of_connection(id);
+        let audit = AuditRecord::new(self.context(), tenant, PURGED)?.of_connection(id).by(self.actor());
         let purge = Purge { tenant: tenant.to_owned(), connection: id.clone(), leave_access, audit };
         match self.store().purge_connection(&purge).await? {
             Purged::Done => Ok(self.store().shred().await?),

@@ -164,6 +164,6 @@ impl Host {
             "link": link.id.as_str(), "platform": link.platform.as_str(), "app": link.app,
             "renews": link.reconnects.as_ref().map(ConnectionId::as_str),
         });
-        Ok(AuditRecord::new(self.context(), &link.tenant, event)?.with(&detail))
+        Ok(AuditRecord::new(self.context(), &link.tenant, event)?.with(&detail).by(self.actor()))
     }
 }

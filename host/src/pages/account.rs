@@ -85,7 +85,7 @@ pub(super) async fn password(
         let why = "The current password is not right, or there were too many tries: wait a minute and try again.";
         return account(&pages, viewer, None, Some(why.to_owned())).await;
     }
-    match pages.host.set_password(&user, Secret::from(form.password.as_str())).await {
+    match viewer.host(&pages.host).set_password(&user, Secret::from(form.password.as_str())).await {
         Ok(()) => {}
         Err(Error::Request(why)) => {
             return account(&pages, viewer, None, Some(sentence(&why))).await;
@@ -103,7 +103,7 @@ pub(super) async fn password(
 /// Ends the viewer's other sessions.
 pub(super) async fn end_others(State(pages): State<Pages>, Posted(viewer, Button {}): Posted<Button>) -> Shown {
     let own = viewer.signed.session.digest.as_str();
-    pages.host.end_sessions(&viewer.signed.user, Some(own)).await?;
+    viewer.host(&pages.host).end_sessions(&viewer.signed.user, Some(own)).await?;
     Ok(back_to("/account", "signed_out_elsewhere"))
 }
 

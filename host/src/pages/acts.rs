@@ -84,7 +84,7 @@ fn wish(viewer: &Viewer, platform: PlatformId, app: String, reconnects: Option<C
 async fn begin(pages: &Pages, viewer: Viewer, new: NewConnectLink, jar: CookieJar) -> Shown {
     let renews = new.reconnects.as_ref().map(|id| ("renews", id.as_str()));
     let back = pages.site.own(&viewer.href_with(CONNECTED, renews.as_slice()));
-    match pages.host.create_own_link(&pages.site, new, &back).await {
+    match viewer.host(&pages.host).create_own_link(&pages.site, new, &back).await {
         Ok(record) => link::begin(pages, &record, jar, Asking::Everything).await,
         Err(error) => Ok(not_begun(pages, viewer, &error)),
     }
@@ -155,7 +155,7 @@ pub(super) async fn disconnect(
     if matches!(connected.state(), ConnectionState::Disconnected | ConnectionState::Disconnecting) {
         return Ok(go(&viewer, &path, "already_disconnected"));
     }
-    let done = pages.host.disconnect(&viewer.tenant, &connected.connection.id).await?;
+    let done = viewer.host(&pages.host).disconnect(&viewer.tenant, &connected.connection.id).await?;
     let word = match done.revocation {
         Revocation::Done => "disconnected",
         Revocation::GrantInUse => "disconnected_shared",

@@ -18,7 +18,7 @@ use super::{Pages, Refused, Shown, page};
 use crate::error::{Error, Result};
 use crate::format;
 use crate::host::Host;
-use crate::store::{AuditFilter, AuditRecord, Connected, LastError};
+use crate::store::{Actor, AuditFilter, AuditRecord, Connected, LastError, UserRecord};
 
 /// How many records of what happened are shown.
 const RECORDS: u32 = 50;
@@ -112,7 +112,8 @@ async fn records(host: &Host, viewer: &Viewer, connected: &Connected) -> Result<
     };
     let now = host.context().now();
     let found = host.store().audit(&viewer.tenant, &filter).await?;
-    Ok(found.iter().map(|record| Record::of(record, When::of(record.at, now))).collect())
+    let users = host.users().await?;
+    Ok(found.iter().map(|record| Record::of(record, &users, When::of(record.at, now))).collect())
 }
 
 /// What the operator set wrongly is told to admins alone.
@@ -130,8 +131,8 @@ impl Trouble {
 }
 
 impl Record {
-    fn of(record: &AuditRecord, when: When) -> Self {
-        Self { when, event: title(&record.event), detail: details(&record.detail) }
+    fn of(record: &AuditRecord, users: &[UserRecord], when: When) -> Self {
+        Self { when, event: title(&record.event), detail: details(&record.detail, users) }
     }
 }
 
@@ -141,13 +142,20 @@ fn is_shown(field: &str) -> bool {
 }
 
 /// Details as words: `app: default, platform: example`.
-fn details(json: &str) -> String {
+fn details(json: &str, users: &[UserRecord]) -> String {
     let Ok(Value::Object(details)) = serde_json::from_str(json) else { return format::line(json) };
     let told = details.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = if name == "by" { person(value, users) } else { value };
         format!("{}: {value}", name.replace('_', " "))
     });
     format::line(&told.collect::<Vec<_>>().join(", "))
+}
+
+/// Who had something done: a user by the name that is not on record.
+fn person(by: String, users: &[UserRecord]) -> String {
+    let user = users.iter().find(|user| Actor::User(user.id.clone()).to_string() == by);
+    user.map_or(by, |user| user.name.clone())
 }
 
 fn text(value: &FieldValue) -> String {

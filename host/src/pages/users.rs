@@ -120,7 +120,7 @@ pub(super) async fn add(State(pages): State<Pages>, Posted(viewer, form): Posted
         }
     };
     let new = NewUser { name: name.trim().to_owned(), tenant, password: Secret::from(password) };
-    match pages.host.create_user(new).await {
+    match viewer.host(&pages.host).create_user(new).await {
         Ok(_) => Ok(back_to("/users", "user_added")),
         Err(Error::Request(why)) => users(&pages, viewer, Outcome::Adding(sentence(&why))).await,
         Err(error) => Err(Refused::from(error)),
@@ -146,7 +146,7 @@ pub(super) async fn password(
         let why = "Your own password is changed at your account, where the current one is asked for.".to_owned();
         return users(&pages, viewer, Outcome::Changing(why)).await;
     }
-    match pages.host.set_password(&user, Secret::from(form.password)).await {
+    match viewer.host(&pages.host).set_password(&user, Secret::from(form.password)).await {
         Ok(()) => Ok(back_to("/users", "user_password_set")),
         Err(Error::Request(why)) => users(&pages, viewer, Outcome::Changing(sentence(&why))).await,
         Err(error) => Err(Refused::from(error)),
@@ -172,7 +172,7 @@ pub(super) async fn disable(
         let why = "Nobody disables themselves: another admin can.".to_owned();
         return users(&pages, viewer, Outcome::Changing(why)).await;
     }
-    pages.host.disable_user(&user).await?;
+    viewer.host(&pages.host).disable_user(&user).await?;
     Ok(back_to("/users", "user_disabled"))
 }
 
@@ -182,9 +182,9 @@ pub(super) async fn sign_out(
     Path(id): Path<String>,
     Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
-    viewer.admin()?;
+    let viewer = viewer.admin()?;
     let user = found(&pages, &id).await?;
-    pages.host.end_sessions(&user, None).await?;
+    viewer.host(&pages.host).end_sessions(&user, None).await?;
     Ok(back_to("/users", "user_signed_out"))
 }
 

@@ -15,6 +15,8 @@ use url::form_urlencoded::byte_serialize;
 use super::cookies::Name;
 use super::forms::Sent;
 use super::{Pages, Refused};
+use crate::host::Host;
+use crate::store::Actor;
 use crate::users::{SessionToken, Signed};
 use crate::usual::TENANT;
 
@@ -34,6 +36,13 @@ pub(super) struct Viewer {
     pub(super) form_token: String,
     /// The user and the session.
     pub(super) signed: Signed,
+}
+
+impl Viewer {
+    /// The host, for what the viewer has it do.
+    pub(super) fn host(&self, host: &Host) -> Host {
+        host.on_behalf_of(Actor::User(self.signed.user.id.clone()))
+    }
 }
 
 impl fmt::Debug for Viewer {

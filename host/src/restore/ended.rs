@@ -89,6 +89,7 @@ async fn disconnect(cx: &Context, restored: &dyn Store, connection: &ConnectionR
         connection: connection.id.clone(),
         revocations: Vec::new(),
         audit: AuditId::new(cx)?,
+        by: None,
         now: cx.now(),
     };
     restored.disconnect(&disconnect).await?;

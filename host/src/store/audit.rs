@@ -8,7 +8,7 @@ use connector_core::Context;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{AuditId, ConnectionId, GrantId, Result};
+use super::{ApiKeyId, AuditId, ConnectionId, GrantId, Result, UserId};
 use crate::cursor::{self, CursorError, Kind};
 
 /// The tenant of records about the whole store, such as those of its keys. No tenant is named by the empty text.
@@ -31,6 +31,27 @@ pub struct AuditRecord {
     pub grant: Option<GrantId>,
     /// The details, as JSON.
     pub detail: String,
+}
+
+/// Who had something done. It goes on record by an id alone, which says nothing of a person once the user is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Whoever has this API key.
+    ApiKey(ApiKeyId),
+    /// Somebody who has signed in to the pages.
+    User(UserId),
+    /// Whoever runs commands on the machine.
+    Command,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiKey(id) => write!(f, "api_key {id}"),
+            Self::User(id) => write!(f, "user {id}"),
+            Self::Command => f.write_str("command"),
+        }
+    }
 }
 
 impl AuditRecord {
@@ -73,6 +94,15 @@ impl AuditRecord {
     /// With these details. They stay for good, so they hold no secret, no name, no handle and no id of an account.
     pub fn with(self, detail: &Value) -> Self {
         Self { detail: detail.to_string(), ..self }
+    }
+
+    /// With who had it done, as the detail `by`, if anybody did: else the host did by itself what it has to.
+    pub fn by(self, actor: Option<&Actor>) -> Self {
+        let (Some(actor), Ok(Value::Object(mut detail))) = (actor, serde_json::from_str(&self.detail)) else {
+            return self;
+        };
+        detail.insert("by".to_owned(), actor.to_string().into());
+        self.with(&Value::Object(detail))
     }
 }
 

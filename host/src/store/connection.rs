@@ -8,7 +8,7 @@ use connector_core::account::{Account, Profile};
 use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 
-use super::{AuditId, ConnectionId, GrantId, GrantRecord, GrantState, Page, Result, RevocationRecord};
+use super::{Actor, AuditId, ConnectionId, GrantId, GrantRecord, GrantState, Page, Result, RevocationRecord};
 use crate::cursor::{self, CursorError, Kind};
 
 /// One account linked for a tenant.
@@ -209,6 +209,8 @@ pub struct Disconnect {
     pub revocations: Vec<RevocationRecord>,
     /// The id of the record of it.
     pub audit: AuditId,
+    /// Who wants it, for the record.
+    pub by: Option<Actor>,
     /// When.
     pub now: Timestamp,
 }

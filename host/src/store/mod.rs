@@ -49,7 +49,7 @@ use std::fmt::Debug;
 
 pub use self::api_key::{ApiKeyRecord, ApiKeyState, ApiKeys};
 pub use self::app_health::AppHealth;
-pub use self::audit::{Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
+pub use self::audit::{Actor, Audit, AuditCursor, AuditFilter, AuditRecord, WHOLE_STORE};
 pub use self::connect_link::{
     ConnectLinkCursor, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState, ConnectLinks,
 };

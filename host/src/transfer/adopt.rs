@@ -19,6 +19,7 @@ impl Host {
         };
         let audit = AuditRecord::new(self.context(), &grant.tenant, "adopted")?;
         let audit = audit.of_connection(&connection.id).of_grant(&grant.id).with(&json!({ "was": reason }));
+        let audit = audit.by(self.actor());
         let change = StateChange {
             grant: grant.id.clone(),
             generation: grant.generation,

@@ -120,6 +120,7 @@ impl Host {
         let was = grant.state.as_str();
         let audit = AuditRecord::new(self.context(), &grant.tenant, "exported")?;
         let audit = audit.of_connection(&connection.id).of_grant(&grant.id).with(&json!({ "was": was }));
+        let audit = audit.by(self.actor());
         let change = StateChange {
             grant: grant.id.clone(),
             generation: grant.generation,

@@ -76,7 +76,7 @@ impl Host {
         let (cx, now) = (self.context(), self.context().now());
         let (id, created_at, password_changed_at) = (UserId::new(cx)?, now, now);
         let user = UserRecord { id, name, tenant, password_hash, created_at, password_changed_at, disabled_at: None };
-        let added = self.store().put_user(&user, when, &record(cx, "user_created", &user)?).await?;
+        let added = self.store().put_user(&user, when, &record(cx, "user_created", &user)?.by(self.actor())).await?;
         Ok(added.then_some(user))
     }
 
@@ -118,7 +118,7 @@ impl Host {
 
     async fn set_hash(&self, user: &UserRecord, hash: &str) -> Result<()> {
         let (cx, now) = (self.context(), self.context().now());
-        let record = record(cx, "password_changed", user)?;
+        let record = record(cx, "password_changed", user)?.by(self.actor());
         if self.store().set_password(&user.id, hash, now, &record).await? {
             return Ok(());
         }
@@ -131,7 +131,8 @@ impl Host {
     /// A store that is another instance's or cannot be written.
     pub async fn disable_user(&self, user: &UserRecord) -> Result<bool> {
         let cx = self.context();
-        Ok(self.store().disable_user(&user.id, cx.now(), &record(cx, "user_disabled", user)?).await?)
+        let record = record(cx, "user_disabled", user)?.by(self.actor());
+        Ok(self.store().disable_user(&user.id, cx.now(), &record).await?)
     }
 }
 

@@ -89,7 +89,7 @@ impl Host {
     /// # Errors
     /// When the store cannot be written.
     pub(crate) async fn end_sessions(&self, user: &UserRecord, but: Option<&str>) -> Result<u64> {
-        let record = record(self.context(), "sessions_ended", user)?;
+        let record = record(self.context(), "sessions_ended", user)?.by(self.actor());
         Ok(self.store().end_sessions(&user.id, but, &record).await?)
     }
 

@@ -43,6 +43,9 @@ fn a_product_connects_an_account_reads_its_counts_takes_its_token_and_gives_it_u
     let records = fine(&api.get("audit?event=token_handed_out"));
     assert_eq!(records["records"][0]["connection"], id, "{records}");
     assert_eq!(fine(&api.post(&format!("{path}/disconnect"), &json!({})))["revocation"], "revoked");
+    let records = fine(&api.get("audit?event=disconnected"));
+    let by = records["records"][0]["detail"]["by"].as_str().unwrap();
+    assert!(by.starts_with("api_key "), "{by}");
     refused(&api.post(&format!("{path}/token"), &json!({})), 409, "disconnected");
     assert_eq!(fine(&api.post(&format!("{path}/purge"), &json!({})))["purged"], id);
     refused(&api.get(&path), 404, "not_found");

@@ -33,6 +33,7 @@ fn the_life_of_a_connection_is_on_record() {
     let disconnected = records(&stage, "customer-17 --event disconnected");
     assert_eq!(disconnected.len(), 1);
     assert_eq!((&disconnected[0]["connection"], &disconnected[0]["detail"]["grant"]), (&json!(id), &json!("ended")));
+    assert_eq!(disconnected[0]["detail"]["by"], "command");
     assert_eq!(records(&stage, "--limit 1")[0], all[all.len() - 1]);
     assert_eq!(records(&stage, "--since 2099-01-01T00:00:00Z"), Vec::<Value>::new());
     stage.cli("audit").run().ends(0, &["access_allowed", "disconnected", id]);

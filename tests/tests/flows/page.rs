@@ -75,7 +75,7 @@ fn an_account_is_connected_read_asked_again_and_given_up() {
     has(&read(&ada.open(&ask)), &["Disconnect <bdi>Mira Okafor</bdi>?", "Keep it"]);
     let done = sent_on(&own, &press(&house, &ada, ask.path(), &[]));
     let over = read(&ada.open(&done));
-    has(&over, &["has taken the access back", "Disconnected", "Connect again", "1 284 310"]);
+    has(&over, &["has taken the access back", "Disconnected", "Connect again", "1 284 310", "by: ada"]);
     assert!(!over.contains("scopes allowed"), "nothing is allowed any more: {over}");
     let twice = sent_on(&own, &press(&house, &ada, ask.path(), &[]));
     assert_eq!(param(&twice, "said").as_deref(), Some("already_disconnected"));

@@ -94,6 +94,7 @@ async fn recorded(bench: Bench) -> Outcome {
     let [disconnected] = <[AuditRecord; 1]>::try_from(bench.store.audit(TENANT, &filter).await?)
         .map_err(|found| format!("there should be one record: {found:?}"))?;
     assert_eq!((disconnected.connection, disconnected.grant), (Some(connection.id), Some(grant.id)));
+    assert!(disconnected.detail.contains(r#""by":"command""#), "{}", disconnected.detail);
     Ok(())
 }
 

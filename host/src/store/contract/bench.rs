@@ -8,7 +8,7 @@ use connector_core::{Context, PlatformId, ScopeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{
-    AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowFilter, FlowId,
+    Actor, AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowFilter, FlowId,
     FlowRecord, GrantId, GrantRecord, GrantState, KeyedRequest, KeyedRequestId, LastError, LinkIntent, Links,
     NewConnection, RefreshClaim, RefreshTerms, Refreshed, RevocationId, RevocationOutcome, RevocationRecord,
     RevocationTokens, Settle, Settlement, StateChange, Store, StoreError,
@@ -132,7 +132,8 @@ impl Bench {
         revocations: Vec<RevocationRecord>,
     ) -> crate::store::Result<Disconnection> {
         let audit = AuditId::new(&self.cx).map_err(StoreError::database)?;
-        let disconnect = Disconnect { tenant: tenant.to_owned(), connection: id.clone(), revocations, audit, now };
+        let (tenant, connection, by) = (tenant.to_owned(), id.clone(), Some(Actor::Command));
+        let disconnect = Disconnect { tenant, connection, revocations, audit, by, now };
         self.store.disconnect(&disconnect).await
     }
 

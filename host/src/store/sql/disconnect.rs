@@ -31,7 +31,7 @@ pub(super) async fn disconnect(transaction: &mut Transaction, disconnect: &Disco
     let detail =
         json!({ "grant": if goes_on { "goes_on" } else { "ended" }, "to_be_revoked": !goes_on && !own.is_empty() });
     let record = AuditRecord::with_id(disconnect.audit.clone(), now, &disconnect.tenant, "disconnected");
-    let record = record.of_connection(id).of_grant(&connected.grant.id).with(&detail);
+    let record = record.of_connection(id).of_grant(&connected.grant.id).with(&detail).by(disconnect.by.as_ref());
     transaction.execute(audit::insert(&record)).await?;
     let row = transaction.fetch(connections::select(&disconnect.tenant, id)).await?;
     let row = row.ok_or_else(|| connections::missing(id))?;

@@ -12,7 +12,7 @@ use crate::store::{
 
 impl State {
     pub(super) fn disconnect(&mut self, disconnect: &Disconnect) -> Result<Disconnection> {
-        let Disconnect { tenant, connection: id, revocations, audit, now } = disconnect;
+        let Disconnect { tenant, connection: id, revocations, audit, by, now } = disconnect;
         let connected = self.connected(tenant, id)?;
         if connected.connection.disconnected_at.is_some() {
             return Ok(Disconnection::Already);
@@ -37,7 +37,7 @@ impl State {
         let detail =
             json!({ "grant": if goes_on { "goes_on" } else { "ended" }, "to_be_revoked": !goes_on && !own.is_empty() });
         let record = AuditRecord::with_id(audit.clone(), now, tenant, "disconnected").of_connection(id);
-        self.audit.push(record.of_grant(&connected.grant.id).with(&detail));
+        self.audit.push(record.of_grant(&connected.grant.id).with(&detail).by(by.as_ref()));
         let after = self.connected(tenant, id)?;
         self.record([NewEvent::disconnected(&connected, &after, now)]);
         Ok(if goes_on { Disconnection::GrantGoesOn } else { Disconnection::GrantEnded })

@@ -167,7 +167,6 @@ play(async (browser) => {
     await watched.sees('Added. They can sign in with the name and password that you chose.');
     await watched.look('the users');
     await person.presses(page.getByText('Change', { exact: true }));
-    await watched.look('what an admin can change about a user');
     await person.presses(link('Disable sam'));
     await heading('Disable sam?');
     await watched.look('a user who may be disabled');

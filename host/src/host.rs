@@ -1,5 +1,7 @@
 //! The host: the connectors, their configuration, a store, a vault, and the tasks nobody may cancel.
 
+#[cfg(feature = "cli")]
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +13,8 @@ use connector_core::grant::BaseUrls;
 use connector_core::{Context, Linked, Registry};
 use tokio::sync::{Notify, OnceCell};
 use tokio_util::task::TaskTracker;
+#[cfg(feature = "cli")]
+use url::Url;
 
 use crate::apps::Realm;
 use crate::configuration::{Configuration, ConfiguredPlatform};
@@ -206,6 +210,15 @@ impl Host {
     #[cfg(feature = "web")]
     pub(crate) fn is_emulated(&self) -> bool {
         matches!(self.inner.realm, Realm::Emulated(_))
+    }
+
+    /// Where the emulators are that stand for platforms, each with a page to open in a browser. There are none for the platforms themselves.
+    #[cfg(feature = "cli")]
+    pub(crate) fn emulators(&self) -> BTreeMap<&str, &Url> {
+        match &self.inner.realm {
+            Realm::Live => BTreeMap::new(),
+            Realm::Emulated(emulators) => emulators.iter().map(|(id, info)| (id.as_str(), &info.origin)).collect(),
+        }
     }
 
     /// The store.

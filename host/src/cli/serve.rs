@@ -61,7 +61,7 @@ pub(super) async fn run(
     if is_nameless {
         output.warn("nobody has said what others call this host, so they are refused: say it with --public-url");
     }
-    tell(output, scheme(args), &server, &public_url, first.as_ref());
+    tell(output, &host, scheme(args), &server, &public_url, first.as_ref());
     // The token was told, and is in its file.
     drop(first);
     tracing::info!(every = ?every, max_in_flight = args.max_in_flight, max_rate = args.max_rate, "keeping access");
@@ -74,18 +74,30 @@ pub(super) async fn run(
 }
 
 /// Says where it listens, and what is still to be done.
-fn tell(output: Output, scheme: &str, server: &Server, public_url: &PublicUrl, first: Option<&FirstAdmin>) {
+fn tell(
+    output: Output,
+    host: &Host,
+    scheme: &str,
+    server: &Server,
+    public_url: &PublicUrl,
+    first: Option<&FirstAdmin>,
+) {
     let url = format!("{scheme}://{}/", server.address());
     let health = server.health().map(|address| format!("http://{address}/"));
     let place = first.and_then(|_| set_up_page(scheme, server.address()));
+    let emulators = host.emulators();
     let told = json!({
         "listening": url, "public_url": public_url.to_string(), "health": health,
-        "set_up": first.map(|first| first.json(place.as_deref())),
+        "set_up": first.map(|first| first.json(place.as_deref())), "emulators": emulators,
     });
     output.either(&told, || {
         let health = health.as_deref().map_or_else(String::new, |health| format!("; health and figures at {health}"));
         let first = first.map_or_else(String::new, |first| format!("\n{}", first.text(place.as_deref())));
-        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}{first}")
+        let emulators = emulators.iter().map(|(platform, at)| {
+            format!("\nThe emulator of {platform} is at {at}: people take back there what they allowed")
+        });
+        let emulators: String = emulators.collect();
+        format!("Listening at {url} (api/v1, healthz, readyz, metrics), called {public_url}{health}{emulators}{first}")
     });
 }
 

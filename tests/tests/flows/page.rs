@@ -6,7 +6,7 @@ use http::Method;
 use url::Url;
 
 use crate::support::browser::{Browser, sent_on};
-use crate::support::house::{House, text};
+use crate::support::house::{House, form_token, text};
 use crate::support::{MIRA, declining, param, person, unticking};
 
 const CONNECT: &str = "/platforms/tiktok/default/connect";
@@ -81,6 +81,29 @@ fn an_account_is_connected_read_asked_again_and_given_up() {
     assert_eq!(param(&twice, "said").as_deref(), Some("already_disconnected"));
     house.end();
     house.stage.assert_nothing_leaked();
+}
+
+#[test]
+fn who_removes_the_app_at_the_platform_is_asked_to_allow_it_again() {
+    let house = House::new();
+    let ada = house.signed_in("ada");
+    let own = walk(&house, &ada, CONNECT, &[], &person(MIRA));
+    let emulator = sent_on(&own, &press(&house, &ada, CONNECT, &[])).join("/").unwrap();
+    let mira = house.browser();
+    let home = mira.open(&emulator);
+    has(&read(&home), &["Lets the app", "video.publish, video.upload", "Remove the app"]);
+    let kind = text(&home).split_once("name=\"app\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let form = [("form_token", form_token(&home)), ("person", MIRA.to_owned()), ("app", kind)];
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(mira.submit(&emulator.join("/settings/remove").unwrap(), &form).status, 302);
+    assert!(!read(&mira.open(&emulator)).contains("Remove the app"));
+
+    let updated = sent_on(&own, &press(&house, &ada, &format!("{}/metrics", own.path()), &[]));
+    assert_eq!(param(&updated, "said").as_deref(), Some("not_updated"));
+    has(&read(&ada.open(&updated)), &["Needs re-authentication", "Re-authenticate"]);
+    let again = walk(&house, &ada, &format!("{}/reconnect", own.path()), &[], &person(MIRA));
+    assert_eq!((again.path(), param(&again, "said").as_deref()), (own.path(), Some("connected")));
+    assert!(!read(&ada.open(&again)).contains("Needs re-authentication"));
 }
 
 #[test]

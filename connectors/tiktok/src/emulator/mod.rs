@@ -15,6 +15,7 @@ mod derive;
 mod fault;
 mod fields;
 mod grants;
+mod home;
 mod limit;
 mod openapi;
 mod page;

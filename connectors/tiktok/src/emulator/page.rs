@@ -10,7 +10,15 @@ pub(super) const STYLE: &str = include_str!("../../templates/style.css");
 #[template(path = "home.html")]
 pub(super) struct Home<'a> {
     pub(super) apps: Vec<AppRow<'a>>,
-    pub(super) people: Vec<PersonRow>,
+    pub(super) people: Vec<(PersonRow, Vec<Allowed>)>,
+    pub(super) form_token: &'a str,
+}
+
+/// An app that a person lets in.
+#[derive(Debug)]
+pub(super) struct Allowed {
+    pub(super) app: String,
+    pub(super) scopes: String,
 }
 
 #[derive(Debug)]

@@ -19,10 +19,10 @@ use url::Host;
 use super::answers::{self, Answer};
 use super::call::Call;
 use super::fault::{self, Endpoint, Fault};
-use super::page::{self, AppRow, Home};
+use super::page;
 use super::state::State;
 use super::world::{Scene, World};
-use super::{admin, admin_people, authorize, consent, openapi, revoke, token, user_info};
+use super::{admin, admin_people, authorize, consent, home, openapi, revoke, token, user_info};
 
 const BODY_LIMIT: usize = 64 * 1024;
 
@@ -85,8 +85,9 @@ const fn ordered(path: &'static str, answering: AdminAnswering) -> Route {
 
 const AUTHORIZE: Served = served("authorize", Some(Endpoint::Authorize), authorize::show);
 
-pub(super) const ROUTES: [Route; 19] = [
-    open("/", home),
+pub(super) const ROUTES: [Route; 20] = [
+    open("/", home::show),
+    Route { path: "/settings/remove", method: MethodFilter::POST, way: Way::Open(home::remove) },
     open("/style.css", |_, _| Ok(answers::text("text/css; charset=utf-8", page::STYLE))),
     open("/openapi.json", |_, _| Ok(answers::text("application/json", openapi::DOCUMENT))),
     platform("/v2/auth/authorize", MethodFilter::GET, AUTHORIZE),
@@ -214,13 +215,6 @@ fn recorded(world: &World, call: &Call, served: Served, fault: Option<Fault>) ->
 fn act(scene: &mut Scene<'_>, call: &Call, answering: impl FnOnce(&mut Scene<'_>, &Call) -> Result<Answer>) -> Answer {
     let answer = answering(scene, call).and_then(|answer| scene.save().map(|()| answer));
     answer.unwrap_or_else(|error| answers::trouble(&error))
-}
-
-fn home(scene: &mut Scene<'_>, _: &Call) -> Result<Answer> {
-    let apps =
-        scene.apps.iter().map(|app| AppRow { name: app.name, about: app.about, client_key: &app.client_key }).collect();
-    let page = page::render(&Home { apps, people: authorize::people(scene, None) })?;
-    Ok(answers::html(StatusCode::OK, page, "shown"))
 }
 
 fn nothing_here() -> Ready<Response> {

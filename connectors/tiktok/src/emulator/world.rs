@@ -42,6 +42,8 @@ pub(super) struct Run {
     pub(super) record: Record,
     /// Every code and token handed out, in the clear. Only the admin route shows them.
     pub(super) issued: Vec<Issued>,
+    /// What the forms of the home page carry.
+    pub(super) form_token: Option<Secret>,
 }
 
 impl World {

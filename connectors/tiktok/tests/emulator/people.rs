@@ -125,6 +125,34 @@ async fn calls_fail_as_ordered() {
 }
 
 #[tokio::test]
+async fn somebody_removes_an_app_at_the_page_and_nobody_else_does_it_for_them() {
+    let lab = Lab::new().await;
+    let (mira, other) = (lab.connect("desktop", "mira", ALL).await, lab.connect("web", "mira", ALL).await);
+    let home = String::from_utf8(lab.get("/").await.body).unwrap();
+    let (_, rest) = home.split_once("name=\"form_token\" value=\"").unwrap();
+    let token = rest.split('"').next().unwrap().to_owned();
+    assert_eq!(home.matches("Remove the app").count(), 2, "{home}");
+    let remove = async |token: &str, person: &str, app: &str| {
+        let form = [("form_token", token), ("person", person), ("app", app)];
+        lab.send(Request::new(Method::POST, lab.url("/settings/remove"), Policy::READ).form(form)).await.status
+    };
+    for (token, person, app, status) in [
+        ("", "mira", "desktop", 403),
+        ("x", "mira", "desktop", 403),
+        (&*token, "eve", "desktop", 404),
+        (&*token, "mira", "x", 404),
+    ] {
+        assert_eq!(remove(token, person, app).await, status, "{person} {app}");
+    }
+    let works = async |tokens: &Tokens| lab.user_info(&tokens.access, "open_id").await.0 == 200;
+    assert!(works(&mira).await && works(&other).await);
+    assert_eq!(remove(&token, "mira", "desktop").await, 302);
+    assert!(!works(&mira).await && works(&other).await, "of one app");
+    let home = String::from_utf8(lab.get("/").await.body).unwrap();
+    assert_eq!(home.matches("Remove the app").count(), 1, "{home}");
+}
+
+#[tokio::test]
 async fn the_pages_escape_what_they_are_given() {
     let lab = Lab::new().await;
     lab.set("/admin/people/mira", json!({"display_name": "<script>alert(1)</script>"})).await;

@@ -60,7 +60,9 @@ impl<D: Send + Sync> Samples for SqlStore<D> {
     ) -> Result<BTreeMap<ConnectionId, Vec<Sample>>> {
         let mut all = BTreeMap::<_, Vec<_>>::new();
         for row in &self.of_each(connections, |ids| trends(ids, metric, from, to, spans)).await? {
-            all.entry(owner(row)?).or_default().push(sample(row)?);
+            if Fields::of("sample", row).time_optional("observed_at")?.is_some() {
+                all.entry(owner(row)?).or_default().push(sample(row)?);
+            }
         }
         Ok(all)
     }
@@ -126,16 +128,17 @@ pub(super) fn last_values(connections: &[ConnectionId]) -> Statement {
                                    WHERE connection = names.number AND metric > names.metric)
             FROM names WHERE metric IS NOT NULL
          )
-         SELECT names.owner, samples.metric, samples.observed_at, samples.value
-         FROM names CROSS JOIN samples
-         WHERE samples.connection = names.number AND samples.metric = names.metric
-           AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
-                                      WHERE latest.connection = names.number AND latest.metric = names.metric)",
+         SELECT owner, metric,
+                (SELECT observed_at FROM samples WHERE connection = names.number AND metric = names.metric
+                 ORDER BY observed_at DESC LIMIT 1) AS observed_at,
+                (SELECT value FROM samples WHERE connection = names.number AND metric = names.metric
+                 ORDER BY observed_at DESC LIMIT 1) AS value
+         FROM names WHERE metric IS NOT NULL",
     )
 }
 
-/// Looks once into the index for each span of each connection. `SQLite` does a cross join in the order in which it is written: the other way
-/// round, it would go through all spans for every sample.
+/// Looks into the index for each span of each connection, and gives nulls where there is nothing. As a join it would be left to the databases,
+/// which went through all samples of a connection for each span, or through all samples there are.
 pub(super) fn trends(
     connections: &[ConnectionId],
     metric: &MetricName,
@@ -149,21 +152,21 @@ pub(super) fn trends(
             UNION ALL
             SELECT till + CAST($4 AS BIGINT) FROM spans WHERE till < CAST($3 AS BIGINT)
          )
-         SELECT owners.id AS owner, samples.observed_at, samples.value
-         FROM connections AS owners CROSS JOIN spans CROSS JOIN samples
-         WHERE samples.connection = owners.number AND samples.metric = $1
-           AND samples.observed_at = (SELECT max(latest.observed_at) FROM samples AS latest
-                                      WHERE latest.connection = owners.number AND latest.metric = $1
-                                        AND latest.observed_at > spans.till - CAST($4 AS BIGINT)
-                                        AND latest.observed_at <= spans.till AND latest.observed_at <= $3)
-           AND owners.id IN ",
+         SELECT owners.id AS owner,
+                (SELECT observed_at FROM samples WHERE connection = owners.number AND metric = $1
+                 AND observed_at > till - CAST($4 AS BIGINT) AND observed_at <= till AND observed_at <= $3
+                 ORDER BY observed_at DESC LIMIT 1) AS observed_at,
+                (SELECT value FROM samples WHERE connection = owners.number AND metric = $1
+                 AND observed_at > till - CAST($4 AS BIGINT) AND observed_at <= till AND observed_at <= $3
+                 ORDER BY observed_at DESC LIMIT 1) AS value
+         FROM connections AS owners CROSS JOIN spans WHERE owners.id IN ",
     )
     .bind(metric.to_string())
     .bind(from.as_millisecond())
     .bind(to.as_millisecond())
     .bind(span(from, to, spans))
     .list(connections.iter().map(ConnectionId::as_str))
-    .then(" ORDER BY samples.observed_at")
+    .then(" ORDER BY till")
 }
 
 /// A connection with its short name.

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+
+use connector_tests::missing::skipped;
 
 use crate::support::Stage;
 
@@ -72,6 +75,26 @@ fn the_service_is_shut_in_and_does_not_start_again_what_is_wrong() {
         assert!(service.lines().any(|told| told == line), "{line}: {service}");
     }
     assert!(service.contains("\nLoadCredential=vault.key:"), "the key is a credential");
+}
+
+/// What is wrong in a unit is a line, and nothing is said of one that is right.
+#[test]
+fn systemd_takes_the_service() {
+    let analyze = |args: &[&str]| Command::new("systemd-analyze").args(args).output();
+    if !analyze(&["--version"]).is_ok_and(|output| output.status.success()) {
+        return skipped("systemd", "install the package systemd");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let verify = |text: &str| {
+        let unit = dir.path().join("connector-host.service");
+        fs::write(&unit, text).unwrap();
+        let output = analyze(&["verify", "--man=no", unit.to_str().unwrap()]).unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let service = service().replace("/usr/local/bin/connector-host", env!("CARGO_BIN_EXE_connector-host-lantern"));
+    assert_eq!(verify(&service), "");
+    let wrong = service.replace("DynamicUser=", "DynamicUsers=");
+    assert!(verify(&wrong).contains("Unknown key"), "it finds what is wrong");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod outage;
 mod page;
 mod plan;
 mod posture;
+mod proxied;
 mod purge;
 mod reconnect;
 mod refresh;

@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::http::{HttpTransport, RawAnswer, Request, Sent, TransportError};
+use crate::grant::BaseUrls;
+use crate::http::{Confined, HttpTransport, RawAnswer, Request, Sent, TransportError};
 use crate::{Error, Result, Secret};
 
 /// Tells the time.
@@ -130,6 +131,11 @@ impl Context {
     /// The same surroundings with another transport.
     pub fn with_transport(&self, transport: Arc<dyn HttpTransport>) -> Self {
         Self { transport, ..self.clone() }
+    }
+
+    /// The same surroundings for calls to these origins alone. Whatever is handed a token gets such a context with it.
+    pub fn confined_to(&self, base_urls: &BaseUrls) -> Self {
+        self.with_transport(Arc::new(Confined::to(base_urls, Arc::clone(&self.transport))))
     }
 
     /// Now.

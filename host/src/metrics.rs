@@ -178,7 +178,7 @@ impl Host {
     ) -> Result<Report, CoreError> {
         let metrics = platform.connector.account_metrics();
         let metrics = metrics.ok_or_else(|| CoreError::new(ErrorKind::Unsupported, "the platform offers no counts"))?;
-        metrics.account_metrics(self.context(), session, account_id).await
+        metrics.account_metrics(&self.context().confined_to(&session.grant.base_urls), session, account_id).await
     }
 }
 

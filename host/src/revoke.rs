@@ -179,7 +179,8 @@ impl Host {
             }
         }
         let request = oauth.revoke_request(&session.app, &session.grant)?;
-        let answer = self.context().send(request).await.map_err(CoreError::from)?;
+        let answer =
+            self.context().confined_to(&session.grant.base_urls).send(request).await.map_err(CoreError::from)?;
         match oauth.read_revoke(&answer) {
             RevokeOutcome::Gone => Ok(Revoked::Done),
             RevokeOutcome::Retry(error) | RevokeOutcome::Refused(error) => Err(error.into()),
@@ -202,7 +203,8 @@ impl Host {
         session: &mut Session,
     ) -> Result<()> {
         let request = oauth.refresh_request(&session.app, &session.grant)?;
-        let answer = self.context().send(request).await.map_err(CoreError::from)?;
+        let answer =
+            self.context().confined_to(&session.grant.base_urls).send(request).await.map_err(CoreError::from)?;
         match oauth.read_refresh(&answer) {
             RefreshOutcome::Refreshed(answer) => session.grant.take_refreshed(answer)?,
             RefreshOutcome::Unreadable(error)

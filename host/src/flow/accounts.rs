@@ -77,7 +77,8 @@ impl Host {
         let session = self.session_as_it_is(&grant.tenant, &grant.id).await?;
         let platform = self.platform(grant.platform.as_str())?;
         let connector = &platform.connector;
-        let accounts = connector.accounts().accounts(self.context(), &session).await?;
+        let cx = self.context().confined_to(&session.grant.base_urls);
+        let accounts = connector.accounts().accounts(&cx, &session).await?;
         if accounts.is_empty() {
             return Err(CoreError::protocol("the platform says that this login reaches no account").into());
         }

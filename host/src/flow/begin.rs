@@ -93,7 +93,8 @@ impl Host {
         let connector = platform.connector.as_ref();
         let scopes = request.asking.of(&app.wanted)?;
         let asked = BeginRequest { redirect_uri: request.redirect_uri, scopes, purpose };
-        let (authorize_url, begun) = begun(self.context(), connector, &app, &asked).await?;
+        let (authorize_url, begun) =
+            begun(&self.context().confined_to(&app.base_urls), connector, &app, &asked).await?;
         let now = self.context().now();
         let expires_at = now.saturating_add(FLOW_LIFE).unwrap_or(now);
         let state_digest = begun.pending.state.digest();

@@ -121,7 +121,8 @@ impl Host {
         let platform = self.platform(flow.platform.as_str())?;
         let oauth = platform.connector.oauth();
         let asked_at = self.context().now();
-        let grant = match oauth.complete(self.context(), &app, &kept.pending(state)?, &callback.params).await {
+        let cx = self.context().confined_to(&app.base_urls);
+        let grant = match oauth.complete(&cx, &app, &kept.pending(state)?, &callback.params).await {
             Err(error) if error.refuses_a_scope() => {
                 return Err(self.scope_refused(flow, &kept, &app, error, callback.initiator).await?.into());
             }

@@ -161,7 +161,8 @@ impl Host {
         request: Request,
         tell: &Tell,
     ) -> Result<Renewed> {
-        let (answer, outcome) = match self.context().send_once(request).await {
+        let cx = self.context().confined_to(&attempt.session.grant.base_urls);
+        let (answer, outcome) = match cx.send_once(request).await {
             Sent::Answered(answer) => {
                 let outcome = read(oauth, &answer);
                 (answer, outcome)

@@ -8,7 +8,7 @@ use connector_core::http::{Policy, RawAnswer, Request, ReqwestTransport, Retries
 use connector_core::{Context, Secret};
 use connector_host::testing::Outcome;
 use connector_tiktok::emulator::TikTokEmulator;
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use url::Url;
@@ -25,24 +25,62 @@ pub(crate) struct Product {
     cx: Context,
     base: Url,
     key: Secret,
+    tenant: String,
 }
 
 impl Product {
     pub(crate) fn new(base: Url, key: &str) -> Self {
-        Self { cx: Context::system(Arc::new(ReqwestTransport::new())), base, key: Secret::from(key) }
+        Self {
+            cx: Context::system(Arc::new(ReqwestTransport::new())),
+            base,
+            key: Secret::from(key),
+            tenant: "default".to_owned(),
+        }
+    }
+
+    /// The same product at work for one tenant of its own.
+    fn of_tenant(&self, tenant: String) -> Self {
+        Self { tenant, ..self.clone() }
     }
 
     /// Connects an account. Gives its connection's id, and how long it took from the callback to that.
     pub(crate) async fn connect(&self) -> Outcome<(String, Duration)> {
+        let (flow, query) = self.allowed().await?;
+        let came = Instant::now();
+        let id = self.complete(&flow, &query).await?;
+        Ok((id, came.elapsed()))
+    }
+
+    /// Starts a flow and has its person allow everything. Gives the flow's id, and what the browser came back with.
+    async fn allowed(&self) -> Outcome<(String, Value)> {
         let start = json!({ "platform": "tiktok", "redirect_uri": REDIRECT });
         let flow = self.post("api/v1/flows", &start).await?;
         let text = |name: &str| flow[name].as_str().unwrap_or_default().to_owned();
         let consent = Consent { person: "mira".to_owned(), ..Consent::default() };
         let back = TikTokEmulator.consent(&self.cx, &text("authorize_url").parse()?, &consent).await?;
-        let (query, came) = (json!({ "query": back.query() }), Instant::now());
-        let ended = self.post(&format!("api/v1/flows/{}/complete", text("id")), &query).await?;
-        let id = ended["connections"][0]["id"].as_str().ok_or("nothing was connected")?.to_owned();
-        Ok((id, came.elapsed()))
+        Ok((text("id"), json!({ "query": back.query() })))
+    }
+
+    async fn complete(&self, flow: &str, query: &Value) -> Outcome<String> {
+        let ended = self.post(&format!("api/v1/flows/{flow}/complete"), query).await?;
+        Ok(ended["connections"][0]["id"].as_str().ok_or("nothing was connected")?.to_owned())
+    }
+
+    /// Has so many callbacks come at a pace, whether or not the ones before are done, and gives how long each took from when it was to come,
+    /// in milliseconds. Each is of a tenant of its own, because of two that connect one account at the same moment one is overtaken.
+    pub(crate) async fn paced(&self, number: usize, every: Duration) -> Outcome<Vec<f64>> {
+        let mut flows = Vec::with_capacity(number);
+        for tenant in 0..number {
+            let product = self.of_tenant(format!("paced-{tenant}"));
+            flows.push((product.allowed().await?, product));
+        }
+        let (mut ticks, mut tasks) = (tokio::time::interval(every), JoinSet::new());
+        for ((flow, query), product) in flows {
+            let due = ticks.tick().await;
+            tasks
+                .spawn(async move { product.complete(&flow, &query).await.map(|_| due.elapsed().as_secs_f64() * 1e3) });
+        }
+        tasks.join_all().await.into_iter().collect()
     }
 
     /// Connects so many, and notes how long each took from the callback on.
@@ -90,6 +128,8 @@ impl Product {
 
     async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
         let request = Request::new(Method::POST, self.base.join(path)?, policy()).bearer(&self.key)?.json(body);
+        let tenant = HeaderValue::from_str(&self.tenant)?;
+        let request = request.header(HeaderName::from_static("connector-tenant"), tenant);
         Ok(self.send(request).await?.json().ok_or("no JSON")?)
     }
 

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -10,6 +10,7 @@ use connector_core::Secret;
 use serde::Deserialize;
 
 use super::counts::When;
+use super::extract::Asked;
 use super::forms::Button;
 use super::frame::{Frame, address};
 use super::said::{Done, Said};
@@ -36,7 +37,7 @@ struct Session {
 }
 
 /// Shows it.
-pub(super) async fn show(State(pages): State<Pages>, Query(done): Query<Done>, viewer: Viewer) -> Shown {
+pub(super) async fn show(State(pages): State<Pages>, Asked(done): Asked<Done>, viewer: Viewer) -> Shown {
     account(&pages, viewer, done.said(), None).await
 }
 

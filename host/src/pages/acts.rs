@@ -1,7 +1,7 @@
 //! What people do at a page: the calls that the API and the command line make, in a browser.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::card::Card;
 use super::connection::{card, found};
+use super::extract::{Asked, Named};
 use super::forms::Button;
 use super::frame::Frame;
 use super::guard::is_part;
@@ -52,7 +53,7 @@ struct NotBegunPage {
 /// Begins to connect an account, in this browser.
 pub(super) async fn connect(
     State(pages): State<Pages>,
-    Path((platform, app)): Path<(String, String)>,
+    Named((platform, app)): Named<(String, String)>,
     jar: CookieJar,
     Posted(viewer, form): Posted<Connect>,
 ) -> Shown {
@@ -65,7 +66,7 @@ pub(super) async fn connect(
 /// Begins to ask the person of a connection again.
 pub(super) async fn reconnect(
     State(pages): State<Pages>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     jar: CookieJar,
     Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
@@ -99,7 +100,7 @@ fn not_begun(pages: &Pages, viewer: Viewer, error: &Error) -> Response {
 
 /// Where the browser comes to in the end: it is sent on to what it brought, so that no address says more than a word. A person may have
 /// connected several accounts at once.
-pub(super) async fn ended(viewer: Viewer, Query(told): Query<Vec<(String, String)>>) -> Response {
+pub(super) async fn ended(viewer: Viewer, Asked(told): Asked<Vec<(String, String)>>) -> Response {
     let all = |name: &'static str| told.iter().filter(move |(told, _)| told == name).map(|(_, value)| value.as_str());
     let word = all("error").next().unwrap_or("connected");
     let ids: Vec<ConnectionId> = all("connection_id").filter_map(|id| id.parse().ok()).collect();
@@ -118,7 +119,7 @@ fn own_page(id: &ConnectionId) -> String {
 /// Asks the platform for new counts.
 pub(super) async fn update(
     State(pages): State<Pages>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
     Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
@@ -147,7 +148,7 @@ fn told(viewer: &Viewer, error: &Error) -> String {
 /// Gives a connection up.
 pub(super) async fn disconnect(
     State(pages): State<Pages>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
     let connected = found(&pages.host, &viewer, &id).await?;

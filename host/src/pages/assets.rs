@@ -1,8 +1,9 @@
 //! What pages are drawn with. All of it is in the program: no page loads anything from elsewhere.
 
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+
+use super::extract::Named;
 
 /// A browser asks again after some minutes, so that nobody waits long for what a new version looks like.
 const CACHE: &str = "private, max-age=300";
@@ -19,7 +20,7 @@ const FILES: [(&str, &str, &str); 4] = [
 ];
 
 /// Gives one of them.
-pub(super) async fn file(Path(name): Path<String>) -> Response {
+pub(super) async fn file(Named(name): Named<String>) -> Response {
     match FILES.into_iter().find(|(known, ..)| *known == name) {
         Some((_, kind, text)) => ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, CACHE)], text).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use connector_core::Context;
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::Pages;
+use super::extract::Named;
 use super::viewer::Viewer;
 use crate::host::Host;
 use crate::store::Connected;
@@ -85,7 +86,7 @@ pub(super) fn of(host: &Host, connected: &Connected) -> Option<Url> {
 }
 
 /// Shows one.
-pub(super) async fn show(viewer: Viewer, State(pages): State<Pages>, Path(id): Path<String>) -> Response {
+pub(super) async fn show(viewer: Viewer, State(pages): State<Pages>, Named(id): Named<String>) -> Response {
     match picture(&viewer, &pages, &id).await {
         Some(Picture { kind, bytes }) => {
             let kind = HeaderValue::from_static(kind);

@@ -1,6 +1,6 @@
 //! Where a platform sends browsers back to.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
@@ -8,6 +8,7 @@ use connector_core::Secret;
 use connector_core::oauth::CallbackParams;
 use url::Url;
 
+use super::extract::Named;
 use super::guard::is_navigation;
 use super::link::see_other;
 use super::words::{NO_FLOW, OTHER_BROWSER, Words};
@@ -19,7 +20,7 @@ use crate::store::{ConnectLinkOutcome, ConnectLinkRecord};
 /// Takes what a browser brought, and sends it on: the address that holds the code shows nothing.
 pub(super) async fn arrive(
     State(pages): State<Pages>,
-    Path((platform, app)): Path<(String, String)>,
+    Named((platform, app)): Named<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     jar: CookieJar,

@@ -1,7 +1,7 @@
 //! One connection: everything that is known of it, and giving it up.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use connector_core::ErrorKind;
 use connector_core::account::FieldValue;
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::card::Card;
 use super::counts::{When, title};
+use super::extract::{Asked, Named};
 use super::facts::Facts;
 use super::frame::Frame;
 use super::said::{Done, Said};
@@ -62,8 +63,8 @@ struct DisconnectPage {
 pub(super) async fn show(
     viewer: Viewer,
     State(pages): State<Pages>,
-    Path(id): Path<String>,
-    Query(done): Query<Done>,
+    Named(id): Named<String>,
+    Asked(done): Asked<Done>,
 ) -> Shown {
     let host = pages.host.pinned();
     let connected = found(&host, &viewer, &id).await?;
@@ -85,7 +86,7 @@ pub(super) async fn show(
 }
 
 /// Asks before it is given up.
-pub(super) async fn ask(viewer: Viewer, State(pages): State<Pages>, Path(id): Path<String>) -> Shown {
+pub(super) async fn ask(viewer: Viewer, State(pages): State<Pages>, Named(id): Named<String>) -> Shown {
     let host = pages.host.pinned();
     let connected = found(&host, &viewer, &id).await?;
     let card = card(&host, &viewer, &connected).await?;

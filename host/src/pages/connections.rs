@@ -1,11 +1,12 @@
 //! The connections of a tenant, and what can be connected.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::card::Card;
+use super::extract::Asked;
 use super::facts::Facts;
 use super::frame::Frame;
 use super::offer::{self, Offer};
@@ -66,7 +67,7 @@ impl ConnectionsPage {
 }
 
 /// Shows them.
-pub(super) async fn show(viewer: Viewer, State(pages): State<Pages>, Query(which): Query<Which>) -> Shown {
+pub(super) async fn show(viewer: Viewer, State(pages): State<Pages>, Asked(which): Asked<Which>) -> Shown {
     let host = pages.host.pinned();
     let found = find(&host, &viewer, &which).await?;
     let connections: Vec<_> = found.items.iter().map(|(_, connected)| connected).collect();

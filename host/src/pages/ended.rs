@@ -1,7 +1,7 @@
 //! How it ended, for the browser it ended in.
 
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum_extra::extract::CookieJar;
 use connector_core::Scope;
@@ -10,6 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::callback::back;
+use super::extract::{Asked, Named};
 use super::link::no_link;
 use super::words::{NO_FLOW, Words};
 use super::{Pages, Refused, Shown, browser, link, page};
@@ -69,12 +70,12 @@ pub(super) struct Why {
 }
 
 /// Says why a callback ended nothing.
-pub(super) async fn without_link(Query(Why { why }): Query<Why>) -> Refused {
+pub(super) async fn without_link(Asked(Why { why }): Asked<Why>) -> Refused {
     Refused(StatusCode::OK, Words::of_failure(why.as_deref().unwrap_or(NO_FLOW)))
 }
 
 /// Says how a link ended, to the browser that used it.
-pub(super) async fn show(State(pages): State<Pages>, Path(id): Path<String>, jar: CookieJar) -> Shown {
+pub(super) async fn show(State(pages): State<Pages>, Named(id): Named<String>, jar: CookieJar) -> Shown {
     let link = its_own(&pages, &id, &jar).await?;
     Ok(page(StatusCode::OK, &ended(&pages, &link).await?))
 }
@@ -89,7 +90,7 @@ pub(super) struct Again {
 /// Tries again, in the same browser.
 pub(super) async fn again(
     State(pages): State<Pages>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     jar: CookieJar,
     Form(form): Form<Again>,
 ) -> Shown {

@@ -1,13 +1,14 @@
 //! A connect link as a person opens it.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use connector_core::Secret;
 use url::Url;
 
+use super::extract::Named;
 use super::words::Words;
 use super::{Pages, Refused, Shown, browser, page};
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ struct AskedFor {
 }
 
 /// Shows what a link will ask for. Nothing is changed by it: programs that look at links open them as well.
-pub(super) async fn show(State(pages): State<Pages>, Path(token): Path<String>, jar: CookieJar) -> Shown {
+pub(super) async fn show(State(pages): State<Pages>, Named(token): Named<String>, jar: CookieJar) -> Shown {
     let link = found(&pages.host, &token).await?;
     match refusal(&link, browser::shown(&pages.site, &jar).as_ref(), &pages.host) {
         Some(refused) => Err(refused),
@@ -41,7 +42,7 @@ pub(super) async fn show(State(pages): State<Pages>, Path(token): Path<String>, 
 }
 
 /// Sends the browser to the platform. The link is this browser's from now on.
-pub(super) async fn start(State(pages): State<Pages>, Path(token): Path<String>, jar: CookieJar) -> Shown {
+pub(super) async fn start(State(pages): State<Pages>, Named(token): Named<String>, jar: CookieJar) -> Shown {
     begin(&pages, &found(&pages.host, &token).await?, jar, Asking::Everything).await
 }
 

@@ -14,6 +14,7 @@ mod connections;
 mod cookies;
 mod counts;
 mod ended;
+mod extract;
 mod facts;
 mod forms;
 mod frame;

@@ -2,13 +2,14 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum_extra::extract::CookieJar;
 use connector_core::Secret;
 use serde::Deserialize;
 
+use super::extract::Asked;
 use super::forms::Button;
 use super::forms::Sent;
 use super::next::local;
@@ -37,7 +38,7 @@ pub(super) struct Next {
 }
 
 /// Shows the form.
-pub(super) async fn show(State(pages): State<Pages>, Query(Next { next }): Query<Next>, jar: CookieJar) -> Shown {
+pub(super) async fn show(State(pages): State<Pages>, Asked(Next { next }): Asked<Next>, jar: CookieJar) -> Shown {
     let (jar, browser) = browser::kept(pages.host.context(), &pages.site, jar)?;
     let next = next.filter(|next| local(&pages.site, next).is_some());
     let shown = SignInPage { form_token: form_token(LABEL, &browser), next, name: String::new(), failed: false };

@@ -1,13 +1,14 @@
 //! Who may sign in, for admins.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use connector_core::Secret;
 use serde::Deserialize;
 
 use super::account::back_to;
 use super::counts::When;
+use super::extract::{Asked, Named};
 use super::forms::Button;
 use super::frame::Frame;
 use super::said::{Done, Said};
@@ -56,7 +57,7 @@ enum Outcome {
 }
 
 /// Shows everybody.
-pub(super) async fn show(State(pages): State<Pages>, Query(done): Query<Done>, Admin(viewer): Admin) -> Shown {
+pub(super) async fn show(State(pages): State<Pages>, Asked(done): Asked<Done>, Admin(viewer): Admin) -> Shown {
     users(&pages, viewer, Outcome::Said(done.said())).await
 }
 
@@ -137,7 +138,7 @@ pub(super) struct Password {
 /// Gives a user another password.
 pub(super) async fn password(
     State(pages): State<Pages>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Posted(viewer, form): Posted<Password>,
 ) -> Shown {
     let viewer = viewer.admin()?;
@@ -154,7 +155,7 @@ pub(super) async fn password(
 }
 
 /// Asks before a user is disabled.
-pub(super) async fn ask(State(pages): State<Pages>, Path(id): Path<String>, Admin(viewer): Admin) -> Shown {
+pub(super) async fn ask(State(pages): State<Pages>, Named(id): Named<String>, Admin(viewer): Admin) -> Shown {
     let user = found(&pages, &id).await?;
     let frame = Frame::new(&pages, viewer, "/users");
     Ok(page(StatusCode::OK, &DisablePage { frame, id: user.id.to_string(), name: user.name }))
@@ -163,7 +164,7 @@ pub(super) async fn ask(State(pages): State<Pages>, Path(id): Path<String>, Admi
 /// Lets a user sign in no more.
 pub(super) async fn disable(
     State(pages): State<Pages>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
     let viewer = viewer.admin()?;
@@ -179,7 +180,7 @@ pub(super) async fn disable(
 /// Ends the sessions of a user.
 pub(super) async fn sign_out(
     State(pages): State<Pages>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Posted(viewer, Button {}): Posted<Button>,
 ) -> Shown {
     let viewer = viewer.admin()?;

@@ -125,7 +125,7 @@ async fn a_wrong_secret_changes_no_connection_of_a_thousand() {
 
 /// Two processes, one token: whichever order they come in, a rejection never undoes what the other one stored.
 ///
-/// `RACES=10000` for more rounds.
+/// `RACES=1000` for more rounds.
 #[tokio::test]
 async fn a_rejection_never_beats_a_success() {
     for round in 0..size("RACES", 50) {

@@ -14,8 +14,12 @@ mod context;
 pub mod emulator;
 mod error;
 pub mod grant;
+#[cfg(test)]
+mod hostile_tests;
 pub mod http;
 pub mod metrics;
+#[cfg(test)]
+mod mutations;
 pub mod oauth;
 pub mod platform;
 mod read;

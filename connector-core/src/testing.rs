@@ -1,4 +1,4 @@
-//! Fakes for the tests of a connector or a host. Mocks of the traits are generated beside them.
+//! Fakes for the tests of a connector or a host, and how large those tests are. Mocks of the traits are generated beside them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -188,6 +188,17 @@ impl Connector for FakeConnector {
     fn account_metrics(&self) -> Option<&dyn AccountMetrics> {
         self.account_metrics.as_ref().map(|metrics| metrics as &dyn AccountMetrics)
     }
+}
+
+/// How large a test is: as large as this variable of the environment says, else short, as when all tests run.
+///
+/// # Panics
+/// When the variable holds no number.
+pub fn size(variable: &str, short: usize) -> usize {
+    let Ok(text) = std::env::var(variable) else { return short };
+    let size = text.replace('_', "").parse();
+    assert!(size.is_ok(), "{variable} is to be a number, and is `{text}`");
+    size.unwrap_or(short)
 }
 
 /// A poisoned lock means that a test has failed already; its data is still good enough to say why.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use connector_core::testing::{FakeClock, FakeTransport};
+use connector_core::testing::{FakeClock, FakeTransport, size};
 use connector_core::{Context, Error, Random, Secret, SystemRandom};
 use tempfile::TempDir;
 
@@ -105,12 +105,13 @@ fn no_bit_of_it_can_be_flipped() {
     }
 }
 
+/// `NONCES=1000000` for more of them.
 #[test]
 fn no_nonce_repeats() {
     let cx = with_random(SystemRandom);
     let vault = vault(&cx);
     let mut nonces = HashSet::new();
-    for _ in 0..10_000 {
+    for _ in 0..size("NONCES", 10_000) {
         let sealed = vault.seal(&cx, &PLACE, &Secret::from(TOKEN)).unwrap();
         assert!(nonces.insert(sealed.parts().unwrap().nonce));
     }

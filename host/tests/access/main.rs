@@ -6,5 +6,6 @@ mod adopted;
 mod callers;
 mod crowds;
 mod doubts;
+mod races;
 mod spooled;
 mod support;

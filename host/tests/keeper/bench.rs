@@ -9,6 +9,7 @@ use connector_core::Context;
 use connector_core::http::{Cause, HttpTransport, Reach, Request, TransportError};
 use connector_core::testing::{CountingRandom, FakeClock};
 use connector_host::keeper::{Keep, Tally};
+use connector_host::store::testing::MemoryStore;
 use connector_host::store::{GrantId, GrantRecord, RevocationId, RevocationRecord, RevocationTokens};
 use connector_host::testing::{Example, Installation, TENANT, allowed, sealed};
 use connector_host::vault::{KeyRing, Sealed, Vault};
@@ -17,6 +18,7 @@ use http::Response;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::form_urlencoded;
 
 pub(crate) const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(2);
@@ -43,6 +45,8 @@ struct State {
     access: HashMap<String, Timestamp>,
     /// When each token request came.
     requests: Vec<Timestamp>,
+    /// The same by the time of the runtime.
+    begun: Vec<Instant>,
     reuses: usize,
     next: Vec<Wrong>,
     app_refused: bool,
@@ -67,6 +71,11 @@ impl Server {
     /// When each token request came.
     pub(crate) fn requests(&self) -> Vec<Timestamp> {
         self.state.lock().unwrap().requests.clone()
+    }
+
+    /// The same by the time of the runtime.
+    pub(crate) fn begun(&self) -> Vec<Instant> {
+        self.state.lock().unwrap().begun.clone()
     }
 
     /// How often a token came that had been used before.
@@ -143,6 +152,7 @@ impl HttpTransport for Server {
         if request.url.path() != "/token" {
             return Ok(Response::new(b"{}".to_vec()));
         }
+        self.state.lock().unwrap().begun.push(Instant::now());
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_in_flight.fetch_max(now, Ordering::SeqCst);
         let _gate = self.gate.acquire().await.unwrap();
@@ -168,15 +178,37 @@ pub(crate) struct Bench {
     vault: Vault,
 }
 
+/// A platform, its clock, and an installation with nothing in it.
+fn begin(example: Example) -> (Arc<Server>, FakeClock, Installation) {
+    let clock = FakeClock::default();
+    let server = Server::new(clock.clone());
+    let transport = Arc::clone(&server) as Arc<dyn HttpTransport>;
+    let cx = Context::new(transport, Arc::new(clock.clone()), Arc::new(CountingRandom::default()));
+    (server, clock, Installation::new(example, cx).unwrap())
+}
+
 impl Bench {
     pub(crate) async fn new(example: Example) -> Self {
-        let clock = FakeClock::default();
-        let server = Server::new(clock.clone());
-        let transport = Arc::clone(&server) as Arc<dyn HttpTransport>;
-        let cx = Context::new(transport, Arc::new(clock.clone()), Arc::new(CountingRandom::default()));
-        let installation = Installation::new(example, cx).unwrap();
+        let (server, clock, installation) = begin(example);
         let (host, vault) = (installation.host().await.unwrap(), installation.vault().await.unwrap());
         Self { host, server, clock, installation, vault }
+    }
+
+    /// The same with a store that does all at once, so that the time of the runtime can stand still.
+    pub(crate) fn in_memory(example: Example) -> Self {
+        let (server, clock, installation) = begin(example);
+        let (cx, example) = (installation.cx.clone(), &installation.example);
+        let ring = KeyRing::generate(&cx).unwrap();
+        let host = Host::new(Parts {
+            registry: example.registry().unwrap(),
+            settings: example.settings().unwrap(),
+            realm: example.realm().unwrap(),
+            store: Arc::new(MemoryStore::new(&cx).unwrap()),
+            vault: Vault::new(ring.clone()),
+            cx,
+            spool: None,
+        });
+        Self { host, server, clock, installation, vault: Vault::new(ring) }
     }
 
     /// Another process on the same data.

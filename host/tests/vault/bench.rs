@@ -15,6 +15,7 @@ use connector_host::store::{
 use connector_host::testing::{Example, Installation, TENANT, allowed, sealed};
 use connector_host::vault::{KeySource, Sealed, Vault};
 use connector_host::{Error, Host, Opened, Opening};
+use tokio::task::JoinSet;
 
 /// A data directory and what is in it.
 pub(crate) struct Bench(Installation);
@@ -43,14 +44,18 @@ impl Bench {
         Host::open(Opening { keys, ..self.opening().await.unwrap() }).await
     }
 
-    /// So many grants with tokens that never end, sealed as a host seals them.
+    /// So many grants with tokens that never end, sealed as a host seals them. They are stored many at a time, which shares transactions.
     pub(crate) async fn grants(&self, count: usize) -> Vec<GrantId> {
         let (store, vault) = (self.store().await.unwrap(), self.vault().await.unwrap());
         let mut ids = Vec::new();
-        for _ in 0..count {
-            let grant = self.grant(&vault);
-            store.put_grant(&grant, &allowed(&self.cx).unwrap()).await.unwrap();
-            ids.push(grant.id);
+        while ids.len() < count {
+            let mut together = JoinSet::new();
+            for _ in 0..(count - ids.len()).min(100) {
+                let (store, grant, record) = (Arc::clone(&store), self.grant(&vault), allowed(&self.cx).unwrap());
+                ids.push(grant.id.clone());
+                together.spawn(async move { store.put_grant(&grant, &record).await.unwrap() });
+            }
+            together.join_all().await;
         }
         ids
     }

@@ -32,12 +32,8 @@ mod support;
 mod synced;
 mod tally;
 
+use connector_core::testing::size;
 use connector_tests::missing::{say, skipped};
-
-/// The size of a test: that of the environment, else the short one.
-fn size(variable: &str, short: usize) -> usize {
-    std::env::var(variable).map_or(short, |text| text.parse().unwrap())
-}
 
 #[test]
 #[cfg(not(feature = "kill-points"))]

@@ -1,10 +1,13 @@
-//! Bodies that nobody means to send.
+//! Bodies that nobody means to send, as answers to a refresh.
+
+use fastrand::Rng;
 
 use super::tests::{answer, class, read};
 use super::*;
+use crate::mutations::mutated;
+use crate::testing::size;
 
 const CANARY: &str = "rft.canary";
-const ROUNDS: u32 = 100_000;
 
 /// What the mutations begin with: answers as platforms send them.
 const RECORDED: [&str; 6] = [
@@ -15,52 +18,6 @@ const RECORDED: [&str; 6] = [
     r#"{"error":"invalid_grant","error_description":"It is used up.","log_id":"2026"}"#,
     "<html><head><title>502 Bad Gateway</title></head></html>",
 ];
-
-/// What is put in: the letters that readers trip over.
-const PIECES: [&[u8]; 18] = [
-    b"\"",
-    b"\\",
-    b"{",
-    b"}",
-    b"[",
-    b",",
-    b":",
-    b"\0",
-    b"\xff\xfe",
-    b"\xed\xa0\x80",
-    b"\\ud800",
-    b"null",
-    b"-1e999",
-    b"\xEF\xBB\xBF",
-    b"\"error\":\"x\",",
-    b"\"refresh_token\":\"rft.canary\",",
-    b"\"access_token\":\"\",",
-    b"&refresh_token=",
-];
-
-/// The same numbers in every run (`SplitMix64`).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
-    }
-}
-
-fn mutate(body: &mut Vec<u8>, numbers: &mut Numbers) {
-    let at = numbers.below(body.len() + 1);
-    let upto = (at + numbers.below(12)).min(body.len());
-    match numbers.below(5) {
-        0 => body.truncate(at),
-        1 => drop(body.drain(at..upto)),
-        2 => body.extend_from_within(at..upto),
-        3 if at < body.len() => body[at] ^= 1 << numbers.below(8),
-        _ => drop(body.splice(at..at, PIECES[numbers.below(PIECES.len())].iter().copied())),
-    }
-}
 
 /// What may never come of any body.
 fn check(answer: &RawAnswer) {
@@ -85,15 +42,13 @@ fn check(answer: &RawAnswer) {
     }
 }
 
+/// `MUTATIONS=10000000` for more of them.
 #[test]
 fn no_mutation_of_an_answer_panics_or_shows_or_loses_a_token() {
-    let mut numbers = Numbers(1);
-    for _ in 0..ROUNDS {
-        let mut body = RECORDED[numbers.below(RECORDED.len())].as_bytes().to_vec();
-        for _ in 0..=numbers.below(4) {
-            mutate(&mut body, &mut numbers);
-        }
-        check(&answer([200, 200, 200, 400, 503][numbers.below(5)], "", body));
+    let mut random = Rng::with_seed(1);
+    for _ in 0..size("MUTATIONS", 100_000) {
+        let body = mutated(random.choice(RECORDED).unwrap_or_default(), &mut random);
+        check(&answer(random.choice([200, 200, 200, 400, 503]).unwrap_or_default(), "", body));
     }
 }
 

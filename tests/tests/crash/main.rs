@@ -12,6 +12,7 @@
 //! - `STOPS=100 .. --test crash stopped`, `FROZEN=10 .. --test crash frozen` (which takes half a minute anyway)
 //! - `FULL_DISKS=50 .. --test crash disk`, `CUTS=50 .. --test crash database`
 //! - `SYNCS=250 .. --test crash synced`
+//! - `FAULTS=all .. --test crash fails`, every call of a refresh with every error, or as many as a number says
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,6 +20,7 @@ mod arena;
 #[cfg(feature = "kill-points")]
 mod database;
 mod disk;
+mod faulty;
 mod interrupted;
 mod kills;
 mod line;

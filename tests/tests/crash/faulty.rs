@@ -208,7 +208,7 @@ impl std::fmt::Display for Counted {
         let runs = token + refused + unready;
         write!(
             f,
-            "runs {runs}, failed calls {failed_calls}, got a token {token}, an error {refused}, never ready {unready}, missed {missed}"
+            "runs {runs}, failed calls {failed_calls}, got a new token {token}, none {refused}, never ready {unready}, missed {missed}"
         )
     }
 }
@@ -342,11 +342,13 @@ impl House {
         if got_token { Said::Token } else { Said::Error }
     }
 
+    /// Whether there is a new token: the last one is handed out in its last seconds, where there is none.
     fn gets_token(&self, process: &mut Process, fault: &Fault) -> bool {
+        let before = Truth::of(&self.arena).rotations;
         process.order(format_args!("ask {}", self.victim));
         let answer = process.line_or_end("").unwrap_or_else(|| panic!("{fault:?}: it ended without an answer"));
         assert!(answer.starts_with("ok") || answer.starts_with("failed"), "{fault:?}: {answer}");
-        answer.starts_with("ok")
+        answer.starts_with("ok") && Truth::of(&self.arena).rotations > before
     }
 
     /// Time passes, and an undisturbed process comes for everybody's token. Nothing may be missing by then.

@@ -5,6 +5,8 @@
 //! - `take TENANT GRANT` says nothing and remembers the grant.
 //! - `storm TASKS MILLIS` asks for sessions of the grants taken, each task again after so long, until the input ends. At last it says
 //!   `asked NUMBER failed NUMBER`.
+//!
+//! It opens the store once, or as often as `TRIES` of the environment says until that succeeds, and says `again: why` in between.
 
 use std::alloc::System;
 use std::error::Error;
@@ -51,7 +53,7 @@ fn main() -> Result<()> {
 }
 
 async fn serve(place: &Place) -> Result<()> {
-    let host = place.open().await?.host;
+    let host = open(place).await?;
     say("ready")?;
     let (mut tasks, mut grants, mut storm) = (JoinSet::new(), Vec::new(), None);
     let mut orders = BufReader::new(stdin()).lines();
@@ -82,6 +84,17 @@ async fn serve(place: &Place) -> Result<()> {
         say(&format!("asked {:?} failed {:?}", storm.asked, storm.failed))?;
     }
     Ok(())
+}
+
+async fn open(place: &Place) -> Result<Host> {
+    let tries: u32 = std::env::var("TRIES").map_or(Ok(1), |tries| tries.parse())?;
+    for _ in 1..tries {
+        match place.open().await {
+            Ok(rig) => return Ok(rig.host),
+            Err(error) => say(&format!("again: {error}"))?,
+        }
+    }
+    Ok(place.open().await?.host)
 }
 
 fn grant_of(tenant: &str, grant: &str) -> Result<Grant> {

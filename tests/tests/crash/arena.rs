@@ -158,6 +158,13 @@ impl Arena {
         DatabaseFile::in_dir(&self.place.data).run(&earlier).unwrap();
     }
 
+    /// Somebody removes the places that are kept for answers.
+    pub(crate) fn remove_spool(&self) {
+        for slot in std::fs::read_dir(self.place.data.join("spool")).unwrap() {
+            std::fs::remove_file(slot.unwrap().path()).unwrap();
+        }
+    }
+
     /// Waits until a grant has other tokens than those of this generation.
     pub(crate) fn moves_on(&self, victim: &Victim, generation: i64) {
         let until = Instant::now() + Duration::from_mins(1);

@@ -12,13 +12,17 @@
 //! - `STOPS=100 .. --test crash stopped`, `FROZEN=10 .. --test crash frozen` (which takes half a minute anyway)
 //! - `FULL_DISKS=50 .. --test crash disk`, `CUTS=50 .. --test crash database`
 //! - `SYNCS=250 .. --test crash synced`
+//! - `FAULTS=all .. --test crash fails`, every call of a refresh with every error, or as many as a number says
+//! - `DAMAGES=200 .. --test crash damaged`
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arena;
+mod damaged;
 #[cfg(feature = "kill-points")]
 mod database;
 mod disk;
+mod faulty;
 mod interrupted;
 mod kills;
 mod line;

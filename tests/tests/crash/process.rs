@@ -54,6 +54,20 @@ impl Process {
         }
     }
 
+    /// The same of one that may end before: then `None`.
+    pub(crate) fn line_or_end(&mut self, start: &str) -> Option<String> {
+        loop {
+            match self.lines.recv_timeout(DEADLINE) {
+                Ok(line) => self.said.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs: {:?}", self.said),
+            }
+            if let Some(line) = self.said.last().filter(|line| line.starts_with(start)) {
+                return Some(line.clone());
+            }
+        }
+    }
+
     /// Waits for as many of these lines.
     pub(crate) fn lines_of(&mut self, victims: &[Victim], start: &str) {
         for _ in victims {

@@ -5,12 +5,12 @@ use crate::host::Host;
 use crate::revoke::Revoked;
 use crate::store::{
     AuditId, AuditRecord, Connected, ConnectionId, ConnectionRecord, Disconnect, Disconnection, GrantRecord,
-    GrantState, RevocationRecord, StoreError,
+    GrantState, NewRevocation, StoreError,
 };
 use crate::tokens::Opened;
 
-/// How often a disconnect is tried whose grants move while it is prepared.
-const ATTEMPTS: u32 = 4;
+/// How often a disconnect is tried whose grants move while it is prepared. A refresh moves one twice: when it begins, and when it ends.
+const ATTEMPTS: u32 = 6;
 
 /// What became of a connection that was given up.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ struct Ended {
     connected: Connected,
     disconnection: Disconnection,
     /// The revocation of the connection's own grant, if the platform takes one.
-    own: Option<RevocationRecord>,
+    own: Option<NewRevocation>,
     /// Those of grants that would have linked the account again.
-    others: Vec<RevocationRecord>,
+    others: Vec<NewRevocation>,
 }
 
 impl Host {
@@ -80,7 +80,7 @@ impl Host {
             (Disconnection::GrantGoesOn, _) => Revocation::GrantInUse,
             (Disconnection::GrantEnded, None) if is_held(&connected.grant) => Revocation::NotOurs,
             (Disconnection::GrantEnded, None) => Revocation::NotOffered,
-            (Disconnection::GrantEnded, Some(job)) => match self.revoke(&job).await {
+            (Disconnection::GrantEnded, Some(job)) => match self.revoke(&job.record).await {
                 Ok(Revoked::Done) => Revocation::Done,
                 Ok(Revoked::AccessShared | Revoked::PersonUnknown) => Revocation::GrantInUse,
                 Ok(Revoked::TokensDead) => Revocation::Unconfirmed,
@@ -88,7 +88,7 @@ impl Host {
             },
         };
         for job in &others {
-            self.revoke_or_wait(job).await;
+            self.revoke_or_wait(&job.record).await;
         }
         Ok(Disconnected { connection: connected.connection, revocation })
     }
@@ -110,7 +110,7 @@ impl Host {
         let mut own = self.revocation_if_any(&connected.grant).await?;
         if let Some(own) = &mut own {
             // An imported grant does not say whose it is; the account is the best name there is.
-            own.subject.get_or_insert_with(|| connected.connection.account_id.clone());
+            own.record.subject.get_or_insert_with(|| connected.connection.account_id.clone());
         }
         let waiting = self.store().unlinked_grants(tenant).await?;
         let mut others = Vec::new();
@@ -132,12 +132,12 @@ impl Host {
     /// Ends a grant that nothing works by, and the access it stands for. Why is one stable word.
     pub(super) async fn give_up(&self, grant: &GrantRecord, why: &str) -> Result<()> {
         if let Some(job) = self.end_unused(grant, why).await? {
-            self.revoke_or_wait(&job).await;
+            self.revoke_or_wait(&job.record).await;
         }
         Ok(())
     }
 
-    async fn end_unused(&self, grant: &GrantRecord, why: &str) -> Result<Option<RevocationRecord>> {
+    async fn end_unused(&self, grant: &GrantRecord, why: &str) -> Result<Option<NewRevocation>> {
         let Some(grant) = self.store().grant(&grant.tenant, &grant.id).await? else { return Ok(None) };
         let job = self.revocation_if_any(&grant).await?;
         let audit = AuditRecord::new(self.context(), &grant.tenant, "access_given_up")?.of_grant(&grant.id);
@@ -151,7 +151,7 @@ impl Host {
     ///
     /// # Errors
     /// When the keys at hand are not the store's, or cannot be read: what does not open here may open elsewhere.
-    pub(super) async fn revocation_if_any(&self, grant: &GrantRecord) -> Result<Option<RevocationRecord>> {
+    pub(super) async fn revocation_if_any(&self, grant: &GrantRecord) -> Result<Option<NewRevocation>> {
         if is_held(grant) || grant.access.is_none() {
             return Ok(None);
         }
@@ -159,13 +159,16 @@ impl Host {
             return Ok(not_revocable(grant, &error));
         }
         match self.open_latest(grant, |record| self.open_record(record)).await? {
-            Opened::As(tokens) => self.revocation_with(grant, &tokens),
+            Opened::As(tokens) => {
+                let record = self.revocation_with(grant, &tokens)?;
+                Ok(record.map(|record| NewRevocation { record, mark: grant.refresh_mark.clone() }))
+            }
             Opened::Lost(_, error) => Ok(not_revocable(grant, &error)),
         }
     }
 }
 
-fn not_revocable(grant: &GrantRecord, error: &Error) -> Option<RevocationRecord> {
+fn not_revocable(grant: &GrantRecord, error: &Error) -> Option<NewRevocation> {
     tracing::warn!(grant = %grant.id, %error, "the access cannot be revoked at the platform");
     None
 }

@@ -8,7 +8,7 @@ use connector_core::account::{Account, Profile};
 use connector_core::{PlatformId, ScopeSet};
 use jiff::Timestamp;
 
-use super::{Actor, AuditId, ConnectionId, GrantId, GrantRecord, GrantState, Page, Result, RevocationRecord};
+use super::{Actor, AuditId, ConnectionId, GrantId, GrantRecord, GrantState, NewRevocation, Page, Result};
 use crate::cursor::{self, CursorError, Kind};
 
 /// One account linked for a tenant.
@@ -206,7 +206,7 @@ pub struct Disconnect {
     /// Which.
     pub connection: ConnectionId,
     /// What is left to tell the platform: of its grant, should that end, and of grants that would link the account again.
-    pub revocations: Vec<RevocationRecord>,
+    pub revocations: Vec<NewRevocation>,
     /// The id of the record of it.
     pub audit: AuditId,
     /// Who wants it, for the record.

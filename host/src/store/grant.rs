@@ -6,7 +6,7 @@ use connector_core::scope::GrantScopes;
 use connector_core::{Error, PlatformId, ScopeSet};
 use jiff::Timestamp;
 
-use super::{AuditRecord, Connected, ConnectionId, GrantId, RefreshMark, Result, RevocationRecord};
+use super::{AuditRecord, Connected, ConnectionId, GrantId, NewRevocation, RefreshMark, Result};
 use crate::vault::Sealed;
 
 /// What a person allowed.
@@ -242,13 +242,13 @@ pub trait Grants {
     /// that the tenant has none of this id, or that a connection works by it: then nothing changes, and nothing is recorded.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`](super::StoreError::Conflict) when the revocation is another grant's, or was made from an older token set
-    /// than the grant now has.
+    /// [`StoreError::Conflict`](super::StoreError::Conflict) when the revocation is another grant's, or was made from the grant as it
+    /// was before it moved: its tokens, or what is known of its latest refresh.
     async fn give_up_grant(
         &self,
         tenant: &str,
         id: &GrantId,
-        revocation: Option<RevocationRecord>,
+        revocation: Option<NewRevocation>,
         audit: &AuditRecord,
     ) -> Result<bool>;
 

@@ -87,7 +87,7 @@ pub use self::refresh::{
     Standing,
 };
 pub use self::reseal::{Reseal, Resealed, SEALED_TABLES, SealedCount, SealedRow, SealedRowId, SealedTable};
-pub use self::revocation::{RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
+pub use self::revocation::{NewRevocation, RevocationOutcome, RevocationRecord, RevocationTokens, Revocations};
 #[cfg(any(test, feature = "testing", feature = "postgres", feature = "sqlite"))]
 use self::sample::span;
 pub use self::sample::{LastValues, Reading, Sample, SampleCursor, SamplePage, Samples, StoredSample};

@@ -5,7 +5,7 @@ use connector_core::PlatformId;
 use connector_core::grant::BaseUrls;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AuditRecord, GrantId, LastError, Result, RevocationId};
+use super::{AuditRecord, GrantId, GrantRecord, LastError, RefreshMark, Result, RevocationId, StoreError};
 use crate::vault::Sealed;
 
 /// Everything needed to give a grant up at its platform, apart from the grant.
@@ -42,6 +42,34 @@ pub struct RevocationRecord {
     pub last_error: Option<LastError>,
     /// When the grant ended.
     pub created_at: Timestamp,
+}
+
+/// A revocation that is to take the place of a grant's tokens, and how the grant stood when they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRevocation {
+    /// What is to be stored.
+    pub record: RevocationRecord,
+    /// What was known of the grant's latest refresh. When to revoke follows from it: a refresh token that is under way is not sent again.
+    pub mark: Option<RefreshMark>,
+}
+
+impl NewRevocation {
+    /// Whether it was made from the grant as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is another grant's, or the grant has moved since: tokens that were refreshed meanwhile would revoke
+    /// nothing, and one that was sent meanwhile has to rest.
+    pub(super) fn check_origin(&self, grant: &GrantRecord) -> Result<()> {
+        let made_from = (&self.record.grant_id, self.record.grant_generation, self.mark.as_ref());
+        if made_from == (&grant.id, grant.generation, grant.refresh_mark.as_ref()) {
+            return Ok(());
+        }
+        Err(Self::moved(&self.record.grant_id))
+    }
+
+    pub(super) fn moved(grant: &GrantId) -> StoreError {
+        StoreError::Conflict(format!("the tokens of the grant {grant} changed while it was being given up"))
+    }
 }
 
 /// The tokens of a revocation, sealed for it with generation 0.

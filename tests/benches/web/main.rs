@@ -50,7 +50,10 @@ async fn compare(connects: usize, reads: usize, rounds: usize) -> Outcome {
     let home = tempfile::tempdir()?;
     let (_emulator, _) = Process::start(&home, "emulator tiktok")?;
     let key = once(&home, "api-keys create bench --rights all --any-tenant --emulator")?;
-    let (host, told) = Process::start(&home, "serve --emulator --listen 127.0.0.1:0 --every 1h --key-rate 100000")?;
+    let (host, told) = Process::start(
+        &home,
+        "serve --emulator --listen 127.0.0.1:0 --every 1h --key-rate 100000 --trusted-proxy 127.0.0.1 --max-connections 2000",
+    )?;
     let product = Product::new(told["listening"].as_str().ok_or("no address")?.parse()?, &key);
     let (connection, _) = product.connect().await?;
     say(format_args!("{connects} connects, {reads} reads, {rounds} rounds; microseconds of the host's processor time"));

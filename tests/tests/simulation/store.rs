@@ -9,7 +9,7 @@ use connector_core::{PlatformId, ScopeSet};
 use connector_host::store::{
     AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionCursor, ConnectionFilter, ConnectionId,
     ConnectionPage, Connections, Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState,
-    Grants, LastError, Links, NewConnection, Place, RefreshClaim, Refreshes, Result, RevocationOutcome,
+    Grants, LastError, Links, NewConnection, NewRevocation, Place, RefreshClaim, Refreshes, Result, RevocationOutcome,
     RevocationRecord, RevocationTokens, Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
 };
 use connector_host::vault::{Binding, Sealed, field};
@@ -318,7 +318,7 @@ impl Grants for NodeStore {
         &self,
         tenant: &str,
         id: &GrantId,
-        revocation: Option<RevocationRecord>,
+        revocation: Option<NewRevocation>,
         audit: &AuditRecord,
     ) -> Result<bool> {
         self.call(self.watched(Some(id), None, self.memory().give_up_grant(tenant, id, revocation, audit))).await

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::store::{
     Actor, AuditId, AuditRecord, Begun, ConnectionId, ConnectionRecord, Disconnect, Disconnection, FlowFilter, FlowId,
     FlowRecord, GrantId, GrantRecord, GrantState, KeyedRequest, KeyedRequestId, LastError, LinkIntent, Links,
-    NewConnection, RefreshClaim, RefreshTerms, Refreshed, RevocationId, RevocationOutcome, RevocationRecord,
-    RevocationTokens, Settle, Settlement, StateChange, Store, StoreError,
+    NewConnection, NewRevocation, RefreshClaim, RefreshTerms, Refreshed, RevocationId, RevocationOutcome,
+    RevocationRecord, RevocationTokens, Settle, Settlement, StateChange, Store, StoreError,
 };
 use crate::vault::Sealed;
 
@@ -130,6 +130,17 @@ impl Bench {
         id: &ConnectionId,
         now: Timestamp,
         revocations: Vec<RevocationRecord>,
+    ) -> crate::store::Result<Disconnection> {
+        let revocations = revocations.into_iter().map(|record| NewRevocation { record, mark: None }).collect();
+        self.disconnect_with(tenant, id, now, revocations).await
+    }
+
+    pub(super) async fn disconnect_with(
+        &self,
+        tenant: &str,
+        id: &ConnectionId,
+        now: Timestamp,
+        revocations: Vec<NewRevocation>,
     ) -> crate::store::Result<Disconnection> {
         let audit = AuditId::new(&self.cx).map_err(StoreError::database)?;
         let (tenant, connection, by) = (tenant.to_owned(), id.clone(), Some(Actor::Command));

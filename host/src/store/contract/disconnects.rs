@@ -1,9 +1,11 @@
 //! Disconnecting.
 
 use super::bench::{Bench, TENANT, platform};
+use super::refreshes::RESTFUL;
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectionId, ConnectionState, Disconnection, GrantState, LinkIntent, RevocationOutcome, StoreError,
+    Begun, ConnectionId, ConnectionState, Disconnection, GrantState, LinkIntent, NewRevocation, RevocationOutcome,
+    StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -11,6 +13,10 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "one of two connections leaves the grant alone", run: |bench| Box::pin(grant_goes_on(bench)) },
     Check { name: "disconnecting twice is disconnecting once", run: |bench| Box::pin(twice(bench)) },
     Check { name: "a revocation of older tokens is refused", run: |bench| Box::pin(stale_revocation(bench)) },
+    Check {
+        name: "a revocation that knows less of a refresh is refused",
+        run: |bench| Box::pin(sent_meanwhile(bench)),
+    },
     Check { name: "a grant that waits does not undo a disconnect", run: |bench| Box::pin(waiting_ends(bench)) },
     Check { name: "a disconnect of one account leaves no grant waiting", run: |bench| Box::pin(waiting_of_one(bench)) },
     Check { name: "a revocation of another grant is refused", run: |bench| Box::pin(stray_revocation(bench)) },
@@ -68,6 +74,29 @@ async fn stale_revocation(bench: Bench) -> Outcome {
     assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     assert_eq!(bench.store.connection(TENANT, &connection.id).await?, before, "nothing may have changed");
     assert_eq!(bench.store.revocation_of(&grant.id).await?, None);
+    Ok(())
+}
+
+async fn sent_meanwhile(bench: Bench) -> Outcome {
+    let (grant, connection) = bench.linked_one().await?;
+    let (seen, unused) = (bench.revocation(&grant)?, bench.stored_grant().await?);
+    for grant in [&grant, &unused] {
+        assert!(matches!(bench.begin(grant, "a", RESTFUL).await?, Begun::Send(_)));
+    }
+    let refused = bench.disconnect(TENANT, &connection.id, bench.now(), vec![seen.clone()]).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    let audit = bench.audit("access_given_up")?;
+    let give_up = |new| bench.store.give_up_grant(TENANT, &unused.id, Some(new), &audit);
+    let record = bench.revocation(&unused)?;
+    let refused = give_up(NewRevocation { record: record.clone(), mark: None }).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+
+    let mark = bench.read(&unused).await?.refresh_mark;
+    assert!(give_up(NewRevocation { record, mark }).await?);
+    let mark = bench.read(&grant).await?.refresh_mark;
+    let known = vec![NewRevocation { record: seen, mark }];
+    let done = bench.disconnect_with(TENANT, &connection.id, bench.now(), known).await?;
+    assert_eq!(done, Disconnection::GrantEnded);
     Ok(())
 }
 

@@ -8,7 +8,8 @@ use connector_core::scope::{GrantScopes, Granted, split_scopes};
 use super::bench::{Bench, TENANT, platform, sealed};
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectionId, GrantId, GrantRecord, GrantState, LinkIntent, RefreshMark, RevocationOutcome, StateChange, StoreError,
+    ConnectionId, GrantId, GrantRecord, GrantState, LinkIntent, NewRevocation, RefreshMark, RevocationOutcome,
+    RevocationRecord, StateChange, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -129,7 +130,8 @@ async fn needing(bench: Bench) -> Outcome {
 async fn given_up(bench: Bench) -> Outcome {
     let (used, _) = bench.linked_one().await?;
     let unused = bench.stored_grant().await?;
-    let give_up = |tenant, grant: &GrantRecord, revocation| {
+    let give_up = |tenant, grant: &GrantRecord, revocation: Option<RevocationRecord>| {
+        let revocation = revocation.map(|record| NewRevocation { record, mark: None });
         let (store, id, audit) = (Arc::clone(&bench.store), grant.id.clone(), bench.audit("access_given_up"));
         async move { store.give_up_grant(tenant, &id, revocation, &audit?).await }
     };

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::{Transaction, audit, connections, events, grants, order, revocations, statement};
 use crate::store::new_event::NewEvent;
 use crate::store::{
-    AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, Result,
-    RevocationRecord, StoreError,
+    AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, NewRevocation,
+    Result,
 };
 
 pub(super) async fn disconnect(transaction: &mut Transaction, disconnect: &Disconnect) -> Result<Disconnection> {
@@ -21,7 +21,7 @@ pub(super) async fn disconnect(transaction: &mut Transaction, disconnect: &Disco
     let now = order::next(transaction, &disconnect.tenant, disconnect.now).await?;
     let waiting = waiting(transaction, &connected).await?;
     let (own, others): (Vec<_>, Vec<_>) =
-        disconnect.revocations.iter().partition(|revocation| revocation.grant_id == connected.grant.id);
+        disconnect.revocations.iter().partition(|revocation| revocation.record.grant_id == connected.grant.id);
     end_connection(transaction, id, now).await?;
     end_waiting(transaction, &waiting, &others).await?;
     let goes_on = has_live_connection(transaction, &connected.grant.id).await?;
@@ -44,16 +44,16 @@ pub(super) async fn disconnect(transaction: &mut Transaction, disconnect: &Disco
 pub(super) async fn give_up(
     transaction: &mut Transaction,
     grant: &GrantRecord,
-    revocation: Option<&RevocationRecord>,
+    revocation: Option<&NewRevocation>,
 ) -> Result<bool> {
     if let Some(revocation) = revocation {
-        check_origin(grant, revocation)?;
+        revocation.check_origin(grant)?;
     }
     if transaction.execute(grants::delete_unused(&grant.tenant, &grant.id)).await? == 0 {
         return Ok(false);
     }
     if let Some(revocation) = revocation {
-        transaction.execute(revocations::insert(revocation)?).await?;
+        transaction.execute(revocations::insert(&revocation.record)?).await?;
     }
     Ok(true)
 }
@@ -86,13 +86,14 @@ async fn waiting(transaction: &mut Transaction, connected: &Connected) -> Result
 async fn end_waiting(
     transaction: &mut Transaction,
     waiting: &[GrantRecord],
-    revocations: &[&RevocationRecord],
+    revocations: &[&NewRevocation],
 ) -> Result<()> {
-    if let Some(stray) = revocations.iter().find(|stray| !waiting.iter().any(|grant| grant.id == stray.grant_id)) {
-        return Err(moved(&stray.grant_id));
+    if let Some(stray) = revocations.iter().find(|stray| !waiting.iter().any(|grant| grant.id == stray.record.grant_id))
+    {
+        return Err(NewRevocation::moved(&stray.record.grant_id));
     }
     for grant in waiting {
-        let own = revocations.iter().find(|revocation| revocation.grant_id == grant.id);
+        let own = revocations.iter().find(|revocation| revocation.record.grant_id == grant.id);
         give_up(transaction, grant, own.copied()).await?;
     }
     Ok(())
@@ -113,12 +114,12 @@ async fn end_grant(
     transaction: &mut Transaction,
     grant: &GrantRecord,
     now: Timestamp,
-    revocation: Option<&RevocationRecord>,
+    revocation: Option<&NewRevocation>,
 ) -> Result<()> {
     let state = if revocation.is_some() { GrantState::Disconnecting } else { GrantState::Disconnected };
     if let Some(revocation) = revocation {
-        check_origin(grant, revocation)?;
-        transaction.execute(revocations::insert(revocation)?).await?;
+        revocation.check_origin(grant)?;
+        transaction.execute(revocations::insert(&revocation.record)?).await?;
     }
     let update = statement(
         "UPDATE grants
@@ -133,16 +134,4 @@ async fn end_grant(
     .bind(now.as_millisecond());
     transaction.execute(update).await?;
     Ok(())
-}
-
-/// A revocation with tokens that have been refreshed since would revoke nothing.
-fn check_origin(grant: &GrantRecord, revocation: &RevocationRecord) -> Result<()> {
-    if (&revocation.grant_id, revocation.grant_generation) == (&grant.id, grant.generation) {
-        return Ok(());
-    }
-    Err(moved(&grant.id))
-}
-
-fn moved(grant: &GrantId) -> StoreError {
-    StoreError::Conflict(format!("the tokens of the grant {grant} changed while it was being given up"))
 }

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::store::new_event::NewEvent;
 use crate::store::{
-    AuditRecord, Connected, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, Ownership as _,
-    RefreshMark, Result, RevocationRecord, StateChange, StoreError,
+    AuditRecord, Connected, GrantId, GrantRecord, GrantState, Grants, LastError, LinkIntent, NewRevocation,
+    Ownership as _, RefreshMark, Result, StateChange, StoreError,
 };
 
 #[async_trait]
@@ -62,7 +62,7 @@ impl<D: Send + Sync> Grants for SqlStore<D> {
         &self,
         tenant: &str,
         id: &GrantId,
-        revocation: Option<RevocationRecord>,
+        revocation: Option<NewRevocation>,
         audit: &AuditRecord,
     ) -> Result<bool> {
         let mut transaction = self.write_tenant(tenant).await?;

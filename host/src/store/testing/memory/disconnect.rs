@@ -6,8 +6,8 @@ use serde_json::json;
 use super::State;
 use crate::store::new_event::NewEvent;
 use crate::store::{
-    AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, Result,
-    RevocationRecord, StoreError,
+    AuditRecord, Connected, ConnectionId, Disconnect, Disconnection, GrantId, GrantRecord, GrantState, NewRevocation,
+    Result, RevocationRecord, StoreError,
 };
 
 impl State {
@@ -20,7 +20,7 @@ impl State {
         let mut waiting = self.unlinked(tenant);
         waiting.retain(|grant| grant.would_link(&connected));
         let (own, others): (Vec<_>, Vec<_>) =
-            revocations.iter().partition(|revocation| revocation.grant_id == connected.grant.id);
+            revocations.iter().partition(|revocation| revocation.record.grant_id == connected.grant.id);
         let goes_on = self.live_connections(&connected.grant.id) > 1;
         self.check_revocations(&connected.grant, own.first().copied().filter(|_| !goes_on), &waiting, &others)?;
         let now = self.next(tenant, *now);
@@ -28,11 +28,11 @@ impl State {
             (connection.disconnected_at, connection.updated_at) = (Some(now), now);
         }
         for grant in &waiting {
-            let own = others.iter().find(|revocation| revocation.grant_id == grant.id);
-            self.give_up(grant, own.copied().cloned());
+            let own = others.iter().find(|revocation| revocation.record.grant_id == grant.id);
+            self.give_up(grant, own.map(|own| own.record.clone()));
         }
         if !goes_on {
-            self.end_grant(&connected.grant.id, now, own.first().copied().cloned());
+            self.end_grant(&connected.grant.id, now, own.first().map(|own| own.record.clone()));
         }
         let detail =
             json!({ "grant": if goes_on { "goes_on" } else { "ended" }, "to_be_revoked": !goes_on && !own.is_empty() });
@@ -46,16 +46,17 @@ impl State {
     fn check_revocations(
         &self,
         grant: &GrantRecord,
-        own: Option<&RevocationRecord>,
+        own: Option<&NewRevocation>,
         waiting: &[GrantRecord],
-        others: &[&RevocationRecord],
+        others: &[&NewRevocation],
     ) -> Result<()> {
         for other in others {
-            let of = waiting.iter().find(|grant| grant.id == other.grant_id);
-            check_origin(of.ok_or_else(|| moved(&other.grant_id))?, other)?;
-            self.check_only_revocation(other)?;
+            let id = &other.record.grant_id;
+            other
+                .check_origin(waiting.iter().find(|grant| grant.id == *id).ok_or_else(|| NewRevocation::moved(id))?)?;
+            self.check_only_revocation(&other.record)?;
         }
-        own.map_or(Ok(()), |own| check_origin(grant, own))
+        own.map_or(Ok(()), |own| own.check_origin(grant))
     }
 
     /// A grant has one revocation.
@@ -99,16 +100,4 @@ impl State {
         let connection = all.find(|connection| connection.tenant == tenant && connection.id == *id);
         self.with_grant(connection.ok_or_else(missing)?.clone())
     }
-}
-
-/// A revocation with tokens that have been refreshed since would revoke nothing.
-pub(super) fn check_origin(grant: &GrantRecord, revocation: &RevocationRecord) -> Result<()> {
-    if (&revocation.grant_id, revocation.grant_generation) == (&grant.id, grant.generation) {
-        return Ok(());
-    }
-    Err(moved(&grant.id))
-}
-
-fn moved(grant: &GrantId) -> StoreError {
-    StoreError::Conflict(format!("the tokens of the grant {grant} changed while it was being given up"))
 }

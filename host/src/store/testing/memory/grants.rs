@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use connector_core::{PlatformId, ScopeSet};
 
-use super::{MemoryStore, Row, State, disconnect, there_already};
+use super::{MemoryStore, Row, State, there_already};
 use crate::store::{
-    AuditRecord, GrantId, GrantRecord, GrantState, Grants, LastError, Result, RevocationRecord, StateChange, StoreError,
+    AuditRecord, GrantId, GrantRecord, GrantState, Grants, LastError, NewRevocation, Result, RevocationRecord,
+    StateChange, StoreError,
 };
 
 #[async_trait]
@@ -57,16 +58,16 @@ impl Grants for MemoryStore {
         &self,
         tenant: &str,
         id: &GrantId,
-        revocation: Option<RevocationRecord>,
+        revocation: Option<NewRevocation>,
         audit: &AuditRecord,
     ) -> Result<bool> {
         let mut state = self.lock();
         let Some(grant) = state.of_tenant(tenant, id).map(|row| row.grant.clone()) else { return Ok(false) };
         if let Some(revocation) = &revocation {
-            disconnect::check_origin(&grant, revocation)?;
-            state.check_only_revocation(revocation)?;
+            revocation.check_origin(&grant)?;
+            state.check_only_revocation(&revocation.record)?;
         }
-        let given_up = state.give_up(&grant, revocation);
+        let given_up = state.give_up(&grant, revocation.map(|new| new.record));
         state.audit.extend(given_up.then(|| audit.clone()));
         Ok(given_up)
     }

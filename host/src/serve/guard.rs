@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -17,6 +17,7 @@ use super::origin::Names;
 use super::proxies::{Proxies, is_forwarded};
 use crate::api::{Problem, harden};
 use crate::client::{Client, FromHere};
+use crate::pages::nowhere;
 
 /// For how long a browser is to come by https alone, in seconds: two years.
 const HTTPS_ALONE: HeaderValue = HeaderValue::from_static("max-age=63072000");
@@ -38,7 +39,7 @@ impl Guard {
     pub(super) fn before(self, router: Router) -> Router {
         let guard = Arc::new(self);
         router
-            .fallback(async || nothing_here())
+            .fallback(async |headers: HeaderMap| nowhere(&headers).unwrap_or_else(|| nothing_here().into_response()))
             .layer(RequestBodyTimeoutLayer::new(guard.patience))
             .layer(middleware::from_fn_with_state(Arc::clone(&guard), look))
             .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))

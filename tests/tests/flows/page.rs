@@ -2,7 +2,8 @@
 
 use connector_core::emulator::Consent;
 use connector_core::http::RawAnswer;
-use http::Method;
+use http::header::ACCEPT;
+use http::{HeaderValue, Method};
 use url::Url;
 
 use crate::support::browser::{Browser, sent_on};
@@ -196,6 +197,15 @@ fn an_address_that_cannot_be_read_leads_to_a_page() {
             has(&text(&answer), &["<!doctype html>", "There is no such page"]);
         }
     }
+
+    let mistyped = ada.request(Method::GET, &house.at("/conections"), "none");
+    let answer = ada.send(mistyped.clone().header(ACCEPT, HeaderValue::from_static("text/html,*/*;q=0.8")));
+    assert_eq!(answer.status, 404);
+    has(&text(&answer), &["<!doctype html>", "There is no such page"]);
+    assert!(answer.headers["content-security-policy"].to_str().unwrap().contains("style-src 'self'"));
+    let answer = ada.send(mistyped);
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.headers["content-type"], "application/problem+json", "no browser asks so");
 }
 
 #[test]

@@ -13,7 +13,12 @@ pub(super) fn failed(error: Error) -> StoreError {
         }
         (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => StoreError::Busy,
         (ErrorCode::ReadOnly, _) => StoreError::NotWritable { place: Place::File("the database".into()), why },
-        (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => StoreError::corrupt("database", why),
+        // SQLite says the same of a file that is whole and could not be read.
+        (ErrorCode::DatabaseCorrupt, _) => StoreError::corrupt(
+            "database",
+            format!("{why}, unless its disk failed, of which the system's log has more"),
+        ),
+        (ErrorCode::NotADatabase, _) => StoreError::corrupt("database", why),
         _ => StoreError::database(error),
     }
 }

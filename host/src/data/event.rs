@@ -40,8 +40,8 @@ pub(crate) struct DeliveryData {
     pub(crate) last_error: Option<ErrorData>,
 }
 
-/// Where events are sent.
-#[derive(Debug, Serialize, ToSchema)]
+/// Where events are sent. It has no `Debug`: it may hold a secret.
+#[derive(Serialize, ToSchema)]
 #[schema(as = Receiver)]
 pub(crate) struct ReceiverData {
     /// Its id.

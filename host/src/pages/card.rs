@@ -19,8 +19,7 @@ use crate::store::{Connected, ConnectionState};
 /// How many colours there are for accounts without a picture.
 const COLOURS: u32 = 6;
 
-/// A connection with everything that is told about it at one look.
-#[derive(Debug)]
+/// A connection with everything that is told about it at one look. It has no `Debug`: its forms carry the session's token.
 pub(super) struct Card {
     pub(super) id: String,
     /// Its own page, and what is below it.

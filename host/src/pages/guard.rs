@@ -38,8 +38,9 @@ fn harden_page(headers: &mut HeaderMap) {
     harden(headers);
 }
 
-/// What a browser is shown at an address where nothing is. `None` for whoever does not ask for a page.
-pub(crate) fn nowhere(headers: &HeaderMap) -> Option<Response> {
+/// The page that a browser is shown at an address where nothing is, for the fallback of a server that has the pages. `None` for whoever
+/// does not ask for a page.
+pub fn nowhere(headers: &HeaderMap) -> Option<Response> {
     let takes = headers.get(header::ACCEPT).and_then(|takes| takes.to_str().ok())?;
     takes.contains("text/html").then(|| {
         let mut answer = Refused::nothing_here().into_response();

@@ -42,7 +42,8 @@ use axum::{Router, middleware};
 
 use self::avatar::Avatars;
 #[cfg(feature = "cli")]
-pub(crate) use self::guard::{is_navigation, nowhere};
+pub(crate) use self::guard::is_navigation;
+pub use self::guard::nowhere;
 pub use self::upkeep::Upkeep;
 use self::words::Words;
 use crate::error::Error;

@@ -54,21 +54,19 @@ pub struct NewRevocation {
 }
 
 impl NewRevocation {
-    /// Whether it was made from the grant as it is now.
+    /// That it was made from one of these grants as it is now, which a store looks at before it takes the revocation.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it is another grant's, or the grant has moved since: tokens that were refreshed meanwhile would revoke
     /// nothing, and one that was sent meanwhile has to rest.
-    pub(super) fn check_origin(&self, grant: &GrantRecord) -> Result<()> {
-        let made_from = (&self.record.grant_id, self.record.grant_generation, self.mark.as_ref());
-        if made_from == (&grant.id, grant.generation, grant.refresh_mark.as_ref()) {
+    pub fn check_origin<'g>(&self, grants: impl IntoIterator<Item = &'g GrantRecord>) -> Result<()> {
+        let id = &self.record.grant_id;
+        let made_from = (id, self.record.grant_generation, self.mark.as_ref());
+        let is_now = |grant: &GrantRecord| (&grant.id, grant.generation, grant.refresh_mark.as_ref()) == made_from;
+        if grants.into_iter().any(is_now) {
             return Ok(());
         }
-        Err(Self::moved(&self.record.grant_id))
-    }
-
-    pub(super) fn moved(grant: &GrantId) -> StoreError {
-        StoreError::Conflict(format!("the tokens of the grant {grant} changed while it was being given up"))
+        Err(StoreError::Conflict(format!("the tokens of the grant {id} changed while it was being given up")))
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn give_up(
     revocation: Option<&NewRevocation>,
 ) -> Result<bool> {
     if let Some(revocation) = revocation {
-        revocation.check_origin(grant)?;
+        revocation.check_origin([grant])?;
     }
     if transaction.execute(grants::delete_unused(&grant.tenant, &grant.id)).await? == 0 {
         return Ok(false);
@@ -88,9 +88,8 @@ async fn end_waiting(
     waiting: &[GrantRecord],
     revocations: &[&NewRevocation],
 ) -> Result<()> {
-    if let Some(stray) = revocations.iter().find(|stray| !waiting.iter().any(|grant| grant.id == stray.record.grant_id))
-    {
-        return Err(NewRevocation::moved(&stray.record.grant_id));
+    for revocation in revocations {
+        revocation.check_origin(waiting)?;
     }
     for grant in waiting {
         let own = revocations.iter().find(|revocation| revocation.record.grant_id == grant.id);
@@ -118,7 +117,7 @@ async fn end_grant(
 ) -> Result<()> {
     let state = if revocation.is_some() { GrantState::Disconnecting } else { GrantState::Disconnected };
     if let Some(revocation) = revocation {
-        revocation.check_origin(grant)?;
+        revocation.check_origin([grant])?;
         transaction.execute(revocations::insert(&revocation.record)?).await?;
     }
     let update = statement(

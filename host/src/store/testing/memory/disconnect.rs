@@ -51,12 +51,10 @@ impl State {
         others: &[&NewRevocation],
     ) -> Result<()> {
         for other in others {
-            let id = &other.record.grant_id;
-            other
-                .check_origin(waiting.iter().find(|grant| grant.id == *id).ok_or_else(|| NewRevocation::moved(id))?)?;
+            other.check_origin(waiting)?;
             self.check_only_revocation(&other.record)?;
         }
-        own.map_or(Ok(()), |own| own.check_origin(grant))
+        own.map_or(Ok(()), |own| own.check_origin([grant]))
     }
 
     /// A grant has one revocation.

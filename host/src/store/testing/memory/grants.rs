@@ -64,7 +64,7 @@ impl Grants for MemoryStore {
         let mut state = self.lock();
         let Some(grant) = state.of_tenant(tenant, id).map(|row| row.grant.clone()) else { return Ok(false) };
         if let Some(revocation) = &revocation {
-            revocation.check_origin(&grant)?;
+            revocation.check_origin([&grant])?;
             state.check_only_revocation(&revocation.record)?;
         }
         let given_up = state.give_up(&grant, revocation.map(|new| new.record));

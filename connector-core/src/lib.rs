@@ -14,9 +14,9 @@ mod context;
 pub mod emulator;
 mod error;
 pub mod grant;
-#[cfg(test)]
-mod hostile_tests;
 pub mod http;
+#[cfg(test)]
+mod malformed_tests;
 pub mod metrics;
 #[cfg(test)]
 mod mutations;

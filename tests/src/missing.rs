@@ -1,6 +1,16 @@
 //! Tests that need something this machine may not have.
 
 use std::io::Write as _;
+use std::process::Command;
+
+/// Whether a program is on this machine, and does this. Where it is not, the test is [`skipped`].
+pub fn is_there(program: &str, args: &[&str], what_to_do: &str) -> bool {
+    let is_there = Command::new(program).args(args).output().is_ok_and(|done| done.status.success());
+    if !is_there {
+        skipped(program, what_to_do);
+    }
+    is_there
+}
 
 /// Says that a test proved nothing here.
 ///

@@ -31,22 +31,11 @@ pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Ne
     answer
 }
 
-fn harden_page(headers: &mut HeaderMap) {
+pub(super) fn harden_page(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     // Of another origin nobody learns where the browser was; with less, the browser would not say whose form it sends.
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     harden(headers);
-}
-
-/// The page that a browser is shown at an address where nothing is, for the fallback of a server that has the pages. `None` for whoever
-/// does not ask for a page.
-pub fn nowhere(headers: &HeaderMap) -> Option<Response> {
-    let takes = headers.get(header::ACCEPT).and_then(|takes| takes.to_str().ok())?;
-    takes.contains("text/html").then(|| {
-        let mut answer = Refused::nothing_here().into_response();
-        harden_page(answer.headers_mut());
-        answer
-    })
 }
 
 /// Whether only a part of a page is asked for, which a script puts in place.

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
@@ -43,7 +43,6 @@ use axum::{Router, middleware};
 use self::avatar::Avatars;
 #[cfg(feature = "cli")]
 pub(crate) use self::guard::is_navigation;
-pub use self::guard::nowhere;
 pub use self::upkeep::Upkeep;
 use self::words::Words;
 use crate::error::Error;
@@ -164,6 +163,17 @@ impl Refused {
     fn old_form() -> Self {
         Self(StatusCode::FORBIDDEN, Words::old_form())
     }
+}
+
+/// The page that a browser is shown at an address where nothing is, for the fallback of a server that has the pages. `None` for whoever
+/// does not ask for a page.
+pub fn nowhere(headers: &HeaderMap) -> Option<Response> {
+    let takes = headers.get(header::ACCEPT).and_then(|takes| takes.to_str().ok())?;
+    takes.contains("text/html").then(|| {
+        let mut answer = Refused::nothing_here().into_response();
+        guard::harden_page(answer.headers_mut());
+        answer
+    })
 }
 
 impl From<Error> for Refused {

@@ -3,7 +3,8 @@
 //! `cargo bench -p connector-tests --bench web [-- <connects> <reads> <rounds>]`
 //!
 //! The host is the program itself in a process of its own, over a store in a file, and so is the emulator; this process is product and
-//! browser. A connect is two requests to the API, two to the platform, and everything that is stored on the way.
+//! browser. A connect is two requests to the API, two to the platform, and everything that is stored on the way. How long callbacks wait is
+//! told as well, one after the other and at a pace.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 #[path = "../common/mod.rs"]

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use connector_host::testing::DatabaseFile;
 use connector_tests::rig::{Place, Rig};
 
 use crate::arena::{Arena, Victim};
+use crate::has_strace;
 use crate::line::{Deed, Held};
 use crate::process::Process;
-use crate::skipped;
 use crate::tally::{Fate, Tally, Truth, report};
 
 /// Calls by which a process uses a disk, and the errors they may end with. A question mark is for systems that do not have it.
@@ -121,14 +120,6 @@ fn fail(when: When, short: usize) {
     tally.assert(runs, 0);
     assert_eq!(judged, (0, 1));
     assert!(counted.missed * 2 <= runs, "most faults are to hit something");
-}
-
-fn has_strace() -> bool {
-    let is_there = Command::new("strace").arg("--version").output().is_ok_and(|output| output.status.success());
-    if !is_there {
-        skipped("strace", "install the package strace");
-    }
-    is_there
 }
 
 /// How often a call fails.
@@ -255,8 +246,7 @@ impl House {
         self.arena.place.data.join("store.db-wal")
     }
 
-    /// A process whose calls on some files, or on all, end as they are told.
-    /// The tracer is no child of ours, so that what is killed is the process itself.
+    /// A process whose calls on some files, or on all, end as they are told. The tracer is no child of ours, so that what is killed is the process itself.
     fn start(&self, injections: &[String], files: &[&Path]) -> Process {
         let refresher = self.arena.refresher_command(&self.arena.place);
         let mut command = self.arena.command("strace");

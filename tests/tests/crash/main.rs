@@ -37,12 +37,16 @@ mod synced;
 mod tally;
 
 use connector_core::testing::size;
-use connector_tests::missing::{say, skipped};
+use connector_tests::missing::{is_there, say, skipped};
 
 #[test]
 #[cfg(not(feature = "kill-points"))]
 fn database_servers_come_with_a_special_build() {
     has_kill_points();
+}
+
+fn has_strace() -> bool {
+    is_there("strace", &["--version"], "install the package strace")
 }
 
 /// Whether the programs have kill points.

@@ -44,26 +44,20 @@ impl Process {
 
     /// Waits for the next line that begins like this.
     pub(crate) fn line(&mut self, start: &str) -> String {
-        loop {
-            let line = self.lines.recv_timeout(DEADLINE);
-            let line = line.unwrap_or_else(|_| panic!("it never said `{start}`: {:?}", self.said));
-            self.said.push(line.clone());
-            if line.starts_with(start) {
-                return line;
-            }
-        }
+        self.line_or_end(start).unwrap_or_else(|| panic!("it never said `{start}`: {:?}", self.said))
     }
 
     /// The same of one that may end before: then `None`.
     pub(crate) fn line_or_end(&mut self, start: &str) -> Option<String> {
         loop {
-            match self.lines.recv_timeout(DEADLINE) {
-                Ok(line) => self.said.push(line),
+            let line = match self.lines.recv_timeout(DEADLINE) {
+                Ok(line) => line,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return None,
-                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs: {:?}", self.said),
-            }
-            if let Some(line) = self.said.last().filter(|line| line.starts_with(start)) {
-                return Some(line.clone());
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not say `{start}`: {:?}", self.said),
+            };
+            self.said.push(line.clone());
+            if line.starts_with(start) {
+                return Some(line);
             }
         }
     }

@@ -1,18 +1,17 @@
 //! What the system is asked for, in order: a mark is on the disk before a request leaves, and tokens are before they are handed out.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::arena::Arena;
 use crate::tally::{Tally, report};
-use crate::{size, skipped};
+use crate::{has_strace, size};
 
 const CALLS: &str = "trace=fsync,fdatasync,write,pwrite64,writev,pwritev,sendto,sendmsg";
 
 #[test]
 fn synced_to_the_disk_is_each_mark_before_its_request_and_each_token_before_its_caller() {
-    if !Command::new("strace").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        return skipped("strace", "install the package strace");
+    if !has_strace() {
+        return;
     }
     let arena = Arena::new();
     let victim = arena.connect();

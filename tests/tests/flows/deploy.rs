@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use connector_tests::missing::skipped;
+use connector_tests::missing::is_there;
 
 use crate::support::Stage;
 
+/// Where they are.
+pub(crate) fn dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy")
+}
+
 /// The files there, as text, with the lines that a backslash breaks put together again.
 fn files() -> Vec<(String, String)> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy");
-    let mut files: Vec<_> = fs::read_dir(dir)
+    let mut files: Vec<_> = fs::read_dir(dir())
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap().replace("\\\n", " ")))
@@ -80,15 +84,14 @@ fn the_service_is_shut_in_and_does_not_start_again_what_is_wrong() {
 /// What is wrong in a unit is a line, and nothing is said of one that is right.
 #[test]
 fn systemd_takes_the_service() {
-    let analyze = |args: &[&str]| Command::new("systemd-analyze").args(args).output();
-    if !analyze(&["--version"]).is_ok_and(|output| output.status.success()) {
-        return skipped("systemd", "install the package systemd");
+    if !is_there("systemd-analyze", &["--version"], "install the package systemd") {
+        return;
     }
     let dir = tempfile::tempdir().unwrap();
     let verify = |text: &str| {
         let unit = dir.path().join("connector-host.service");
         fs::write(&unit, text).unwrap();
-        let output = analyze(&["verify", "--man=no", unit.to_str().unwrap()]).unwrap();
+        let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(unit).output().unwrap();
         String::from_utf8(output.stderr).unwrap()
     };
     let service = service().replace("/usr/local/bin/connector-host", env!("CARGO_BIN_EXE_connector-host-lantern"));

@@ -4,10 +4,11 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use connector_tests::missing::skipped;
+use connector_tests::missing::is_there;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::deploy;
 use crate::support::api::key;
 use crate::support::{MIRA, Running, Stage, param, person};
 
@@ -30,8 +31,8 @@ struct Front {
 
 impl Front {
     fn new() -> Option<Self> {
-        if !(runs("nginx", "-v") && runs("curl", "--version")) {
-            skipped("nginx", "install the packages nginx-light and curl");
+        let has_nginx = is_there("nginx", &["-v"], "install the package nginx-light");
+        if !has_nginx || !is_there("curl", &["--version"], "install the package curl") {
             return None;
         }
         let stage = Stage::new();
@@ -45,7 +46,7 @@ impl Front {
     }
 
     /// A request to the API, as a product sends it.
-    fn api(&self, path: &str, more: &[&str]) -> Came {
+    fn api(&self, path: &str, more: &[&str]) -> Answer {
         let bearer = format!("Authorization: Bearer {}", self.key);
         self.nginx.curl(&[&["-H", &bearer][..], more].concat(), &format!("https://{NAME}/api/v1/{path}"))
     }
@@ -56,10 +57,6 @@ impl Front {
         let logs = self.nginx.logs();
         (self.stage, logs)
     }
-}
-
-fn runs(program: &str, version: &str) -> bool {
-    Command::new(program).arg(version).output().is_ok_and(|output| output.status.success())
 }
 
 /// nginx with the file of `deploy/`, as one process that ends when this is dropped.
@@ -98,7 +95,7 @@ impl Nginx {
     }
 
     /// A request to the name of the site, with the cookies of one browser.
-    fn curl(&self, args: &[&str], url: &str) -> Came {
+    fn curl(&self, args: &[&str], url: &str) -> Answer {
         let [http, https] = self.ports;
         let mut command = Command::new("curl");
         command.current_dir(&self.dir).args(["-sSi", "--cacert", "chain.pem", "-b", "jar", "-c", "jar"]);
@@ -107,7 +104,7 @@ impl Nginx {
         }
         let output = command.args(args).arg(url).output().unwrap();
         assert!(output.status.success(), "{url}: {}", String::from_utf8_lossy(&output.stderr));
-        Came(String::from_utf8(output.stdout).unwrap())
+        Answer(String::from_utf8(output.stdout).unwrap())
     }
 
     /// All that it has noted.
@@ -134,8 +131,7 @@ fn free_port() -> u16 {
 
 /// The file as it is, but for what every operator changes in it.
 fn site(dir: &Path, host: &Url, [http, https]: [u16; 2]) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy/nginx.conf");
-    let mut text = std::fs::read_to_string(file).unwrap();
+    let mut text = std::fs::read_to_string(deploy::dir().join("nginx.conf")).unwrap();
     let at = |name: &str| dir.join(name).display().to_string();
     for (theirs, ours) in [
         ("listen 80;", format!("listen 127.0.0.1:{http};")),
@@ -166,9 +162,9 @@ fn around(dir: &Path) -> String {
 }
 
 /// An answer, head and body.
-struct Came(String);
+struct Answer(String);
 
-impl Came {
+impl Answer {
     fn status(&self) -> u16 {
         self.0.split(' ').nth(1).unwrap().parse().unwrap()
     }

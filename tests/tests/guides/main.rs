@@ -15,7 +15,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use connector_tests::missing::skipped;
+use connector_tests::missing::is_there;
 
 use self::guide::Guide;
 
@@ -73,13 +73,4 @@ fn the_guides_say_the_same_of_the_same() {
     for heading in ["Start the host", "See what the host sees", "When a person has to act"] {
         assert_eq!(node.section(heading), laravel.section(heading), "{heading}");
     }
-}
-
-/// Whether a program is on this machine, and does this.
-fn is_there(program: &str, args: &[&str], what_to_do: &str) -> bool {
-    let is_there = Command::new(program).args(args).output().is_ok_and(|done| done.status.success());
-    if !is_there {
-        skipped(program, what_to_do);
-    }
-    is_there
 }

@@ -3,8 +3,8 @@
 //! `cargo bench -p connector-tests --bench web [-- <connects> <reads> <rounds>]`
 //!
 //! The host is the program itself in a process of its own, over a store in a file, and so is the emulator; this process is product and
-//! browser. A connect is two requests to the API, two to the platform, and everything that is stored on the way. How long callbacks wait is
-//! told as well, one after the other and at a pace.
+//! browser. A connect is two requests to the API, two to the platform, and everything that is stored on the way; a few are under way at the same
+//! time. How long callbacks wait is told as well, a few at a time and at a pace. Each round begins with a store in which nothing is.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 #[path = "../common/mod.rs"]
@@ -16,6 +16,7 @@ mod program;
 use std::time::Duration;
 
 use connector_host::testing::Outcome;
+use tempfile::TempDir;
 
 use self::common::{median, say};
 use self::product::Product;
@@ -48,20 +49,14 @@ fn spread(times: &mut [f64]) -> String {
 }
 
 async fn compare(connects: usize, reads: usize, rounds: usize) -> Outcome {
-    let home = tempfile::tempdir()?;
-    let (_emulator, _) = Process::start(&home, "emulator tiktok")?;
-    let key = once(&home, "api-keys create bench --rights all --any-tenant --emulator")?;
-    let (host, told) = Process::start(
-        &home,
-        "serve --emulator --listen 127.0.0.1:0 --every 1h --key-rate 100000 --trusted-proxy 127.0.0.1 --max-connections 2000",
-    )?;
-    let product = Product::new(told["listening"].as_str().ok_or("no address")?.parse()?, &key);
-    let (connection, _) = product.connect().await?;
     say(format_args!("{connects} connects, {reads} reads, {rounds} rounds; microseconds of the host's processor time"));
     say("round  connect   token   empty  empty again  token / empty");
     let (mut costs, mut ratios, mut waits) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let connect = host.cost(connects, product.connects(connects, &mut waits)).await?;
+        let Stage { product, host, .. } = &Stage::open()?;
+        let (connection, _) = product.connect().await?;
+        let connect = host.cost(connects, async { product.connects(connects).await.map(|took| waits.extend(took)) });
+        let connect = connect.await?;
         let empty = host.cost(reads, product.empty(reads)).await?;
         let token = host.cost(reads, product.tokens(&connection, reads)).await?;
         let again = host.cost(reads, product.empty(reads)).await?;
@@ -72,11 +67,33 @@ async fn compare(connects: usize, reads: usize, rounds: usize) -> Outcome {
     }
     say(format_args!("median {:.0} us a connect, the target is at most {MOST_CONNECT}", median(&mut costs)));
     say(format_args!("from a callback to its connection, exchange and accounts included: {}", spread(&mut waits)));
-    let mut waits = product.paced(connects, EVERY).await?;
+    let mut waits = Stage::open()?.product.paced(connects, EVERY).await?;
     say(format_args!("the same, {} callbacks, one every {EVERY:?}: {}", waits.len(), spread(&mut waits)));
     say(format_args!(
         "median {:.2} times an empty route for a token, the target is at most {MOST_TOKEN}",
         median(&mut ratios)
     ));
     Ok(())
+}
+
+/// A product before a host before an emulator, none of which has done anything yet.
+struct Stage {
+    product: Product,
+    host: Process,
+    _emulator: Process,
+    _home: TempDir,
+}
+
+impl Stage {
+    fn open() -> Outcome<Self> {
+        let home = tempfile::tempdir()?;
+        let (emulator, _) = Process::start(&home, "emulator tiktok")?;
+        let key = once(&home, "api-keys create bench --rights all --any-tenant --emulator")?;
+        let (host, told) = Process::start(
+            &home,
+            "serve --emulator --listen 127.0.0.1:0 --every 1h --key-rate 100000 --trusted-proxy 127.0.0.1 --max-connections 2000",
+        )?;
+        let product = Product::new(told["listening"].as_str().ok_or("no address")?.parse()?, &key);
+        Ok(Self { product, host, _emulator: emulator, _home: home })
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use url::Url;
 
-/// How many requests for a token or for nothing are under way at the same time.
+/// How many are under way at the same time.
 const IN_FLIGHT: usize = 8;
 
 /// Where the product has browsers sent back to.
@@ -38,9 +38,10 @@ impl Product {
         }
     }
 
-    /// The same product at work for one tenant of its own.
-    fn of_tenant(&self, tenant: String) -> Self {
-        Self { tenant, ..self.clone() }
+    /// The same product at work for a tenant that is nobody else's: of two that connect one account for the same tenant at the same moment,
+    /// one is overtaken.
+    fn of_its_own(&self, prefix: &str, number: usize) -> Self {
+        Self { tenant: format!("{prefix}-{number}"), ..self.clone() }
     }
 
     /// Connects an account. Gives its connection's id, and how long it took from the callback to that.
@@ -67,63 +68,48 @@ impl Product {
     }
 
     /// Has so many callbacks come at a pace, whether or not the ones before are done, and gives how long each took from when it was to come,
-    /// in milliseconds. Each is of a tenant of its own, because of two that connect one account at the same moment one is overtaken.
+    /// in milliseconds.
     pub(crate) async fn paced(&self, number: usize, every: Duration) -> Outcome<Vec<f64>> {
         let mut flows = Vec::with_capacity(number);
-        for tenant in 0..number {
-            let product = self.of_tenant(format!("paced-{tenant}"));
+        for number in 0..number {
+            let product = self.of_its_own("paced", number);
             flows.push((product.allowed().await?, product));
         }
         let (mut ticks, mut tasks) = (tokio::time::interval(every), JoinSet::new());
         for ((flow, query), product) in flows {
             let due = ticks.tick().await;
-            tasks
-                .spawn(async move { product.complete(&flow, &query).await.map(|_| due.elapsed().as_secs_f64() * 1e3) });
+            tasks.spawn(async move { product.complete(&flow, &query).await.map(|_| milliseconds(due.elapsed())) });
         }
         tasks.join_all().await.into_iter().collect()
     }
 
-    /// Connects so many, and notes how long each took from the callback on.
-    pub(crate) async fn connects(&self, number: usize, waits: &mut Vec<f64>) -> Outcome {
-        // One after the other: of two that connect one account at the same moment, one is overtaken.
-        for _ in 0..number {
-            waits.push(self.connect().await?.1.as_secs_f64() * 1e3);
-        }
-        Ok(())
+    /// Connects so many, and gives how long each took from the callback on, in milliseconds.
+    pub(crate) async fn connects(&self, number: usize) -> Outcome<Vec<f64>> {
+        let connect = |number| {
+            let product = self.of_its_own("together", number);
+            async move { product.connect().await.map(|(_, took)| milliseconds(took)) }
+        };
+        in_flight(number, connect).await
     }
 
     pub(crate) async fn tokens(&self, connection: &str, number: usize) -> Outcome {
         let path = format!("api/v1/connections/{connection}/token");
-        let read = |product: Self| {
-            let path = path.clone();
+        let read = |_| {
+            let (product, path) = (self.clone(), path.clone());
             async move { product.post(&path, &json!({})).await.map(drop) }
         };
-        self.in_flight(number, read).await
+        in_flight(number, read).await.map(drop)
     }
 
     pub(crate) async fn empty(&self, number: usize) -> Outcome {
-        let read = async |product: Self| {
-            let request = Request::new(Method::GET, product.base.join("healthz")?, policy());
-            product.send(request).await.map(drop)
-        };
-        self.in_flight(number, read).await
-    }
-
-    async fn in_flight<F>(&self, number: usize, work: impl Fn(Self) -> F) -> Outcome
-    where
-        F: Future<Output = Outcome> + Send + 'static,
-    {
-        let mut tasks = JoinSet::new();
-        for _ in 0..number {
-            if tasks.len() == IN_FLIGHT {
-                tasks.join_next().await.ok_or("nothing is under way")???;
+        let read = |_| {
+            let product = self.clone();
+            async move {
+                let request = Request::new(Method::GET, product.base.join("healthz")?, policy());
+                product.send(request).await.map(drop)
             }
-            tasks.spawn(work(self.clone()));
-        }
-        while let Some(done) = tasks.join_next().await {
-            done??;
-        }
-        Ok(())
+        };
+        in_flight(number, read).await.map(drop)
     }
 
     async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
@@ -139,6 +125,27 @@ impl Product {
         let said = || format!("{path}: {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
         if answer.is_success() { Ok(answer) } else { Err(said().into()) }
     }
+}
+
+/// Does something so often, a few at a time.
+async fn in_flight<T, F>(number: usize, work: impl Fn(usize) -> F) -> Outcome<Vec<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = Outcome<T>> + Send + 'static,
+{
+    let (mut tasks, mut done) = (JoinSet::new(), Vec::with_capacity(number));
+    for number in 0..number {
+        if tasks.len() == IN_FLIGHT {
+            done.push(tasks.join_next().await.ok_or("nothing is under way")???);
+        }
+        tasks.spawn(work(number));
+    }
+    done.extend(tasks.join_all().await.into_iter().collect::<Outcome<Vec<_>>>()?);
+    Ok(done)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn policy() -> Policy {

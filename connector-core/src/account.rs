@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::grant::Grant;
 use crate::{Context, Result};
 
-/// A grant under the app it was made with: what a call to the platform needs.
+/// A grant under the app it was made with: what a call to the platform needs. A host leaves the refresh token out of it: no call needs one.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The app.

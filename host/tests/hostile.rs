@@ -285,13 +285,14 @@ async fn it_gets_the_tokens_of_the_call_alone() {
     let before = bench.sent_to(HOSTILE_HOST);
     bench.connect(TENANT, HOSTILE).await;
     let (loot, honest) = (bench.sent_to(HOSTILE_HOST), bench.sent_to(HONEST_HOST));
-    for own in ["mallory-code", "mallory-access-default", "mallory-refresh-default"] {
+    for own in ["mallory-code", "mallory-access-default"] {
         assert!(loot[before.len()..].contains(own), "{own} is looked for where it would be: {loot}");
     }
     assert!(!loot[before.len()..].contains(VICTIM), "{loot}");
     for theirs in ["example-code", "example-access", "example-refresh"] {
         assert!(!loot.contains(theirs), "{theirs}: {loot}");
     }
+    assert!(!loot.contains("mallory-refresh"), "no call needs a refresh token: {loot}");
     assert!(honest.contains("example-code") && !honest.contains("mallory-code"), "each code goes to its own platform");
     assert_eq!(bench.sent_to(ELSEWHERE), "", "what it is given goes to its own platform alone");
 }

@@ -124,8 +124,10 @@ async fn no_copy_of_a_token_that_was_used_stays_in_memory() {
     let session = host.session(TENANT, &grant).await.unwrap();
     assert_eq!(session.grant.tokens.access.expose(), token("access", 1));
     assert!(Masked::of("access", 1).copies() > 0, "a token that is alive is found");
+    assert_eq!(Masked::of("refresh", 1).copies(), 0, "whoever calls the platform has no refresh token");
+    let alive = Secret::from(token("refresh", 1));
     assert!(Masked::of("refresh", 1).copies() > 0, "a token that is alive is found");
-    drop(session);
+    drop((session, alive));
     // Refreshed, sealed, opened, sealed anew under another key, opened again.
     for _ in 0..3 {
         clock.advance(SignedDuration::from_hours(3));

@@ -343,7 +343,7 @@ impl Attempt {
         if let Some(tell) = &self.tell {
             let current = Current { session: self.session.clone(), generation: self.record.generation + 1 };
             // What was told first stands: then too it was durable.
-            let _ = tell.set(Ok((Renewed::Here, Some(current))));
+            let _ = tell.set(Ok((Renewed::Here, Some(current.for_calls()))));
         }
     }
 

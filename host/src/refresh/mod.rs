@@ -50,6 +50,14 @@ pub(crate) struct Current {
     pub(crate) generation: i64,
 }
 
+impl Current {
+    /// The same for calls to the platform. None needs a refresh token, so none gets it.
+    fn for_calls(mut self) -> Self {
+        self.session.grant.tokens.refresh = None;
+        self
+    }
+}
+
 /// Tells those who wait, the longest waiting first. What is told first stands.
 type Tell = Arc<SetOnce<Outcome>>;
 
@@ -74,7 +82,7 @@ pub(crate) enum Because {
 }
 
 impl Host {
-    /// A grant with a token that is good now, under its app.
+    /// A grant with an access token that is good now, under its app. The refresh token stays here.
     ///
     /// A fresh token is opened and returned: no lock, no write. An expired one waits for the one refresh of its grant.
     ///
@@ -104,7 +112,7 @@ impl Host {
     async fn current(&self, record: Option<GrantRecord>) -> Result<Current> {
         let record = live(record)?;
         if is_fresh(record.access_expires_at, self.context().now()) {
-            return self.opened(&record).await;
+            return self.opened_for_calls(&record).await;
         }
         self.pinned().renewed(&record, Because::Expiring).await
     }
@@ -112,7 +120,7 @@ impl Host {
     /// The same after the platform refused a token, whatever its lifetime says.
     pub(crate) async fn session_after(&self, tenant: &str, grant: &GrantId, refused: &Session) -> Result<Session> {
         let record = self.live_grant(tenant, grant).await?;
-        let session = self.opened(&record).await?.session;
+        let session = self.opened_for_calls(&record).await?.session;
         if session.grant.tokens.access.matches(refused.grant.tokens.access.expose()) {
             return Ok(self.renewed(&record, Because::Refused).await?.session);
         }
@@ -126,13 +134,18 @@ impl Host {
             Ok(Some(Current { session, generation })) => {
                 Ok(Current { session: Session { app: self.app_of(record)?, ..session }, generation })
             }
-            Ok(None) => self.opened(&self.live_grant(&record.tenant, &record.id).await?).await,
+            Ok(None) => self.opened_for_calls(&self.live_grant(&record.tenant, &record.id).await?).await,
             Err(error) if because == Because::Expiring && self.is_alive(record) && !error.is_not_ours() => {
                 tracing::warn!(grant = %record.id, %error, "the access token is used for as long as it lives");
-                self.opened(record).await
+                self.opened_for_calls(record).await
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A grant as it is stored, for calls to the platform.
+    async fn opened_for_calls(&self, record: &GrantRecord) -> Result<Current> {
+        Ok(self.opened(record).await?.for_calls())
     }
 
     fn is_alive(&self, record: &GrantRecord) -> bool {

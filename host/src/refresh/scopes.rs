@@ -24,9 +24,9 @@ impl Host {
         told: &Session,
     ) -> Result<Option<Session>> {
         let record = self.live_grant(tenant, grant).await?;
-        let mut session = self.opened(&record).await?.session;
+        let mut session = self.opened_for_calls(&record).await?.session;
         if session.grant.tokens.access.matches(told.grant.tokens.access.expose()) {
-            if was_asked(&record) || !self.may_tell(&record, &session)? {
+            if was_asked(&record) || !self.may_tell(&record).await? {
                 return Ok(None);
             }
             session = match self.renewed(&record, Because::Scopes).await {
@@ -43,9 +43,10 @@ impl Host {
     }
 
     /// Whether an answer to a refresh can be had, and says which scopes there are.
-    fn may_tell(&self, record: &GrantRecord, session: &Session) -> Result<bool> {
+    async fn may_tell(&self, record: &GrantRecord) -> Result<bool> {
         let platform = self.platform(record.platform.as_str())?;
         let oauth = platform.connector.oauth();
+        let session = self.opened(record).await?.session;
         let refreshes = oauth.refresh_request(&session.app, &session.grant).is_ok();
         Ok(refreshes && lists_scopes(&session.grant.scopes))
     }

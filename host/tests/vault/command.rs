@@ -93,6 +93,7 @@ async fn keys_are_shown_rotated_and_taken_away() {
     for id in &ids {
         expect_open(&bench.host().await, id).await;
     }
+    bench.expect_refresh_tokens(&ids).await;
 }
 
 #[tokio::test]
@@ -145,6 +146,7 @@ async fn a_rotation_that_is_killed_goes_on() {
     for id in &ids {
         expect_open(&host, id).await;
     }
+    bench.expect_refresh_tokens(&ids).await;
     let left = fs::read_dir(bench.dir()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let drafts = left.filter(|name| name.starts_with(".tmp")).count();
     assert!(drafts <= kills, "only a kill between making a draft and naming it leaves one: {drafts}");
@@ -246,6 +248,7 @@ async fn keys_in_the_environment_are_used_with_a_warning_and_rotated_by_hand() {
     for id in &ids {
         expect_open(&bench.host().await, id).await;
     }
+    bench.expect_refresh_tokens(&ids).await;
 }
 
 #[cfg(unix)]

@@ -8,6 +8,7 @@ use connector_core::scope::{GrantScopes, Granted, GrantedSource};
 use connector_core::{Scope, ScopeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::store::{ConnectLinkOutcome, LastError, LinkIntent, Result, StoreError};
 
@@ -133,13 +134,27 @@ impl TryFrom<Outcome> for ConnectLinkOutcome {
     }
 }
 
-/// One field of a profile: a JSON text, yes or no, or whole number.
+/// One field of a profile: a JSON text, yes or no, or whole number. To try one kind after the other would make an error of each that does
+/// not fit, for every field of every profile that is read.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "Value")]
 pub(super) enum Field {
     Flag(bool),
     Integer(i64),
     Text(String),
+}
+
+impl TryFrom<Value> for Field {
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, &'static str> {
+        match value {
+            Value::Bool(flag) => Ok(Self::Flag(flag)),
+            Value::Number(number) => number.as_i64().map(Self::Integer).ok_or("a number that is not whole"),
+            Value::String(text) => Ok(Self::Text(text)),
+            _ => Err("neither text, nor yes or no, nor a number"),
+        }
+    }
 }
 
 pub(super) type Fields = BTreeMap<String, Field>;

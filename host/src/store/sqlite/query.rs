@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use connector_core::Context;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, Error, Row};
+use rusqlite::{CachedStatement, Connection, Error};
 
 use super::SqliteRow;
+use super::row::Columns;
 use crate::store::sql::{Argument, Statement};
 
 /// The argument that is the time.
@@ -26,20 +27,17 @@ pub(super) fn fetch(
     most: usize,
 ) -> Result<Vec<SqliteRow>, Error> {
     let mut prepared = prepare(connection, cx, statement)?;
-    let (mut found, mut columns, mut rows) = (Vec::new(), None::<Arc<[String]>>, prepared.raw_query());
+    let (mut found, mut columns, mut rows) = (Vec::new(), None::<Arc<Columns>>, prepared.raw_query());
     while found.len() < most
         && let Some(row) = rows.next()?
     {
         // By the first step a statement that was kept knows what another process has changed about the tables.
-        let columns = columns.get_or_insert_with(|| names(row));
-        let values = (0..columns.len()).map(|index| row.get_ref(index).map(value)).collect::<Result<_, _>>()?;
+        let columns = columns.get_or_insert_with(|| Arc::new(Columns::of(row)));
+        let values = (0..row.as_ref().column_count()).map(|index| row.get_ref(index).map(value));
+        let values = values.collect::<Result<_, _>>()?;
         found.push(SqliteRow { columns: Arc::clone(columns), values });
     }
     Ok(found)
-}
-
-fn names(row: &Row<'_>) -> Arc<[String]> {
-    row.as_ref().column_names().into_iter().map(str::to_owned).collect()
 }
 
 /// Text that is none stays as it is: whoever asks for it is told, and nobody else.

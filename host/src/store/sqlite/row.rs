@@ -3,12 +3,36 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlResult, Value, ValueRef};
 
 /// The values of a row, whatever their types.
 pub(in crate::store) struct SqliteRow {
-    pub(super) columns: Arc<[String]>,
+    pub(super) columns: Arc<Columns>,
     pub(super) values: Vec<Value>,
+}
+
+/// The names of the columns of some rows, in one text: they are made anew for whatever is looked up.
+pub(super) struct Columns {
+    names: String,
+    ends: Vec<usize>,
+}
+
+impl Columns {
+    pub(super) fn of(row: &Row<'_>) -> Self {
+        let statement = row.as_ref();
+        let mut columns = Self { names: String::new(), ends: Vec::with_capacity(statement.column_count()) };
+        for name in (0..statement.column_count()).filter_map(|place| statement.column_name(place).ok()) {
+            columns.names.push_str(name);
+            columns.ends.push(columns.names.len());
+        }
+        columns
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).position(|(start, end)| self.names.get(start..*end) == Some(name))
+    }
 }
 
 impl SqliteRow {
@@ -17,7 +41,7 @@ impl SqliteRow {
     /// # Errors
     /// Why it cannot be read: there is no such column, or it holds something else.
     pub(in crate::store) fn get<'r, T: InSqlite<'r>>(&'r self, column: &str) -> Result<T, String> {
-        let place = self.columns.iter().position(|name| name == column);
+        let place = self.columns.place(column);
         let value =
             place.and_then(|place| self.values.get(place)).ok_or_else(|| "there is no such column".to_owned())?;
         T::read(value.into()).map_err(|error| error.to_string())

@@ -1,13 +1,16 @@
 //! The configuration: what a change of it would mean, before it is made.
 
+use std::sync::Arc;
+
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use connector_core::config::{Config, LayerName, Problem as Finding, Problems};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
+use super::Api;
 use super::caller::Caller;
 use super::extract::Body;
 use super::problem::{Problem, Result};
@@ -15,9 +18,6 @@ use crate::api_keys::Right;
 use crate::data::{Mistake, PlanData};
 use crate::host::Host;
 use crate::layers::{ConfigFiles, unlinked};
-
-/// The files that a host was configured by, if it was by files.
-pub(super) type Files = Option<ConfigFiles>;
 
 /// A file that is not used yet.
 #[derive(Deserialize, ToSchema)]
@@ -34,13 +34,12 @@ pub(super) struct Candidate {
 #[utoipa::path(post, path = "/config/plan", tag = "config", request_body = Candidate, responses((status = 200, body = PlanData)))]
 pub(super) async fn plan(
     caller: Caller,
-    State(host): State<Host>,
-    Extension(files): Extension<Files>,
+    State(api): State<Arc<Api>>,
     Body(candidate): Body<Candidate>,
 ) -> Result<Json<PlanData>> {
     caller.may(Right::ConfigRead)?;
-    let files = files.ok_or_else(no_files)?;
-    let host = host.pinned();
+    let files = api.files.clone().ok_or_else(no_files)?;
+    let host = api.host.pinned();
     let (present, config) = (files.labels(), read(files, candidate, &host).await?);
     let plan = host.plan(&caller.tenant, &config.settings).await?;
     let warnings: Vec<Finding> = unlinked(&config, host.registry()).map(|(_, finding)| finding).collect();

@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::problem::Result;
 use crate::host::Host;
 use crate::refresh::Current;
-use crate::store::{ApiKeyId, AuditRecord, ConnectionId, ConnectionRecord, GrantId};
+use crate::store::{ApiKeyId, AuditRecord, ConnectionId, GrantId};
 
 /// How many keys with a connection are remembered. Of one that is forgotten there is one more record.
 const REMEMBERED: usize = 10_000;
@@ -43,15 +43,13 @@ impl HandedOut {
         &self,
         host: &Host,
         caller: &Caller,
-        connection: &ConnectionRecord,
+        connection: &ConnectionId,
+        grant: GrantId,
         current: &Current,
     ) -> Result<()> {
-        let which = Which {
-            grant: connection.grant_id.clone(),
-            generation: current.generation,
-            digest: current.session.grant.tokens.access.digest(),
-        };
-        let recorded = self.recorded((caller.key().clone(), connection.id.clone()), &which);
+        let which =
+            Which { grant, generation: current.generation, digest: current.session.grant.tokens.access.digest() };
+        let recorded = self.recorded((caller.key().clone(), connection.clone()), &which);
         recorded.get_or_try_init(async || append(host, caller, connection, &which).await).await.copied()
     }
 
@@ -71,9 +69,9 @@ impl HandedOut {
     }
 }
 
-async fn append(host: &Host, caller: &Caller, connection: &ConnectionRecord, which: &Which) -> Result<()> {
+async fn append(host: &Host, caller: &Caller, connection: &ConnectionId, which: &Which) -> Result<()> {
     let record = AuditRecord::new(host.context(), &caller.tenant, "token_handed_out")?;
-    let record = record.of_connection(&connection.id).of_grant(&which.grant);
+    let record = record.of_connection(connection).of_grant(&which.grant);
     let detail = json!({ "key": caller.key().as_str(), "generation": which.generation });
     Ok(host.store().append_audit(&record.with(&detail)).await?)
 }

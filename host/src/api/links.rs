@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use jiff::SignedDuration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 use utoipa::{IntoParams, ToSchema};
 
+use super::Api;
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::{Asked, Body, Named};
@@ -21,7 +22,7 @@ use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::ConnectLinkData;
 use crate::host::Host;
-use crate::links::{CONNECT_LINK_LIFE, NewConnectLink, Site};
+use crate::links::{CONNECT_LINK_LIFE, NewConnectLink};
 use crate::store::{ConnectLinkId, ConnectLinkState};
 
 /// What a link is for.
@@ -62,12 +63,12 @@ pub(super) struct MadeLink {
 ))]
 pub(super) async fn create(
     caller: Caller,
-    State(host): State<Host>,
-    Extension(site): Extension<Arc<Site>>,
+    State(api): State<Arc<Api>>,
     Body(asked): Body<NewLink>,
 ) -> Result<(StatusCode, Json<MadeLink>)> {
     caller.may(Right::ConnectionsWrite)?;
-    let platform = with_app(&host, &caller, &asked.platform, &asked.app)?;
+    let host = &api.host;
+    let platform = with_app(host, &caller, &asked.platform, &asked.app)?;
     let new = NewConnectLink {
         tenant: caller.tenant.clone(),
         platform: platform.linked.id().clone(),
@@ -77,7 +78,7 @@ pub(super) async fn create(
         return_url: asked.return_url,
         life: SignedDuration::from_secs(asked.expires_in),
     };
-    let (link, url) = caller.host(&host).create_connect_link(&site, new).await?;
+    let (link, url) = caller.host(host).create_connect_link(&api.site, new).await?;
     let link = ConnectLinkData::of(&link, host.context().now());
     Ok((StatusCode::CREATED, Json(MadeLink { link, url: url.expose().to_owned() })))
 }

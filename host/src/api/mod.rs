@@ -26,10 +26,10 @@ mod tokens;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router, middleware};
+use axum::{Router, middleware};
 use connector_core::http::Network;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
@@ -41,7 +41,6 @@ use self::handed_out::HandedOut;
 pub(crate) use self::headers::harden;
 use self::openapi::Description;
 pub(crate) use self::problem::Problem;
-use self::receivers::OpenNetworks;
 pub use self::throttle::KeyRate;
 use self::throttle::Throttle;
 pub use crate::client::Client;
@@ -65,10 +64,26 @@ pub struct ApiSettings {
     pub files: Option<ConfigFiles>,
 }
 
+/// What the routes work with.
+struct Api {
+    host: Host,
+    site: Arc<Site>,
+    private_receivers: Vec<Network>,
+    files: Option<ConfigFiles>,
+    handed_out: HandedOut,
+}
+
+impl FromRef<Arc<Api>> for Host {
+    fn from_ref(api: &Arc<Api>) -> Self {
+        api.host.clone()
+    }
+}
+
 /// Everything under `/api/v1`, for a server of one's own to stand at that path. Who may listen to it, and over what, is the server's affair.
 /// A server that puts [`Client`] into the extensions of its requests has those who guess at keys slowed down.
 pub fn router(host: Host, ApiSettings { site, rate, private_receivers, files }: ApiSettings) -> Router {
     let gate = Gate { host: host.clone(), throttle: Arc::new(Throttle::new(host.context(), rate)) };
+    let api = Api { host: host.clone(), site, private_receivers, files, handed_out: HandedOut::default() };
     let (routes, description) = described(&host).split_for_parts();
     let description = openapi::router(openapi::finished(description));
     let known = routes.fallback(async || Problem::not_found("route")).method_not_allowed_fallback(async || {
@@ -77,18 +92,14 @@ pub fn router(host: Host, ApiSettings { site, rate, private_receivers, files }: 
     known
         .layer(middleware::from_fn_with_state(gate, caller::with_key))
         .merge(description)
-        .layer(Extension(site))
-        .layer(Extension(OpenNetworks(private_receivers)))
-        .layer(Extension(files))
-        .layer(Extension(Arc::new(HandedOut::default())))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::custom(|_| panicked()))
-        .layer(middleware::from_fn_with_state(host.clone(), request_id::with_id))
-        .with_state(host)
+        .layer(middleware::from_fn_with_state(host, request_id::with_id))
+        .with_state(Arc::new(api))
 }
 
 /// The routes with what is said about each.
-fn described(host: &Host) -> OpenApiRouter<Host> {
+fn described(host: &Host) -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(platforms::list))
         .routes(routes!(platforms::scopes))
@@ -108,7 +119,7 @@ fn described(host: &Host) -> OpenApiRouter<Host> {
 }
 
 /// Those that change something: each request under a key is done once.
-fn changing(host: &Host) -> OpenApiRouter<Host> {
+fn changing(host: &Host) -> OpenApiRouter<Arc<Api>> {
     let mut routes = OpenApiRouter::new()
         .routes(routes!(connections::disconnect))
         .routes(routes!(connections::purge))

@@ -10,7 +10,6 @@ use utoipa::{Modify, OpenApi as Describe};
 
 use super::idempotency::LONGEST;
 use super::problem::Problem;
-use crate::host::Host;
 
 /// The name of the answer of a request that was not done.
 const NOT_DONE: &str = "NotDone";
@@ -112,6 +111,6 @@ fn parts(path: &str) -> impl Iterator<Item = Parameter> {
 }
 
 /// Serves it, to anybody: it says nothing about this installation.
-pub(super) fn router(description: OpenApi) -> Router<Host> {
+pub(super) fn router<S: Clone + Send + Sync + 'static>(description: OpenApi) -> Router<S> {
     Router::new().route("/openapi.json", get(async move || Json(description)))
 }

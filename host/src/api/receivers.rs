@@ -1,13 +1,15 @@
 //! Who is told of events.
 
+use std::sync::Arc;
+
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use connector_core::Secret;
-use connector_core::http::Network;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Api;
 use super::caller::Caller;
 use super::extract::{Body, Named};
 use super::problem::{Problem, Result};
@@ -16,10 +18,6 @@ use crate::data::ReceiverData;
 use crate::events::{NewReceiver, kinds};
 use crate::host::Host;
 use crate::store::{ReceiverId, ReceiverRecord};
-
-/// Networks that the operator has opened for receivers.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OpenNetworks(pub(crate) Vec<Network>);
 
 /// A receiver to be added.
 #[derive(Deserialize, ToSchema)]
@@ -61,19 +59,20 @@ pub(super) async fn list(caller: Caller, State(host): State<Host>) -> Result<Jso
 ))]
 pub(super) async fn add(
     caller: Caller,
-    State(host): State<Host>,
-    open: Option<Extension<OpenNetworks>>,
+    State(api): State<Arc<Api>>,
     Body(new): Body<Add>,
 ) -> Result<(StatusCode, Json<ReceiverData>)> {
     caller.may(Right::EventsWrite)?;
     let refused = |error: crate::Error| Problem::bad_value(error.to_string());
     let kinds = kinds(new.types.iter().map(String::as_str)).map_err(refused)?;
     let new = NewReceiver { tenant: caller.tenant.clone(), url: new.url, kinds };
-    let open = open.map(|Extension(open)| open.0).unwrap_or_default();
-    let added = caller.host(&host).add_receiver(new, &host.fence(&open)).await.map_err(|error| match error {
-        crate::Error::Request(why) => Problem::bad_value(why),
-        error => error.into(),
-    })?;
+    let added =
+        caller.host(&api.host).add_receiver(new, &api.host.fence(&api.private_receivers)).await.map_err(|error| {
+            match error {
+                crate::Error::Request(why) => Problem::bad_value(why),
+                error => error.into(),
+            }
+        })?;
     Ok((StatusCode::CREATED, Json(with_secret(&added))))
 }
 

@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Api;
 use super::caller::Caller;
 use super::connections::id;
 use super::extract::Named;
-use super::handed_out::HandedOut;
 use super::problem::{Problem, Result};
 use crate::api_keys::Right;
 use crate::data::texts;
-use crate::host::Host;
-use crate::store::Connected;
+use crate::store::ConnectionGrant;
 
 /// An access token that is good now. There is no way to a refresh token.
 #[derive(Serialize, ToSchema)]
@@ -37,24 +36,25 @@ pub(super) struct Given {
     (status = 200, body = Given)))]
 pub(super) async fn token(
     caller: Caller,
-    State(host): State<Host>,
-    Extension(handed_out): Extension<Arc<HandedOut>>,
+    State(api): State<Arc<Api>>,
     Named(text): Named<String>,
 ) -> Result<Json<Given>> {
     caller.may(Right::TokensRead)?;
     let id = id(&text)?;
-    let found = host.store().own_connection(&caller.tenant, &id).await?;
-    let Connected { connection, grant } = found.ok_or_else(|| Problem::not_found("connection"))?;
-    if connection.disconnected_at.is_some() {
+    let found = api.host.store().own_connection_grant(&caller.tenant, &id).await?;
+    let ConnectionGrant { account_id, disconnected_at, grant } =
+        found.ok_or_else(|| Problem::not_found("connection"))?;
+    if disconnected_at.is_some() {
         return Err(Problem::disconnected());
     }
-    let current = host.current_of(grant).await?;
-    handed_out.record(&host, &caller, &connection, &current).await?;
+    let grant_id = grant.id.clone();
+    let current = api.host.current_of(grant).await?;
+    api.handed_out.record(&api.host, &caller, &id, grant_id, &current).await?;
     let grant = current.session.grant;
     Ok(Json(Given {
         access_token: grant.tokens.access.expose().to_owned(),
         expires_at: grant.tokens.access_expires_at.map(|at| at.to_string()),
         scopes: grant.scopes.granted.scopes().map(texts),
-        account_id: connection.account_id,
+        account_id,
     }))
 }

@@ -47,6 +47,17 @@ pub struct Connected {
     pub grant: GrantRecord,
 }
 
+/// The grant a connection works by, and what whoever uses it has to know of the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionGrant {
+    /// The platform's stable id of the account.
+    pub account_id: String,
+    /// When the connection was given up, if it was.
+    pub disconnected_at: Option<Timestamp>,
+    /// The grant.
+    pub grant: GrantRecord,
+}
+
 /// How a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConnectionState {
@@ -299,11 +310,11 @@ pub trait Connections {
     /// A tenant's connection.
     async fn connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>>;
 
-    /// The same, for whoever is about to use its grant, in one look.
+    /// The grant of a tenant's connection, for whoever is about to use it: in one look, and without what a call does not need.
     ///
     /// # Errors
     /// [`StoreError::NotOurs`](super::StoreError::NotOurs) when the store is another instance's.
-    async fn own_connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>>;
+    async fn own_connection_grant(&self, tenant: &str, id: &ConnectionId) -> Result<Option<ConnectionGrant>>;
 
     /// Replaces what is known about the account.
     ///

@@ -54,8 +54,8 @@ pub use self::connect_link::{
     ConnectLinkCursor, ConnectLinkOutcome, ConnectLinkRecord, ConnectLinkStart, ConnectLinkState, ConnectLinks,
 };
 pub use self::connection::{
-    Connected, ConnectionCursor, ConnectionFilter, ConnectionPage, ConnectionRecord, ConnectionState, Connections,
-    Disconnect, Disconnection, Link, Linked, Links, NewConnection, StateCount,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionGrant, ConnectionPage, ConnectionRecord, ConnectionState,
+    Connections, Disconnect, Disconnection, Link, Linked, Links, NewConnection, StateCount,
 };
 pub use self::delivery::{
     Attempted, Deliveries, Delivery, DeliveryOutcome, DeliveryRecord, ReceiverRecord, Receivers, Resend,

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use connector_core::account::Profile;
 use connector_core::{PlatformId, ScopeSet};
 use connector_host::store::{
-    AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionCursor, ConnectionFilter, ConnectionId,
-    ConnectionPage, Connections, Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId, GrantRecord, GrantState,
-    Grants, LastError, Links, NewConnection, NewRevocation, Place, RefreshClaim, Refreshes, Result, RevocationOutcome,
-    RevocationRecord, RevocationTokens, Revocations, Settle, Settlement, StateChange, StateCount, StoreError, testing,
+    AppHealth, Audit, AuditFilter, AuditRecord, Begun, Connected, ConnectionCursor, ConnectionFilter, ConnectionGrant,
+    ConnectionId, ConnectionPage, Connections, Disconnect, Disconnection, DueRefresh, DueRefreshes, GrantId,
+    GrantRecord, GrantState, Grants, LastError, Links, NewConnection, NewRevocation, Place, RefreshClaim, Refreshes,
+    Result, RevocationOutcome, RevocationRecord, RevocationTokens, Revocations, Settle, Settlement, StateChange,
+    StateCount, StoreError, testing,
 };
 use connector_host::vault::{Binding, Sealed, field};
 use jiff::{SignedDuration, Timestamp};
@@ -388,8 +389,8 @@ impl Connections for NodeStore {
         self.call(self.memory().connection(tenant, id)).await
     }
 
-    async fn own_connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
-        self.call(self.memory().own_connection(tenant, id)).await
+    async fn own_connection_grant(&self, tenant: &str, id: &ConnectionId) -> Result<Option<ConnectionGrant>> {
+        self.call(self.memory().own_connection_grant(tenant, id)).await
     }
 
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {

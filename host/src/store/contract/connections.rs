@@ -7,8 +7,8 @@ use connector_core::scope::{Granted, GrantedSource};
 use super::bench::{Bench, TENANT, platform};
 use super::{Check, Outcome};
 use crate::store::{
-    ConnectionFilter, ConnectionId, ConnectionState, GrantId, GrantRecord, GrantState, Link, Linked, Links, Reading,
-    Refreshed, Settlement, StoreError,
+    ConnectionFilter, ConnectionGrant, ConnectionId, ConnectionState, GrantId, GrantRecord, GrantState, Link, Linked,
+    Links, Reading, Refreshed, Settlement, StoreError,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -59,8 +59,9 @@ async fn first_link(bench: Bench) -> Outcome {
     assert_eq!((&stored.connection, &stored.grant), (&connection, &grant));
     assert_eq!(stored.state(), ConnectionState::Active);
     assert_eq!(bench.store.connection("other", &connection.id).await?, None);
-    assert_eq!(bench.store.own_connection(TENANT, &connection.id).await?, Some(stored));
-    assert_eq!(bench.store.own_connection("other", &connection.id).await?, None);
+    let in_use = ConnectionGrant { account_id: connection.account_id.clone(), disconnected_at: None, grant };
+    assert_eq!(bench.store.own_connection_grant(TENANT, &connection.id).await?, Some(in_use));
+    assert_eq!(bench.store.own_connection_grant("other", &connection.id).await?, None);
     Ok(())
 }
 

@@ -43,8 +43,8 @@ async fn only_looked_at(bench: Bench) -> Outcome {
     adopt(&bench, "elsewhere").await?;
 
     not_ours("check_ours", bench.store.check_ours().await);
-    not_ours("own_connection", bench.store.own_connection(TENANT, &live.id).await);
-    not_ours("own_connection of another tenant", bench.store.own_connection("other", &live.id).await);
+    not_ours("own_connection_grant", bench.store.own_connection_grant(TENANT, &live.id).await);
+    not_ours("own_connection_grant of another tenant", bench.store.own_connection_grant("other", &live.id).await);
     not_ours("own_grant", bench.store.own_grant(TENANT, &grant.id).await);
     let unknown = GrantId::new(&bench.cx)?;
     not_ours("own_grant of none", bench.store.own_grant(TENANT, &unknown).await);

@@ -10,19 +10,19 @@ use jiff::Timestamp;
 use super::fields::Fields;
 use super::{Row, SqlStore, Statement, Transaction, disconnect, grants, json, link, meta, statement};
 use crate::store::{
-    Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionPage, ConnectionRecord, Connections,
-    Disconnect, Disconnection, GrantId, GrantRecord, Links, NewConnection, Ownership as _, Result, StateCount,
-    StoreError,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionGrant, ConnectionId, ConnectionPage, ConnectionRecord,
+    Connections, Disconnect, Disconnection, GrantId, GrantRecord, Links, NewConnection, Ownership as _, Result,
+    StateCount, StoreError,
 };
 
-/// Selects connections, each in one row with its grant and the owner of the store, by a condition.
+/// Selects connections, each in one row with its grant, by a condition.
 macro_rules! joined {
     ($condition:literal) => {
         concat!(
             "SELECT c.id AS c_id, c.tenant AS c_tenant, c.reference AS c_reference, c.platform AS c_platform,
                     c.app AS c_app, c.grant_id AS c_grant_id, c.account_id AS c_account_id, c.profile AS c_profile,
                     c.created_at AS c_created_at, c.updated_at AS c_updated_at, c.disconnected_at AS c_disconnected_at,
-                    (SELECT value FROM meta WHERE key = 'instance_name') AS owner, grants.*
+                    grants.*
              FROM connections c LEFT JOIN grants ON grants.tenant = c.tenant AND grants.id = c.grant_id
              WHERE ",
             $condition
@@ -96,12 +96,17 @@ impl<D: Send + Sync> Connections for SqlStore<D> {
         self.fetch(with_its_grant(tenant, id)).await?.as_ref().map(found).transpose()
     }
 
-    async fn own_connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
-        let Some(row) = self.fetch(with_its_grant(tenant, id)).await? else {
+    async fn own_connection_grant(&self, tenant: &str, id: &ConnectionId) -> Result<Option<ConnectionGrant>> {
+        let Some(row) = self.fetch(its_grant(tenant, id)).await? else {
             return self.check_ours().await.map(|()| None);
         };
         meta::check_owner(Fields::of("store", &row).get("owner")?, self.name())?;
-        found(&row).map(Some)
+        let connection = Fields::of_joined("connection", &row, "c_");
+        Ok(Some(ConnectionGrant {
+            account_id: connection.get("account_id")?,
+            disconnected_at: connection.time_optional("disconnected_at")?,
+            grant: joined_grant(&row, id)?,
+        }))
     }
 
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {
@@ -128,18 +133,34 @@ pub(super) fn select(tenant: &str, id: &ConnectionId) -> Statement {
     statement("SELECT * FROM connections WHERE tenant = $1 AND id = $2").bind(tenant.to_owned()).bind(id.to_string())
 }
 
-/// The same with its grant and the owner of the store: one row, so one look.
+/// The same with its grant: one row, so one look.
 pub(super) fn with_its_grant(tenant: &str, id: &ConnectionId) -> Statement {
     statement(joined!("c.tenant = $1 AND c.id = $2")).bind(tenant).bind(id.as_str())
+}
+
+/// Its grant, what of it is needed to use that, and the owner of the store.
+pub(super) fn its_grant(tenant: &str, id: &ConnectionId) -> Statement {
+    let select = statement(
+        "SELECT c.account_id AS c_account_id, c.disconnected_at AS c_disconnected_at,
+                (SELECT value FROM meta WHERE key = 'instance_name') AS owner, grants.*
+         FROM connections c LEFT JOIN grants ON grants.tenant = c.tenant AND grants.id = c.grant_id
+         WHERE c.tenant = $1 AND c.id = $2",
+    );
+    select.bind(tenant).bind(id.as_str())
 }
 
 /// What a row of `joined!` holds.
 fn found(row: &Row) -> Result<Connected> {
     let connection = read(&Fields::of_joined("connection", row, "c_"))?;
-    if Fields::of("grant", row).get::<Option<&str>>("id")?.is_none() {
-        return Err(no_grant(&connection));
-    }
-    Ok(Connected { connection, grant: grants::grant(row)? })
+    let grant = joined_grant(row, &connection.id)?;
+    Ok(Connected { connection, grant })
+}
+
+/// The grant in a row that it was joined to, if it is there.
+fn joined_grant(row: &Row, connection: &ConnectionId) -> Result<GrantRecord> {
+    let id: Option<&str> = Fields::of("grant", row).get("id")?;
+    id.ok_or_else(|| no_grant(connection))?;
+    grants::grant(row)
 }
 
 pub(super) fn connection(row: &Row) -> Result<ConnectionRecord> {
@@ -178,7 +199,7 @@ pub(super) async fn with_locked_grant(
 }
 
 fn joined(grant: Option<Row>, connection: ConnectionRecord) -> Result<Connected> {
-    let grant = grants::grant(&grant.ok_or_else(|| no_grant(&connection))?)?;
+    let grant = grants::grant(&grant.ok_or_else(|| no_grant(&connection.id))?)?;
     Ok(Connected { connection, grant })
 }
 
@@ -209,7 +230,7 @@ async fn grants_of(view: &mut Transaction, connections: &Statement) -> Result<Ha
 fn connected(row: &Row, grants: &HashMap<GrantId, GrantRecord>) -> Result<(ConnectionCursor, Connected)> {
     let cursor = ConnectionCursor::new(Fields::of("connection", row).get("number")?);
     let connection = connection(row)?;
-    let grant = grants.get(&connection.grant_id).cloned().ok_or_else(|| no_grant(&connection))?;
+    let grant = grants.get(&connection.grant_id).cloned().ok_or_else(|| no_grant(&connection.id))?;
     Ok((cursor, Connected { connection, grant }))
 }
 
@@ -223,6 +244,6 @@ fn state_count(row: &Row) -> Result<StateCount> {
     })
 }
 
-fn no_grant(connection: &ConnectionRecord) -> StoreError {
-    StoreError::corrupt("connection", format_args!("the grant of {} is missing", connection.id))
+fn no_grant(connection: &ConnectionId) -> StoreError {
+    StoreError::corrupt("connection", format_args!("the grant of {connection} is missing"))
 }

@@ -73,9 +73,10 @@ async fn no_list_is_sorted_and_no_table_is_read_as_a_whole() {
     let feed = feed::after("default", SampleCursor::default(), 50);
     goes_by(&store, feed, "samples_in_order (feed=? AND position>?)").await;
     let (id, metric) = (ConnectionId::new(&cx).unwrap(), "followers".parse().unwrap());
-    let one = connections::with_its_grant("default", &id);
     // By the id alone or with its tenant: it is one row either way.
-    goes_by(&store, one, "id=?) LEFT-JOIN").await;
+    for one in [connections::with_its_grant("default", &id), connections::its_grant("default", &id)] {
+        goes_by(&store, one, "id=?) LEFT-JOIN").await;
+    }
     let history = samples::history(&id, &metric, Timestamp::MIN, Timestamp::MAX, 50);
     goes_by(&store, history, "PRIMARY KEY (connection=? AND metric=? AND observed_at>?").await;
 }

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{MemoryStore, State};
 use crate::store::{
-    Connected, ConnectionCursor, ConnectionFilter, ConnectionId, ConnectionPage, ConnectionRecord, Connections,
-    Disconnect, Disconnection, GrantId, Links, NewConnection, Result, StateCount, StoreError,
+    Connected, ConnectionCursor, ConnectionFilter, ConnectionGrant, ConnectionId, ConnectionPage, ConnectionRecord,
+    Connections, Disconnect, Disconnection, GrantId, Links, NewConnection, Result, StateCount, StoreError,
 };
 
 #[async_trait]
@@ -79,10 +79,13 @@ impl Connections for MemoryStore {
         unless_missing(self.lock().connected(tenant, id))
     }
 
-    async fn own_connection(&self, tenant: &str, id: &ConnectionId) -> Result<Option<Connected>> {
+    async fn own_connection_grant(&self, tenant: &str, id: &ConnectionId) -> Result<Option<ConnectionGrant>> {
         let state = self.lock();
         state.check_ours()?;
-        unless_missing(state.connected(tenant, id))
+        let found = unless_missing(state.connected(tenant, id))?;
+        Ok(found.map(|Connected { connection: ConnectionRecord { account_id, disconnected_at, .. }, grant }| {
+            ConnectionGrant { account_id, disconnected_at, grant }
+        }))
     }
 
     async fn update_profile(&self, id: &ConnectionId, profile: &Profile, now: Timestamp) -> Result<()> {

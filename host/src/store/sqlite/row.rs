@@ -22,8 +22,9 @@ impl Columns {
     pub(super) fn of(row: &Row<'_>) -> Self {
         let statement = row.as_ref();
         let mut columns = Self { names: String::new(), ends: Vec::with_capacity(statement.column_count()) };
-        for name in (0..statement.column_count()).filter_map(|place| statement.column_name(place).ok()) {
-            columns.names.push_str(name);
+        for place in 0..statement.column_count() {
+            // A name that is no text is nobody's, and keeps its place.
+            columns.names.push_str(statement.column_name(place).unwrap_or_default());
             columns.ends.push(columns.names.len());
         }
         columns
